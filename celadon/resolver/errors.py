@@ -1,0 +1,121 @@
+"""What a lookup can fail with: one class, the standard library's by ancestry, with the facts as fields.
+
+The number and the text are what libc would have given, so ``except socket.gaierror`` code and code that
+reads ``errno`` go on working; ``kind``, ``name``, ``server``, ``rcode`` and ``tried`` say what happened.
+"""
+
+from __future__ import annotations
+
+import _socket
+from enum import Enum
+
+
+class Kind(Enum):
+    """Why a lookup failed; the value is the word that the command prints as a status."""
+
+    NXDOMAIN = "NXDOMAIN"
+    NODATA = "NODATA"
+    SERVFAIL = "SERVFAIL"
+    REFUSED = "REFUSED"
+    FORMERR = "FORMERR"
+    NOTIMP = "NOTIMP"
+    TIMEOUT = "TIMEOUT"
+    NETWORK = "UNREACHABLE"
+    CANCELLED = "CANCELLED"
+    ILLEGAL = "ILLEGAL_INPUT"
+    UNSUPPORTED = "UNSUPPORTED"
+    ARGUMENT = "ARGUMENT"
+    OTHER = "ERROR"
+
+
+# glibc 2.36's texts (gai_strerror(3)), so that a message does not depend on the engine.
+EAI_TEXT: dict[int, str] = {
+    _socket.EAI_BADFLAGS: "Bad value for ai_flags",
+    _socket.EAI_NONAME: "Name or service not known",
+    _socket.EAI_AGAIN: "Temporary failure in name resolution",
+    _socket.EAI_FAIL: "Non-recoverable failure in name resolution",
+    _socket.EAI_NODATA: "No address associated with hostname",
+    _socket.EAI_FAMILY: "ai_family not supported",
+    _socket.EAI_SOCKTYPE: "ai_socktype not supported",
+    _socket.EAI_SERVICE: "Servname not supported for ai_socktype",
+    _socket.EAI_ADDRFAMILY: "Address family for hostname not supported",
+    _socket.EAI_MEMORY: "Memory allocation failure",
+    _socket.EAI_SYSTEM: "System error",
+}
+
+# Which number libc's getaddrinfo gives for each kind (getaddrinfo-parity: mixed outcomes are the stub's business).
+EAI_OF_KIND: dict[Kind, int] = {
+    Kind.NXDOMAIN: _socket.EAI_NONAME,
+    Kind.NODATA: _socket.EAI_NODATA,
+    Kind.SERVFAIL: _socket.EAI_AGAIN,
+    Kind.REFUSED: _socket.EAI_AGAIN,
+    Kind.FORMERR: _socket.EAI_FAIL,
+    Kind.NOTIMP: _socket.EAI_FAIL,
+    Kind.TIMEOUT: _socket.EAI_AGAIN,
+    Kind.NETWORK: _socket.EAI_AGAIN,
+    Kind.CANCELLED: _socket.EAI_AGAIN,
+    Kind.ILLEGAL: _socket.EAI_NONAME,
+    Kind.UNSUPPORTED: _socket.EAI_FAIL,
+    Kind.ARGUMENT: _socket.EAI_NONAME,
+    Kind.OTHER: _socket.EAI_AGAIN,
+}
+
+
+class ResolveError(_socket.gaierror):
+    """A lookup that failed: ``socket.gaierror`` with libc's number and text, and the facts as fields.
+
+    ``tried`` is a tuple of one line per attempt that failed, for people. Never raise one instance twice:
+    ``fresh()`` makes a copy without traceback for a second raise.
+    """
+
+    kind: Kind
+    name: str
+    server: str | None
+    rcode: int | None
+    tried: tuple[str, ...]
+
+    def __init__(
+        self,
+        kind: Kind,
+        name: str,
+        *,
+        code: int | None = None,
+        detail: str = "",
+        server: str | None = None,
+        rcode: int | None = None,
+        tried: tuple[str, ...] = (),
+    ) -> None:
+        number = EAI_OF_KIND[kind] if code is None else code
+        super().__init__(number, EAI_TEXT.get(number, "Unknown error"))
+        self.kind = kind
+        self.name = name
+        self.detail = detail
+        self.server = server
+        self.rcode = rcode
+        self.tried = tried
+
+    def fresh(self) -> ResolveError:
+        """The same failure as a new object, so that tracebacks of two callers do not grow into each other."""
+        return ResolveError(
+            self.kind,
+            self.name,
+            code=self.errno,
+            detail=self.detail,
+            server=self.server,
+            rcode=self.rcode,
+            tried=self.tried,
+        )
+
+    def explain(self) -> str:
+        """One line for people: what was asked, what went wrong and where."""
+        where = f" (server {self.server})" if self.server else ""
+        detail = f": {self.detail}" if self.detail else ""
+        return f"{self.name or '(empty name)'}: {self.kind.value}{detail}{where}"
+
+
+class ResolverConfigError(ValueError):
+    """The caller chose a resolver, server or option that cannot be: an unknown name, a bad address."""
+
+
+class ResolverUnavailable(RuntimeError):
+    """The chosen resolver cannot work in this process: a library is missing, or the libc is another one."""
