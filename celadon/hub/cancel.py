@@ -1,0 +1,165 @@
+"""Deadlines around a block of code: gevent's Timeout, and two of the standard library's manner.
+
+All three do one thing: at the deadline they ``cancel`` the greenlet that entered the block. It notices at a
+wait, never between two statements; on leaving the block the timer is dead and nothing stays pending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TypeVar
+
+from greenlet import getcurrent, greenlet
+
+from .loop import Hub, get_hub
+from .timers import Timer
+
+T = TypeVar("T")
+
+
+class Timeout(BaseException):
+    """Raised in the greenlet that started it, ``seconds`` later, unless cancelled before. As gevent's.
+
+    ``exception`` is raised in its place if given; ``False`` makes the ``with`` block end silently. ``seconds``
+    None never fires. A BaseException, so that ``except Exception`` in the block does not swallow it.
+    """
+
+    def __init__(self, seconds: float | None = None, exception: BaseException | type[BaseException] | bool | None = None):
+        BaseException.__init__(self)
+        self.seconds = seconds
+        self.exception = exception
+        self._timer: Timer | None = None
+        self._hub: Hub | None = None
+        self._greenlet: greenlet | None = None
+        self._raised: BaseException | None = None
+
+    @classmethod
+    def start_new(cls, timeout: Timeout | float | None = None, exception: Any = None) -> Timeout:
+        """A started Timeout; one that is handed in is started unless it runs already."""
+        if isinstance(timeout, Timeout):
+            if not timeout.pending:
+                timeout.start()
+            return timeout
+        made = cls(timeout, exception)
+        made.start()
+        return made
+
+    @property
+    def pending(self) -> bool:
+        """True while it may still fire."""
+        return self._timer is not None and self._timer.active
+
+    @property
+    def expired(self) -> bool:
+        """True once it has fired."""
+        return self._raised is not None
+
+    def start(self) -> None:
+        """Begin to count, for the calling greenlet."""
+        if self._timer is not None and self._timer.callback is not None:
+            raise RuntimeError(f"{self!r} is running already")
+        self._raised = None
+        if self.seconds is not None:
+            self._hub = hub = get_hub()
+            self._greenlet = getcurrent()
+            self._timer = hub.timers.add(hub.now() + self.seconds, self._fire)
+
+    def _fire(self) -> None:
+        exception = self.exception
+        if exception is None or isinstance(exception, bool):
+            error: BaseException = self
+        elif isinstance(exception, type):
+            error = exception()
+        else:
+            error = exception
+        self._raised = error
+        assert self._hub is not None and self._greenlet is not None
+        self._hub.cancel(self._greenlet, error)
+
+    def cancel(self) -> None:
+        """Never fire; what fired but was not noticed yet is taken back."""
+        timer = self._timer
+        if timer is None:
+            return
+        timer.cancel()
+        if self._raised is not None and self._hub is not None and self._hub.pending and self._greenlet is not None:
+            self._hub.withdraw(self._greenlet, self._raised)
+
+    close = cancel
+
+    def __enter__(self) -> Timeout:
+        if self._timer is None or self._timer.callback is None:
+            self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        self.cancel()
+        return error is self and self.exception is False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.seconds} s at {id(self):#x}>"
+
+    def __str__(self) -> str:
+        return "" if self.seconds is None else f"{self.seconds} second{'' if self.seconds == 1 else 's'}"
+
+
+_UNSET: Any = object()
+
+
+def with_timeout(seconds: float | None, function: Callable[..., T], *args: Any, timeout_value: Any = _UNSET, **kwargs: Any) -> T:
+    """``function(*args, **kwargs)``, bounded; ``timeout_value`` is returned in place of raising Timeout."""
+    timeout = Timeout.start_new(seconds)
+    try:
+        return function(*args, **kwargs)
+    except Timeout as error:
+        if error is timeout and timeout_value is not _UNSET:
+            return timeout_value  # type: ignore[no-any-return]
+        raise
+    finally:
+        timeout.cancel()
+
+
+class _Cancelled(BaseException):
+    """What a deadline raises inside its own block; never seen outside of it."""
+
+
+class _Scope:
+    """A block with a deadline. ``expired`` tells, after the block, whether the deadline ended it."""
+
+    __slots__ = ("_timeout", "expired", "seconds")
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
+        self.expired = False
+        self._timeout: Timeout | None = None
+
+    def __enter__(self) -> _Scope:
+        self._timeout = Timeout(self.seconds, _Cancelled())
+        self._timeout.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        timeout, self._timeout = self._timeout, None
+        assert timeout is not None
+        timeout.cancel()
+        self.expired = error is not None and error is timeout.exception
+        return self.expired and self._ended()
+
+    def _ended(self) -> bool:
+        return True
+
+
+class move_on_after(_Scope):  # noqa: N801  (reads as a statement)
+    """``with move_on_after(seconds) as scope:`` leaves the block silently at the deadline; see ``scope.expired``."""
+
+    __slots__ = ()
+
+
+class fail_after(_Scope):  # noqa: N801  (reads as a statement)
+    """``with fail_after(seconds):`` raises the builtin TimeoutError at the deadline."""
+
+    __slots__ = ()
+
+    def _ended(self) -> bool:
+        raise TimeoutError(f"not done after {self.seconds} s") from None

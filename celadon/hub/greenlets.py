@@ -1,0 +1,402 @@
+"""Greenlet: a function that runs beside others, can be waited for, and can be killed. The names are gevent's.
+
+A greenlet is started by putting its ``switch`` on the ready queue, ends by returning into the loop, and tells
+whoever joined or linked to it. Everything that waits here waits by ``park``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import copy_context
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from .loop import Hub, get_hub
+from .park import TIMED_OUT, WaitQueue
+from .timers import Timer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_NEW, _SCHEDULED, _RUNNING, _DONE = range(4)
+
+
+class Greenlet(greenlet, Generic[T]):
+    """One function running in its own greenlet, in a copy of the spawner's context (contextvars).
+
+    Made by ``spawn``; or made and then ``start``\\ ed; or subclassed with a ``_run`` method. It belongs to the
+    thread that made it. An exception that escapes is reported on stderr with ``str(greenlet)`` and kept for
+    ``get``; GreenletExit is silent and counts as success, its instance being the value.
+    """
+
+    __slots__ = ("_error", "_function", "_hub", "_joiners", "_links", "_name", "_state", "_timer", "_value", "args", "kwargs")
+
+    def __init__(self, run: Callable[..., T] | None = None, *args: Any, **kwargs: Any) -> None:
+        hub = get_hub()
+        greenlet.__init__(self, None, hub.greenlet)
+        self.gr_context = copy_context()
+        self._hub: Hub = hub
+        self._function = run
+        self.args = args
+        self.kwargs = kwargs
+        self._state = _NEW
+        self._value: T | BaseException | None = None
+        self._error: BaseException | None = None
+        self._links: list[Callable[[Greenlet[T]], object]] | None = None
+        self._joiners: WaitQueue | None = None
+        self._timer: Timer | None = None
+        self._name: str | None = None
+
+    # -- making ----------------------------------------------------------------------------------------------
+
+    @classmethod
+    def spawn(cls, *args: Any, **kwargs: Any) -> Greenlet[T]:
+        """Make one and start it."""
+        made = cls(*args, **kwargs)
+        made.start()
+        return made
+
+    @classmethod
+    def spawn_later(cls, seconds: float, *args: Any, **kwargs: Any) -> Greenlet[T]:
+        """Make one that starts ``seconds`` from now."""
+        made = cls(*args, **kwargs)
+        made.start_later(seconds)
+        return made
+
+    def start(self) -> None:
+        """Run it in the loop's next turn. Nothing happens if it was started or killed before."""
+        if self._state == _NEW:
+            self._state = _SCHEDULED
+            self._hub.ready.append((self.switch, None))
+
+    def start_later(self, seconds: float) -> None:
+        """Run it ``seconds`` from now. Nothing happens if it was started or killed before."""
+        if self._state == _NEW:
+            self._state = _SCHEDULED
+            hub = self._hub
+            self._timer = hub.timers.add(hub.now() + seconds, self.switch, (None,))
+
+    # -- running ---------------------------------------------------------------------------------------------
+
+    def _run(self) -> T:
+        """What a subclass overrides instead of handing in a function."""
+        raise TypeError(f"{type(self).__name__} was given no function to run and does not define _run")
+
+    def run(self, _: object = None) -> None:
+        """The body, called by the loop."""
+        if self._state == _DONE:
+            return  # killed before it began
+        self._state = _RUNNING
+        function = self._function
+        try:
+            self._value = self._run(*self.args, **self.kwargs) if function is None else function(*self.args, **self.kwargs)
+        except GreenletExit as error:
+            self._value = error
+        except BaseException as error:
+            self._error = error
+            self._finish()
+            self._hub.failed(self, error)
+        else:
+            self._finish()
+            return
+        if self._state != _DONE:
+            self._finish()
+
+    def _finish(self) -> None:
+        self._state = _DONE
+        hub = self._hub
+        if hub.pending:
+            hub.pending.pop(self, None)
+        joiners = self._joiners
+        if joiners is not None:
+            self._joiners = None
+            joiners.wake_all(self)
+        if self._links is not None:
+            for link in self._links:
+                hub.call_soon(link, self)
+            self._links = None
+        self.args = ()
+        self.kwargs = {}
+
+    # -- looking ---------------------------------------------------------------------------------------------
+
+    def __bool__(self) -> bool:
+        """True from its start to its end."""
+        return self._state in (_SCHEDULED, _RUNNING)
+
+    @property
+    def started(self) -> bool:
+        """True once it was started, though it may not have run yet."""
+        return self._state != _NEW
+
+    @property
+    def dead(self) -> bool:
+        """True once it ended, or was killed before it began."""
+        return self._state == _DONE
+
+    def ready(self) -> bool:
+        """True once it ended."""
+        return self._state == _DONE
+
+    def successful(self) -> bool:
+        """True once it returned, or ended by GreenletExit."""
+        return self._state == _DONE and self._error is None
+
+    @property
+    def value(self) -> T | BaseException | None:
+        """What it returned; None before that, and after a failure."""
+        return self._value
+
+    @property
+    def exception(self) -> BaseException | None:
+        """What it failed with, or None."""
+        return self._error
+
+    @property
+    def exc_info(self) -> tuple[type[BaseException], BaseException, Any] | tuple[None, None, None]:
+        """What it failed with, as ``sys.exc_info()`` would give it."""
+        error = self._error
+        return (None, None, None) if error is None else (type(error), error, error.__traceback__)
+
+    @property
+    def name(self) -> str:
+        """What reports call it: the function's name unless it was set."""
+        if self._name is not None:
+            return self._name
+        function = self._function
+        return getattr(function, "__qualname__", None) or repr(function) if function is not None else type(self).__name__
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        state = ("new", "scheduled", "running", "dead")[self._state]
+        return f"<{type(self).__name__} {self.name} at {id(self):#x}, {state}>"
+
+    # -- waiting ---------------------------------------------------------------------------------------------
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until it ended, at most ``timeout`` seconds; look at ``ready()`` to know which."""
+        if self._state == _DONE:
+            return
+        if self._hub is not get_hub():
+            raise RuntimeError(f"{self!r} belongs to another thread; wait for it there")
+        if self._joiners is None:
+            self._joiners = WaitQueue(f"the end of {self!r}")
+        self._joiners.wait(timeout)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> T:
+        """Wait for the end and return the value, or raise what it failed with.
+
+        Raises ``Timeout`` when it has not ended after ``timeout`` seconds (0 when ``block`` is false).
+        """
+        if self._state != _DONE and block:
+            self.join(timeout)
+        if self._state != _DONE:
+            raise NotReady(f"{self!r} has not ended")
+        if self._error is not None:
+            # The traceback is the greenlet's own each time, so that it does not grow from one caller to the next.
+            raise self._error.with_traceback(self._error.__traceback__)
+        return self._value  # type: ignore[return-value]  # GreenletExit counts as a value, as in gevent
+
+    def kill(
+        self,
+        exception: type[BaseException] | BaseException = GreenletExit,
+        block: bool = True,
+        timeout: float | None = None,
+    ) -> None:
+        """Raise ``exception`` in it and wait (``block``) until it ended, at most ``timeout`` seconds.
+
+        Before its start: the body never runs. While it is parked: its wait is undone at once. While it is ready
+        to run: it gets what it was woken for, and the exception at its next wait. It may catch the exception.
+        """
+        if self._state == _DONE:
+            return
+        hub = self._hub
+        if hub is not get_hub():
+            hub.call_soon_threadsafe(self.kill, exception, False)
+            return
+        error = exception() if isinstance(exception, type) else exception
+        if self._state < _RUNNING:
+            if self._timer is not None:
+                self._timer.cancel()
+            if isinstance(error, GreenletExit):
+                self._value = error
+            else:
+                self._error = error
+            self._finish()
+            return
+        if getcurrent() is self:
+            raise error
+        hub.cancel(self, error)
+        if block:
+            self.join(timeout)
+
+    # -- links -----------------------------------------------------------------------------------------------
+
+    def rawlink(self, callback: Callable[[Greenlet[T]], object]) -> None:
+        """Call ``callback(greenlet)`` in the loop once it ended (it must not wait)."""
+        if self._state == _DONE:
+            self._hub.call_soon(callback, self)
+        elif self._links is None:
+            self._links = [callback]
+        else:
+            self._links.append(callback)
+
+    def link(self, callback: Callable[[Greenlet[T]], object]) -> None:
+        """Call ``callback(greenlet)`` in a greenlet of its own once it ended."""
+        self.rawlink(_SpawnedLink(callback))
+
+    def link_value(self, callback: Callable[[Greenlet[T]], object]) -> None:
+        """As ``link``, only if it succeeds."""
+        self.rawlink(_SpawnedLink(callback, when=True))
+
+    def link_exception(self, callback: Callable[[Greenlet[T]], object]) -> None:
+        """As ``link``, only if it fails."""
+        self.rawlink(_SpawnedLink(callback, when=False))
+
+    def unlink(self, callback: Callable[[Greenlet[T]], object]) -> None:
+        """Forget a callback given to ``link`` or ``rawlink``; nothing happens if there is none."""
+        if self._links is not None:
+            self._links = [one for one in self._links if one is not callback and getattr(one, "callback", None) is not callback]
+
+
+class NotReady(TimeoutError):
+    """``get`` ended before the greenlet, or the result, was there."""
+
+
+class _SpawnedLink:
+    __slots__ = ("callback", "when")
+
+    def __init__(self, callback: Callable[[Any], object], when: bool | None = None) -> None:
+        self.callback = callback
+        self.when = when
+
+    def __call__(self, source: Greenlet[Any]) -> None:
+        if self.when is None or self.when == source.successful():
+            spawn(self.callback, source)
+
+
+def spawn(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Greenlet[T]:
+    """Run ``function(*args, **kwargs)`` in a new greenlet from the loop's next turn on."""
+    made: Greenlet[T] = Greenlet(function, *args, **kwargs)
+    made._state = _SCHEDULED
+    made._hub.ready.append((made.switch, None))
+    return made
+
+
+def spawn_later(seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Greenlet[T]:
+    """Run ``function(*args, **kwargs)`` in a new greenlet ``seconds`` from now."""
+    made: Greenlet[T] = Greenlet(function, *args, **kwargs)
+    made.start_later(seconds)
+    return made
+
+
+def spawn_raw(function: Callable[..., object], *args: Any, **kwargs: Any) -> greenlet:
+    """Run a function in a bare greenlet: cheaper, cannot be joined; an exception is reported by the loop."""
+    hub = get_hub()
+    raw = greenlet(lambda _: function(*args, **kwargs), hub.greenlet)
+    raw.gr_context = copy_context()
+    hub.ready.append((raw.switch, None))
+    return raw
+
+
+def iwait(
+    objects: Iterable[Any], timeout: float | None = None, count: int | None = None
+) -> Iterator[Any]:
+    """Yield the objects (greenlets, events, results: whatever has ``rawlink``) as they become ready.
+
+    Ends after ``count`` of them, or after ``timeout`` seconds in all.
+    """
+    hub = get_hub()
+    done: deque[Any] = deque()
+    queue = WaitQueue("the first of several")
+
+    def ready(source: Any) -> None:
+        done.append(source)
+        queue.wake()
+
+    waiting = list(objects)
+    left = len(waiting) if count is None else min(count, len(waiting))
+    deadline = None if timeout is None else hub.now() + timeout
+    for one in waiting:
+        one.rawlink(ready)
+    try:
+        while left:
+            if not done:
+                remaining = None if deadline is None else deadline - hub.now()
+                if remaining is not None and remaining <= 0:
+                    return
+                if queue.wait(remaining) is TIMED_OUT:
+                    return
+            left -= 1
+            yield done.popleft()
+    finally:
+        for one in waiting:
+            one.unlink(ready)
+
+
+def wait(objects: Iterable[Any], timeout: float | None = None, count: int | None = None) -> list[Any]:
+    """The objects that became ready, in that order; see ``iwait``."""
+    return list(iwait(objects, timeout, count))
+
+
+def joinall(
+    greenlets: Iterable[Greenlet[Any]],
+    timeout: float | None = None,
+    raise_error: bool = False,
+    count: int | None = None,
+) -> list[Greenlet[Any]]:
+    """Wait until all (or ``count``) have ended, at most ``timeout`` seconds; returns those that have.
+
+    With ``raise_error`` the first failure ends the wait and is raised.
+    """
+    waiting = list(greenlets)
+    if raise_error or count is not None:
+        ended = []
+        for one in iwait(waiting, timeout, count):
+            if raise_error and one.exception is not None:
+                one.get()
+            ended.append(one)
+        return ended
+    if timeout is None:
+        for one in waiting:
+            one.join()
+        return waiting
+    hub = get_hub()
+    deadline = hub.now() + timeout
+    for one in waiting:
+        if not one.ready():
+            remaining = deadline - hub.now()
+            if remaining <= 0:
+                break
+            one.join(remaining)
+    return [one for one in waiting if one.ready()]
+
+
+def kill(
+    victim: greenlet, exception: type[BaseException] | BaseException = GreenletExit, block: bool = True
+) -> None:
+    """Kill any greenlet of this thread; for a bare one without waiting for its end."""
+    if isinstance(victim, Greenlet):
+        victim.kill(exception, block)
+    elif not victim.dead:
+        get_hub().cancel(victim, exception() if isinstance(exception, type) else exception)
+
+
+def killall(
+    greenlets: Iterable[Greenlet[Any]],
+    exception: type[BaseException] | BaseException = GreenletExit,
+    block: bool = True,
+    timeout: float | None = None,
+) -> None:
+    """Kill all, then wait (``block``) until all have ended, at most ``timeout`` seconds."""
+    victims = list(greenlets)
+    for victim in victims:
+        if victim is not getcurrent():
+            victim.kill(exception, block=False)
+    if block:
+        joinall([victim for victim in victims if victim is not getcurrent()], timeout)

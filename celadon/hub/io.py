@@ -1,0 +1,317 @@
+"""Waiting for file descriptors.
+
+Two manners, because an fd *number* means nothing by itself: it may be closed behind our back and given to
+another file before we look again.
+
+- ``Registration`` belongs to the owner of the fd (a green socket). It registers once, edge-triggered, for both
+  directions, and unregisters as the owner closes. The owner tries its system call first and waits only after
+  EAGAIN: an edge that came before that call cannot be missed, because EAGAIN means nothing was left of it.
+- ``wait_readable(fd)`` and ``wait_writable(fd)`` take a bare number, and arm it anew at each wait (modify, or
+  add where the kernel has forgotten it), so that a recycled number never inherits a waiter.
+
+All waiters of a direction are woken and each tries again, because one may take all there is or only a part.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from greenlet import getcurrent, greenlet
+
+from .errors import HubClosedError
+from .loop import Hub, _call, all_hubs, get_hub
+from .park import TIMED_OUT, park, park_for
+from .poller import EDGE, ONESHOT, READ, READ_READY, WRITE, WRITE_READY
+
+
+class _Entry:
+    """The waiters of one fd in one hub. ``armed`` is the mask to re-arm with at each wait, 0 for edge-triggered."""
+
+    __slots__ = ("fd", "hub", "mask", "readers", "rearm", "writers")
+
+    def __init__(self, hub: Hub, fd: int, mask: int) -> None:
+        self.hub = hub
+        self.fd = fd
+        self.mask = mask
+        self.rearm = not hub.poller.edge_triggered
+        self.readers: list[greenlet] = []
+        self.writers: list[greenlet] = []
+
+    def __repr__(self) -> str:
+        return f"fd {self.fd}"
+
+    def fire(self, mask: int) -> None:
+        """Wake whoever waits for what the poller saw."""
+        if mask & READ_READY and self.readers:
+            self._wake(self.readers)
+        if mask & WRITE_READY and self.writers:
+            self._wake(self.writers)
+
+    def _wake(self, waiters: list[greenlet]) -> None:
+        unpark = self.hub.unpark
+        for waiter in waiters:
+            unpark(waiter)
+        waiters.clear()
+
+    def closing(self) -> None:
+        """The number is about to be closed, or turned out to be another file's: wake everyone with EBADF."""
+        for waiters in (self.readers, self.writers):
+            for waiter in waiters:
+                self.hub.unpark_error(waiter, OSError(errno.EBADF, os.strerror(errno.EBADF)))
+            waiters.clear()
+
+    def arm(self) -> None:
+        """Be the one that the hub's poller reports ``fd`` to."""
+        hub, fd = self.hub, self.fd
+        other = hub.fds.get(fd)
+        if other is not None and other is not self:
+            # The number was closed behind its owner's back: what it was registered for is gone.
+            hub.fds.pop(fd)
+            hub.poller.remove(fd)
+            other.closing()
+        try:
+            hub.poller.add(fd, self.mask)
+        except FileExistsError:
+            hub.poller.modify(fd, self.mask)
+        hub.fds[fd] = self
+
+    def disarm(self) -> None:
+        """Leave the poller, from any thread."""
+        if self.hub.fds.get(self.fd) is self:
+            del self.hub.fds[self.fd]
+            self.hub.poller.remove(self.fd)
+
+    def wait(self, waiters: list[greenlet], timeout: float | None) -> None:
+        """Park until the direction of ``waiters`` is ready; builtin TimeoutError after ``timeout`` seconds."""
+        hub = self.hub
+        me = getcurrent()
+        waiters.append(me)
+        hub.io_waiters += 1
+        try:
+            if timeout is None:
+                park(partial(self._give_up, waiters, me))
+            elif park_for(partial(self._give_up, waiters, me), timeout) is TIMED_OUT:
+                raise TimeoutError("timed out")
+        finally:
+            hub.io_waiters -= 1
+
+    def _give_up(self, waiters: list[greenlet], waiter: greenlet) -> None:
+        waiters.remove(waiter)
+
+
+class Registration:
+    """The owner's registration of an fd: made once, edge-triggered, closed with the fd.
+
+    Greenlets of any thread may wait; each thread's hub gets an entry of its own at its first wait. ``close`` wakes
+    all of them with ``OSError(EBADF)`` and must come before the fd itself is closed.
+    """
+
+    __slots__ = ("_entries", "_entry", "_hub", "fd")
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._hub: Hub | None = None
+        self._entry: _Entry | None = None
+        self._entries: list[_Entry] = []
+
+    def _mine(self) -> _Entry:
+        hub = get_hub()
+        entry = self._entry
+        if entry is None or self._hub is not hub:
+            if self.fd < 0:
+                raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            for entry in self._entries:
+                if entry.hub is hub:
+                    break
+            else:
+                entry = _Entry(hub, self.fd, READ | WRITE | EDGE)
+                self._entries = [one for one in self._entries if not one.hub.closed]
+                self._entries.append(entry)
+            self._entry, self._hub = entry, hub
+        # Not there at the first wait, nor in a forked child, whose hub has a new poller.
+        if hub.fds.get(self.fd) is not entry:
+            entry.arm()
+        elif entry.rearm:
+            hub.poller.modify(self.fd, entry.mask)
+        return entry
+
+    def wait_readable(self, timeout: float | None = None) -> None:
+        """Park until a read would not block; call it only after a read said EAGAIN.
+
+        Raises the builtin TimeoutError after ``timeout`` seconds, OSError(EBADF) when the owner closes.
+        """
+        entry = self._mine()
+        entry.wait(entry.readers, timeout)
+
+    def wait_writable(self, timeout: float | None = None) -> None:
+        """Park until a write would not block; call it only after a write said EAGAIN. Errors as ``wait_readable``."""
+        entry = self._mine()
+        entry.wait(entry.writers, timeout)
+
+    def close(self) -> None:
+        """Unregister and wake every waiter with EBADF; nothing happens the second time. Safe from any thread."""
+        if self.fd < 0:
+            return
+        self.fd = -1
+        mine = None
+        for entry in self._entries:
+            entry.disarm()
+            if entry.readers or entry.writers:
+                mine = mine or get_hub()
+                _tell_closing(entry, mine)
+        self._entries = []
+        self._entry = self._hub = None
+
+
+def _tell_closing(entry: _Entry, mine: Hub) -> None:
+    if entry.hub is mine:
+        entry.closing()
+    elif not entry.hub.closed:
+        try:
+            entry.hub.call_soon_threadsafe(entry.closing)
+        except HubClosedError:
+            return  # its thread ended just now, and its waiters with it
+
+
+def _wait_bare(fd: int, write: bool, timeout: float | None) -> None:
+    hub = get_hub()
+    entry = hub.fds.get(fd)
+    if not isinstance(entry, _Entry):
+        if entry is not None:
+            raise ValueError(f"fd {fd} belongs to {entry!r}; nobody else may wait for it")
+        entry = _Entry(hub, fd, ONESHOT)
+    mask = WRITE if write else READ
+    if entry.mask & EDGE:
+        # An owner has registered this number. Arming it anew makes the kernel report what is ready already.
+        try:
+            hub.poller.modify(fd, entry.mask)
+        except FileNotFoundError:
+            hub.fds.pop(fd)
+            entry.closing()
+            entry = _Entry(hub, fd, ONESHOT)
+    if not entry.mask & EDGE:
+        mask |= (READ if entry.readers else 0) | (WRITE if entry.writers else 0) | ONESHOT
+        entry.mask = mask
+        try:
+            hub.poller.modify(fd, mask)
+        except FileNotFoundError:
+            hub.poller.add(fd, mask)
+        hub.fds[fd] = entry
+    try:
+        entry.wait(entry.writers if write else entry.readers, timeout)
+    finally:
+        if not entry.mask & EDGE and hub.fds.get(fd) is entry:
+            if not entry.readers and not entry.writers:
+                entry.disarm()
+            else:
+                entry.mask = (READ if entry.readers else 0) | (WRITE if entry.writers else 0) | ONESHOT
+                hub.poller.modify(fd, entry.mask)
+
+
+def wait_readable(fd: int, timeout: float | None = None) -> None:
+    """Park until reading from ``fd`` would not block (or would report an error or end of file).
+
+    Raises the builtin TimeoutError after ``timeout`` seconds; OSError(EBADF) for a number that is not open or that
+    ``notify_closing`` was called for; PermissionError for what cannot be polled (a regular file).
+    """
+    _wait_bare(fd, False, timeout)
+
+
+def wait_writable(fd: int, timeout: float | None = None) -> None:
+    """Park until writing to ``fd`` would not block (or would report an error). Errors as ``wait_readable``."""
+    _wait_bare(fd, True, timeout)
+
+
+def notify_closing(fd: int) -> None:
+    """Wake everyone who waits for the number ``fd``, in any thread, with OSError(EBADF). Call it before closing."""
+    mine = get_hub()
+    for hub in all_hubs():
+        entry = hub.fds.get(fd)
+        if isinstance(entry, _Entry):
+            entry.disarm()
+            _tell_closing(entry, mine)
+
+
+class Watch:
+    """Callbacks for an fd that its owner drives without a greenlet (a DNS engine). Level-triggered.
+
+    The callbacks run in the loop and must not park. A watch does not keep the loop from LoopExit: a greenlet
+    that waits for what it brings should have a deadline.
+    """
+
+    __slots__ = ("_hub", "_on_readable", "_on_writable", "fd")
+
+    def __init__(
+        self,
+        fd: int,
+        on_readable: Callable[[], object] | None = None,
+        on_writable: Callable[[], object] | None = None,
+    ) -> None:
+        hub = get_hub()
+        stale = hub.fds.get(fd)
+        if stale is not None:
+            hub.fds.pop(fd)
+            hub.poller.remove(fd)
+            stale.closing()
+        self.fd = fd
+        self._hub = hub
+        self._on_readable = on_readable
+        self._on_writable = on_writable
+        hub.poller.add(fd, self._mask())
+        hub.fds[fd] = self
+
+    def __repr__(self) -> str:
+        return f"<Watch of fd {self.fd}>"
+
+    def _mask(self) -> int:
+        return (READ if self._on_readable is not None else 0) | (WRITE if self._on_writable is not None else 0)
+
+    def update(
+        self, on_readable: Callable[[], object] | None = None, on_writable: Callable[[], object] | None = None
+    ) -> None:
+        """Call these from now on; None for a direction that is not of interest."""
+        before = self._mask()
+        self._on_readable = on_readable
+        self._on_writable = on_writable
+        if self.fd >= 0 and self._mask() != before:
+            self._hub.poller.modify(self.fd, self._mask())
+
+    def fire(self, mask: int) -> None:
+        """Queue the callbacks."""
+        if mask & READ_READY and self._on_readable is not None:
+            self._hub.ready.append((_call, (self._call_readable, ())))
+        if mask & WRITE_READY and self._on_writable is not None:
+            self._hub.ready.append((_call, (self._call_writable, ())))
+
+    # Looked up when they run: an earlier callback of the same turn may have closed or changed the watch.
+    def _call_readable(self) -> Any:
+        if self._on_readable is not None:
+            self._on_readable()
+
+    def _call_writable(self) -> Any:
+        if self._on_writable is not None:
+            self._on_writable()
+
+    def closing(self) -> None:
+        """The number turned out to be another file's: call nobody any more."""
+        self.fd = -1
+        self._on_readable = self._on_writable = None
+
+    def close(self) -> None:
+        """Stop; call it before the fd is closed. Nothing happens the second time, nor after a fork."""
+        fd, self.fd = self.fd, -1
+        self._on_readable = self._on_writable = None
+        if fd >= 0 and self._hub.fds.get(fd) is self:
+            del self._hub.fds[fd]
+            self._hub.poller.remove(fd)
+
+
+def watch(
+    fd: int, on_readable: Callable[[], object] | None = None, on_writable: Callable[[], object] | None = None
+) -> Watch:
+    """Have callbacks called when ``fd`` is ready; see ``Watch``."""
+    return Watch(fd, on_readable, on_writable)

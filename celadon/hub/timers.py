@@ -1,0 +1,119 @@
+"""Deadlines as data: a heap without a greenlet inside, so that it is tested without one.
+
+Nearly every deadline is cancelled before it comes (a Timeout around something that works). So cancelling
+only marks; the heap drops its dead heads before it names the next deadline (a killed five-second sleep must
+not hold the loop for five seconds), and is rebuilt when the dead outnumber the living, so memory stays flat.
+Deadlines that are equal come in the order in which they were set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+# Below this many dead entries a rebuild costs more than it frees.
+_PRUNE_AT = 256
+
+
+class Timer:
+    """One deadline. ``cancel()`` may be called at any time, any number of times."""
+
+    __slots__ = ("_timers", "args", "callback", "when")
+
+    when: float
+    callback: Callable[..., object] | None
+    args: tuple[Any, ...]
+    _timers: Timers | None  # None once taken out of the heap
+
+    def __repr__(self) -> str:
+        return f"<Timer for {self.when:.3f}{'' if self.active else ', over'}>"
+
+    @property
+    def active(self) -> bool:
+        """True until it fired or was cancelled."""
+        return self.callback is not None
+
+    def cancel(self) -> None:
+        """Make it never fire; nothing happens if it fired or was cancelled before."""
+        if self.callback is not None:
+            self.callback = None
+            self.args = ()
+            timers = self._timers
+            if timers is not None:
+                timers.dead += 1
+                if timers.dead > _PRUNE_AT and timers.dead * 2 > len(timers.heap):
+                    timers.prune()
+
+    def fire(self, _: object = None) -> None:
+        """Call back, unless it was cancelled since it came due."""
+        callback = self.callback
+        if callback is not None:
+            self.callback = None
+            callback(*self.args)
+
+
+class Timers:
+    """The heap of one hub's deadlines. Not thread-safe: only the hub's own thread may touch it."""
+
+    __slots__ = ("_sequence", "dead", "heap")
+
+    def __init__(self) -> None:
+        self.heap: list[tuple[float, int, Timer]] = []
+        self.dead = 0
+        self._sequence = 0
+
+    def __len__(self) -> int:
+        """How many deadlines are still to come."""
+        return len(self.heap) - self.dead
+
+    def add(self, when: float, callback: Callable[..., object], args: tuple[Any, ...] = ()) -> Timer:
+        """Call ``callback(*args)`` when the hub's clock reaches ``when`` (seconds)."""
+        timer = Timer()
+        timer.when = when
+        timer.callback = callback
+        timer.args = args
+        timer._timers = self
+        self._sequence = sequence = self._sequence + 1
+        heappush(self.heap, (when, sequence, timer))
+        return timer
+
+    def next_deadline(self) -> float | None:
+        """The nearest living deadline, or None; the dead ones before it are dropped."""
+        heap = self.heap
+        while heap:
+            when, _, timer = heap[0]
+            if timer.callback is not None:
+                return when
+            heappop(heap)
+            self.dead -= 1
+        return None
+
+    def expire(self, now: float) -> list[Timer]:
+        """Take out all that are due at ``now``, in order, for the caller to fire.
+
+        All are taken out before one fires: a timer that a callback sets, even for now, waits for the next turn.
+        """
+        heap = self.heap
+        due: list[Timer] = []
+        while heap and heap[0][0] <= now:
+            timer = heappop(heap)[2]
+            if timer.callback is None:
+                self.dead -= 1
+            else:
+                timer._timers = None
+                due.append(timer)
+        return due
+
+    def prune(self) -> None:
+        """Rebuild the heap without the dead."""
+        self.heap = [entry for entry in self.heap if entry[2].callback is not None]
+        heapify(self.heap)
+        self.dead = 0
+
+    def clear(self) -> None:
+        """Forget every deadline (a forked child does)."""
+        for _, _, timer in self.heap:
+            timer.callback = None
+        self.heap = []
+        self.dead = 0

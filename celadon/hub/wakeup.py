@@ -1,0 +1,46 @@
+"""How another thread (or a signal) makes a sleeping hub look up: one eventfd, or a pipe where there is none."""
+
+from __future__ import annotations
+
+import os
+
+
+class Wakeup:
+    """``send`` is safe from any thread and from a signal handler; ``fileno`` becomes readable; ``drain`` resets."""
+
+    __slots__ = ("_read", "_write")
+
+    def __init__(self) -> None:
+        if hasattr(os, "eventfd"):
+            self._read = self._write = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        else:
+            self._read, self._write = os.pipe()
+            os.set_blocking(self._read, False)
+            os.set_blocking(self._write, False)
+
+    def fileno(self) -> int:
+        """The fd to poll for reading; -1 once closed."""
+        return self._read
+
+    def send(self) -> None:
+        """Make the fd readable. Nothing happens when it is readable already, or closed."""
+        if self._write >= 0:
+            try:
+                os.write(self._write, b"\1\0\0\0\0\0\0\0")
+            except BlockingIOError:
+                return  # full: the reader is going to wake anyway
+
+    def drain(self) -> None:
+        """Make the fd unreadable again."""
+        try:
+            os.read(self._read, 4096)
+        except BlockingIOError:
+            return
+
+    def close(self) -> None:
+        """Close the fds, once."""
+        read, write = self._read, self._write
+        self._read = self._write = -1
+        for fd in {read, write}:
+            if fd >= 0:
+                os.close(fd)

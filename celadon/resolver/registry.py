@@ -1,0 +1,41 @@
+"""Which engines and resolvers there are, by name: the one place that imports them, and only when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from .errors import ResolverConfigError
+from .model import Config
+from .protocols import Engine, Resolver
+
+# Engines answer DNS questions, and stand under the policy; resolvers bring a policy of their own (the system's libc).
+ENGINES = {"ares": "ares", "python": "python"}
+RESOLVERS = {"thread": "thread", "block": "block"}
+
+
+def _maker(module: str) -> Callable[[Any], Any]:
+    made: Callable[[Any], Any] = import_module(f"{__package__}.engines.{module}").make
+    return made
+
+
+def names() -> tuple[str, ...]:
+    """The names that ``use`` understands."""
+    return (*ENGINES, *RESOLVERS)
+
+
+def make_engine(name: str, config: Config) -> Engine:
+    """A new engine for the calling thread's hub. Raises ResolverConfigError for a name that is none."""
+    if name not in ENGINES:
+        raise ResolverConfigError(f"unknown engine {name!r}; there are {', '.join(ENGINES)}")
+    engine: Engine = _maker(ENGINES[name])(config)
+    return engine
+
+
+def make_resolver(name: str, config: Config | None) -> Resolver:
+    """A new libc resolver; ``config`` None leaves it with the system's own files."""
+    if name not in RESOLVERS:
+        raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(names())}")
+    resolver: Resolver = _maker(RESOLVERS[name])(config)
+    return resolver
