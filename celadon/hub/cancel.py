@@ -25,7 +25,9 @@ class Timeout(BaseException):
     None never fires. A BaseException, so that ``except Exception`` in the block does not swallow it.
     """
 
-    def __init__(self, seconds: float | None = None, exception: BaseException | type[BaseException] | bool | None = None):
+    def __init__(
+        self, seconds: float | None = None, exception: BaseException | type[BaseException] | bool | None = None
+    ):
         BaseException.__init__(self)
         self.seconds = seconds
         self.exception = exception
@@ -74,7 +76,8 @@ class Timeout(BaseException):
         else:
             error = exception
         self._raised = error
-        assert self._hub is not None and self._greenlet is not None
+        assert self._hub is not None
+        assert self._greenlet is not None
         self._hub.cancel(self._greenlet, error)
 
     def cancel(self) -> None:
@@ -93,7 +96,9 @@ class Timeout(BaseException):
             self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
         self.cancel()
         return error is self and self.exception is False
 
@@ -104,10 +109,25 @@ class Timeout(BaseException):
         return "" if self.seconds is None else f"{self.seconds} second{'' if self.seconds == 1 else 's'}"
 
 
+class NotReady(Timeout, TimeoutError):
+    """``get`` ended before there was anything to get: gevent's Timeout and the builtin TimeoutError in one."""
+
+    def __init__(self, seconds: float | None, what: str) -> None:
+        Timeout.__init__(self, seconds)
+        self.what = what
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} was not ready" if not self.seconds else f"{self.what} was not ready within {self.seconds} s"
+        )
+
+
 _UNSET: Any = object()
 
 
-def with_timeout(seconds: float | None, function: Callable[..., T], *args: Any, timeout_value: Any = _UNSET, **kwargs: Any) -> T:
+def with_timeout(
+    seconds: float | None, function: Callable[..., T], *args: Any, timeout_value: Any = _UNSET, **kwargs: Any
+) -> T:
     """``function(*args, **kwargs)``, bounded; ``timeout_value`` is returned in place of raising Timeout."""
     timeout = Timeout.start_new(seconds)
     try:
@@ -139,7 +159,9 @@ class _Scope:
         self._timeout.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
         timeout, self._timeout = self._timeout, None
         assert timeout is not None
         timeout.cancel()

@@ -13,6 +13,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
+from .cancel import NotReady
 from .loop import Hub, get_hub
 from .park import TIMED_OUT, WaitQueue
 from .timers import Timer
@@ -24,14 +25,26 @@ _NEW, _SCHEDULED, _RUNNING, _DONE = range(4)
 
 
 class Greenlet(greenlet, Generic[T]):
-    """One function running in its own greenlet, in a copy of the spawner's context (contextvars).
+    r"""One function running in its own greenlet, in a copy of the spawner's context (contextvars).
 
-    Made by ``spawn``; or made and then ``start``\\ ed; or subclassed with a ``_run`` method. It belongs to the
+    Made by ``spawn``; or made and then started; or subclassed with a ``_run`` method. It belongs to the
     thread that made it. An exception that escapes is reported on stderr with ``str(greenlet)`` and kept for
     ``get``; GreenletExit is silent and counts as success, its instance being the value.
     """
 
-    __slots__ = ("_error", "_function", "_hub", "_joiners", "_links", "_name", "_state", "_timer", "_value", "args", "kwargs")
+    __slots__ = (
+        "_error",
+        "_function",
+        "_hub",
+        "_joiners",
+        "_links",
+        "_name",
+        "_state",
+        "_timer",
+        "_value",
+        "args",
+        "kwargs",
+    )
 
     def __init__(self, run: Callable[..., T] | None = None, *args: Any, **kwargs: Any) -> None:
         hub = get_hub()
@@ -91,7 +104,9 @@ class Greenlet(greenlet, Generic[T]):
         self._state = _RUNNING
         function = self._function
         try:
-            self._value = self._run(*self.args, **self.kwargs) if function is None else function(*self.args, **self.kwargs)
+            self._value = (
+                self._run(*self.args, **self.kwargs) if function is None else function(*self.args, **self.kwargs)
+            )
         except GreenletExit as error:
             self._value = error
         except BaseException as error:
@@ -166,7 +181,9 @@ class Greenlet(greenlet, Generic[T]):
         if self._name is not None:
             return self._name
         function = self._function
-        return getattr(function, "__qualname__", None) or repr(function) if function is not None else type(self).__name__
+        return (
+            getattr(function, "__qualname__", None) or repr(function) if function is not None else type(self).__name__
+        )
 
     @name.setter
     def name(self, name: str) -> None:
@@ -191,12 +208,13 @@ class Greenlet(greenlet, Generic[T]):
     def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Wait for the end and return the value, or raise what it failed with.
 
-        Raises ``Timeout`` when it has not ended after ``timeout`` seconds (0 when ``block`` is false).
+        Raises NotReady, both a Timeout and a builtin TimeoutError, if it has not ended within ``timeout`` seconds
+        (or, when ``block`` is false, at once).
         """
         if self._state != _DONE and block:
             self.join(timeout)
         if self._state != _DONE:
-            raise NotReady(f"{self!r} has not ended")
+            raise NotReady(timeout if block else 0, repr(self))
         if self._error is not None:
             # The traceback is the greenlet's own each time, so that it does not grow from one caller to the next.
             raise self._error.with_traceback(self._error.__traceback__)
@@ -261,11 +279,9 @@ class Greenlet(greenlet, Generic[T]):
     def unlink(self, callback: Callable[[Greenlet[T]], object]) -> None:
         """Forget a callback given to ``link`` or ``rawlink``; nothing happens if there is none."""
         if self._links is not None:
-            self._links = [one for one in self._links if one is not callback and getattr(one, "callback", None) is not callback]
-
-
-class NotReady(TimeoutError):
-    """``get`` ended before the greenlet, or the result, was there."""
+            self._links = [
+                one for one in self._links if one is not callback and getattr(one, "callback", None) is not callback
+            ]
 
 
 class _SpawnedLink:
@@ -304,9 +320,7 @@ def spawn_raw(function: Callable[..., object], *args: Any, **kwargs: Any) -> gre
     return raw
 
 
-def iwait(
-    objects: Iterable[Any], timeout: float | None = None, count: int | None = None
-) -> Iterator[Any]:
+def iwait(objects: Iterable[Any], timeout: float | None = None, count: int | None = None) -> Iterator[Any]:
     """Yield the objects (greenlets, events, results: whatever has ``rawlink``) as they become ready.
 
     Ends after ``count`` of them, or after ``timeout`` seconds in all.
@@ -377,9 +391,7 @@ def joinall(
     return [one for one in waiting if one.ready()]
 
 
-def kill(
-    victim: greenlet, exception: type[BaseException] | BaseException = GreenletExit, block: bool = True
-) -> None:
+def kill(victim: greenlet, exception: type[BaseException] | BaseException = GreenletExit, block: bool = True) -> None:
     """Kill any greenlet of this thread; for a bare one without waiting for its end."""
     if isinstance(victim, Greenlet):
         victim.kill(exception, block)

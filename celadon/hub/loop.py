@@ -142,7 +142,7 @@ class Hub:
         self.ready.append((_call, (function, args)))
 
     def call_later(self, seconds: float, function: Callable[..., object], *args: object) -> Timer:
-        """Call ``function(*args)`` in the loop ``seconds`` from now, unless the timer is cancelled. It must not park."""
+        """Call ``function(*args)`` in the loop ``seconds`` from now, unless it is cancelled. It must not park."""
         return self.timers.add(self.now() + seconds, function, args)
 
     def call_soon_threadsafe(self, function: Callable[..., object], *args: object) -> None:

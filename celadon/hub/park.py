@@ -54,7 +54,7 @@ def park(abort: Abort) -> Any:
 
 
 def park_for(abort: Abort, seconds: float | None) -> Any:
-    """As ``park``, for at most ``seconds`` (None: for ever); returns TIMED_OUT, after ``abort()``, when they are over."""
+    """As ``park``, for at most ``seconds`` (None: for ever); gives TIMED_OUT, after ``abort()``, when they are over."""
     if seconds is None:
         return park(abort)
     hub = _local.hub or get_hub()

@@ -102,7 +102,9 @@ class PollPoller:
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         """See ``Poller.poll``."""
         # Rounded up: a timer that is polled for a millisecond too short would spin.
-        events = self._poll.poll(None if timeout is None or timeout < 0 else int(timeout * 1000) + (timeout % 0.001 > 0))
+        events = self._poll.poll(
+            None if timeout is None or timeout < 0 else int(timeout * 1000) + (timeout % 0.001 > 0)
+        )
         for fd, seen in events:
             mask = self._masks[fd]
             if seen & select.POLLNVAL:

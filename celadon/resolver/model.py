@@ -1,4 +1,4 @@
-"""The values that the resolver layer passes about: frozen, slotted, without behaviour that needs I/O.
+r"""The values that the resolver layer passes about: frozen, slotted, without behaviour that needs I/O.
 
 Engines make them, policy reads them, nobody changes them; so they may be shared by greenlets and threads.
 
@@ -95,7 +95,7 @@ class Record:
     @property
     def target(self) -> str:
         """For CNAME, DNAME, NS and PTR: the name in ``data``, without its final dot."""
-        return self.data[:-1] if self.data.endswith(".") else self.data
+        return self.data.removesuffix(".")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,84 @@
+"""For tests of programs on the hub: a clock that need not be waited for, and a way to let everybody come to rest."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from .loop import Hub, get_hub
+from .park import sleep
+from .poller import Poller
+
+
+class MockClock:
+    """``with MockClock() as clock:`` the hub's time stands still, and jumps to the next deadline when all wait for one.
+
+    With ``autojump=False`` it moves by ``advance`` only. While a call in a thread is awaited (``hub.holds``) real
+    time passes, since only that can bring it; what is ready on an fd always comes before a jump.
+    """
+
+    def __init__(self, start: float = 1000.0, autojump: bool = True) -> None:
+        self._now = start
+        self.autojump = autojump
+        self._hub: Hub | None = None
+        self._real: tuple[Poller, object] | None = None
+
+    def now(self) -> float:
+        """Seconds, from ``start`` on."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and let what is due then run until all wait again. Call it in a greenlet."""
+        if seconds < 0:
+            raise ValueError("time does not go back")
+        self._now += seconds
+        wait_all_parked()
+
+    def __enter__(self) -> MockClock:
+        self._hub = hub = get_hub()
+        self._poller, self._hub_now = hub.poller, hub.now
+        hub.poller = _MockPoller(hub.poller, hub, self)
+        hub.now = self.now
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        hub = self._hub
+        assert hub is not None
+        hub.poller, hub.now = self._poller, self._hub_now
+
+
+class _MockPoller:
+    def __init__(self, real: Poller, hub: Hub, clock: MockClock) -> None:
+        self._real = real
+        self._hub = hub
+        self._clock = clock
+        self.edge_triggered = real.edge_triggered
+        self.add, self.modify, self.remove, self.close = real.add, real.modify, real.remove, real.close
+
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        """What is ready, else a jump of the clock by ``timeout``."""
+        events = self._real.poll(0)
+        if events or timeout == 0:
+            return events
+        if timeout is None or self._hub.holds:
+            return self._real.poll(timeout)
+        if not self._clock.autojump:
+            raise RuntimeError(f"all wait for a deadline {timeout:.3f} s away, and the clock only moves by advance()")
+        self._clock._now += timeout
+        return []
+
+
+def wait_all_parked() -> None:
+    """Return once nobody but the caller is ready to run and no deadline is due. Does not wait for fds or threads."""
+    hub = get_hub()
+    while True:
+        # A millisecond's worth of looking away must not hide what is due now.
+        hub._next_look = 0.0
+        sleep(0)
+        deadline = hub.timers.next_deadline()
+        if not hub.ready and (deadline is None or deadline > hub.now()):
+            return
+
+
+__all__ = ["MockClock", "wait_all_parked"]

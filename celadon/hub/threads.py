@@ -1,0 +1,222 @@
+"""Blocking calls in OS threads, waited for by greenlets.
+
+Threads are made as calls come, at most ``maxsize``, and retire when idle. A call that has not begun can be
+cancelled; one that has begun cannot be stopped by anybody, so whoever gives up is let go at once, and the
+thread finishes alone and takes the next call. Nothing here uses ``threading``, which may be patched.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+from _queue import Empty, SimpleQueue
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any, ParamSpec, TypeVar
+from weakref import WeakSet
+
+from .errors import HubClosedError
+from .loop import Hub, get_hub
+from .sync import AsyncResult
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_pools: WeakSet[ThreadPool] = WeakSet()
+
+
+class ThreadResult(AsyncResult[T]):
+    """What a call in a thread will give."""
+
+    __slots__ = ("_call", "_claim", "_held", "_pool")
+
+    def __init__(self, pool: ThreadPool, call: Callable[[], T]) -> None:
+        super().__init__()
+        self._pool = pool
+        self._call: Callable[[], T] | None = call
+        #: Whoever takes the one item out, the worker or ``cancel``, decides whether the call is made.
+        self._claim = [True]
+        self._held = True
+        pool.hub.holds += 1
+
+    def cancel(self) -> bool:
+        """Nobody wants the result any more. True if the call had not begun, and so is not made at all."""
+        self._let_go()
+        if not self._take():
+            return False
+        self._call = None
+        self._pool._dropped()
+        return True
+
+    def _take(self) -> bool:
+        try:
+            self._claim.pop()
+        except IndexError:
+            return False
+        return True
+
+    def _let_go(self) -> None:
+        if self._held:
+            self._held = False
+            self._pool.hub.holds -= 1
+
+    def _work(self) -> None:
+        """In the worker: make the call and send the outcome to the hub."""
+        call, self._call = self._call, None
+        assert call is not None
+        try:
+            outcome: tuple[Callable[..., object], Any] = (self.set, call())
+        except BaseException as error:  # the caller's, wherever it waits: also SystemExit
+            outcome = (self.set_exception, error)
+        self._pool._dropped()
+        try:
+            self._pool.hub.call_soon_threadsafe(self._deliver, *outcome)
+        except HubClosedError:
+            return  # the thread that wanted it has ended
+
+    def _deliver(self, give: Callable[[Any], object], outcome: Any) -> None:
+        if self._held:
+            self._let_go()
+            give(outcome)
+
+
+class ThreadPool:
+    """At most ``maxsize`` threads; one that had nothing to do for ``idle_timeout`` seconds (None: never) ends.
+
+    Belongs to the hub of the thread that made it, and ends with it. In a forked child it starts anew, empty.
+    """
+
+    def __init__(self, maxsize: int = 10, idle_timeout: float | None = 10.0) -> None:
+        if maxsize < 1:
+            raise ValueError("a thread pool needs room for one thread")
+        self.hub: Hub = get_hub()
+        self.maxsize = maxsize
+        self.idle_timeout = idle_timeout
+        self.closed = False
+        self._reset()
+        self.hub.on_close(self.close)
+        _pools.add(self)
+
+    def _reset(self) -> None:
+        self._lock = _thread.allocate_lock()
+        self._tasks: SimpleQueue[ThreadResult[Any] | None] = SimpleQueue()
+        self._load = 0  # calls that wait or run
+        self._threads = 0
+
+    def __repr__(self) -> str:
+        return f"<ThreadPool at {id(self):#x}, {self._load} calls, {self._threads} of {self.maxsize} threads>"
+
+    def __len__(self) -> int:
+        """How many calls wait or run."""
+        return self._load
+
+    @property
+    def size(self) -> int:
+        """How many threads there are now."""
+        return self._threads
+
+    def spawn(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> ThreadResult[T]:
+        """Have ``function(*args, **kwargs)`` called in a thread, in a copy of the caller's context. Does not wait.
+
+        RuntimeError for a closed pool, for another thread than the one that made the pool, and when not even
+        one thread can be started.
+        """
+        if self.closed:
+            raise RuntimeError(f"{self!r} is closed")
+        if get_hub() is not self.hub:
+            raise RuntimeError(f"{self!r} belongs to another thread")
+        context = copy_context()
+        result: ThreadResult[T] = ThreadResult(self, lambda: context.run(function, *args, **kwargs))
+        with self._lock:
+            self._load += 1
+            start = self._load > self._threads and self._threads < self.maxsize
+            if start:
+                self._threads += 1
+            self._tasks.put(result)
+        if start:
+            self._start(result)
+        return result
+
+    def _start(self, result: ThreadResult[Any]) -> None:
+        try:
+            _thread.start_new_thread(_worker, (self, self._tasks, self._lock))
+        except RuntimeError:
+            with self._lock:
+                self._threads -= 1
+                alone = not self._threads
+            if alone:
+                result.cancel()
+                raise
+
+    def apply(self, function: Callable[..., T], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> T:
+        """``function(*args, **kwargs)`` in a thread, waited for. A kill or a Timeout ends the wait at once."""
+        result = self.spawn(function, *args, **(kwargs or {}))
+        try:
+            return result.get()
+        except BaseException:
+            result.cancel()
+            raise
+
+    def _dropped(self) -> None:
+        with self._lock:
+            self._load -= 1
+
+    def close(self) -> None:
+        """Take no more calls; those that wait are still made. The threads end after that; does not wait for them."""
+        if not self.closed:
+            self.closed = True
+            with self._lock:
+                for _ in range(self._threads):
+                    self._tasks.put(None)
+
+    kill = close
+
+
+def _worker(pool: ThreadPool, tasks: SimpleQueue[ThreadResult[Any] | None], lock: _thread.LockType) -> None:
+    while True:
+        try:
+            task = tasks.get(timeout=pool.idle_timeout)
+        except Empty:
+            with lock:
+                if not tasks.empty():
+                    continue
+                pool._threads -= 1
+                return
+        if task is None:
+            with lock:
+                pool._threads -= 1
+            return
+        if task._take():
+            task._work()
+        del task  # an idle thread must not keep the last result alive
+
+
+_POOL = object()
+
+
+def default_pool() -> ThreadPool:
+    """The thread's own pool for ``to_thread``. DNS has another one: neither delays the other."""
+    variables = get_hub().vars
+    pool: ThreadPool | None = variables.get(_POOL)
+    if pool is None:
+        pool = variables[_POOL] = ThreadPool()
+    return pool
+
+
+def to_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """``function(*args, **kwargs)`` in a thread of the default pool, waited for, as ``asyncio.to_thread``.
+
+    A kill or a Timeout ends the wait at once; a call that has begun finishes alone.
+    """
+    return default_pool().apply(function, args, kwargs)
+
+
+def _after_fork_in_child() -> None:
+    for pool in list(_pools):
+        pool._reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+__all__ = ["ThreadPool", "ThreadResult", "default_pool", "to_thread"]
