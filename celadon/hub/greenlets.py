@@ -47,6 +47,8 @@ class Greenlet(greenlet, Generic[T]):
     )
 
     def __init__(self, run: Callable[..., T] | None = None, *args: Any, **kwargs: Any) -> None:
+        if run is not None and not callable(run):
+            raise TypeError(f"the function to run must be callable, not {run!r}")
         hub = get_hub()
         greenlet.__init__(self, None, hub.greenlet)
         self.gr_context = copy_context()
@@ -127,7 +129,7 @@ class Greenlet(greenlet, Generic[T]):
         joiners = self._joiners
         if joiners is not None:
             self._joiners = None
-            joiners.wake_all(self)
+            joiners.wake_all()
         if self._links is not None:
             for link in self._links:
                 hub.call_soon(link, self)

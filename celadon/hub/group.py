@@ -72,7 +72,8 @@ class Group:
         With ``raise_error`` the first failure of those who were in at the call is raised.
         """
         if raise_error:
-            joinall(list(self.greenlets), timeout, raise_error=True)
+            for one in joinall(list(self.greenlets), timeout, raise_error=True):
+                self.discard(one)
         elif self.greenlets:
             self._empty.wait(timeout)
         return not self.greenlets
@@ -84,7 +85,11 @@ class Group:
         timeout: float | None = None,
     ) -> None:
         """Kill all, and wait (``block``) until they ended, at most ``timeout`` seconds."""
-        killall(list(self.greenlets), exception, block, timeout)
+        victims = list(self.greenlets)
+        killall(victims, exception, block, timeout)
+        for one in victims:
+            if one.dead:
+                self.discard(one)
 
     def killone(
         self,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import select
+from contextlib import suppress
 from typing import Protocol
 
 READ = 0x001  # EPOLLIN
@@ -97,7 +98,8 @@ class PollPoller:
     def remove(self, fd: int) -> None:
         """See ``Poller.remove``."""
         if self._masks.pop(fd, None) is not None:
-            self._poll.unregister(fd)
+            with suppress(KeyError):  # a report has disarmed it already
+                self._poll.unregister(fd)
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         """See ``Poller.poll``."""

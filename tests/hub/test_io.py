@@ -1,0 +1,190 @@
+"""Waiting for fds."""
+
+import _socket
+import errno
+import os
+
+import pytest
+
+from celadon.hub import (
+    Registration,
+    Timeout,
+    get_hub,
+    joinall,
+    notify_closing,
+    sleep,
+    spawn,
+    wait_readable,
+    wait_writable,
+    watch,
+)
+from celadon.hub.poller import EDGE, ONESHOT, READ, WRITE, EpollPoller, PollPoller
+from celadon.hub.testing import wait_all_parked
+
+
+@pytest.fixture
+def pair():
+    left, right = _socket.socketpair()
+    left.setblocking(False)
+    right.setblocking(False)
+    yield left, right
+    left.close()
+    right.close()
+
+
+def test_bare_numbers(pair):
+    left, right = pair
+    reader = spawn(wait_readable, left.fileno())
+    sleep(0)
+    right.send(b"x")
+    reader.get()
+    wait_writable(left.fileno())
+    with pytest.raises(TimeoutError):
+        left.recv(1)
+        wait_readable(left.fileno(), 0.001)
+    assert left.fileno() not in get_hub().fds
+
+
+def test_two_readers_and_a_writer_of_one_fd(pair):
+    left, right = pair
+    waiters = [spawn(wait_readable, left.fileno()), spawn(wait_readable, left.fileno())]
+    sleep(0)
+    spawn(wait_writable, left.fileno()).get()
+    right.send(b"x")
+    joinall(waiters)
+    assert all(one.successful() for one in waiters)
+
+
+def test_a_bad_number_and_a_regular_file():
+    with pytest.raises(OSError) as caught:
+        wait_readable(10_000)
+    assert caught.value.errno == errno.EBADF
+    fd = os.open("/etc/hosts", os.O_RDONLY)
+    with pytest.raises(PermissionError):
+        wait_readable(fd)
+    os.close(fd)
+
+
+def test_notify_closing_wakes_with_ebadf(pair):
+    left, _ = pair
+    reader = spawn(wait_readable, left.fileno())
+    get_hub().exception_handler, before = (lambda who, error: None), get_hub().exception_handler
+    sleep(0)
+    notify_closing(left.fileno())
+    with pytest.raises(OSError) as caught:
+        reader.get()
+    get_hub().exception_handler = before
+    assert caught.value.errno == errno.EBADF
+
+
+def test_a_recycled_number_inherits_no_waiter(pair):
+    left, right = pair
+    number = left.fileno()
+    reader = spawn(wait_readable, number)
+    sleep(0)
+    reader.kill()
+    left.close()
+    other, far = _socket.socketpair()
+    assert other.fileno() == number
+    far.send(b"x")
+    wait_readable(number, 1)
+    other.close()
+    far.close()
+
+
+def test_a_dup_that_keeps_a_closed_number_alive(pair):
+    left, right = pair
+    registration = Registration(left.fileno())
+    with pytest.raises(TimeoutError):
+        registration.wait_readable(0.001)
+    copy = os.dup(left.fileno())
+    left.close()  # behind the owner's back
+    right.send(b"x")
+    sleep(0.002)
+    registration.close()
+    os.close(copy)
+    assert registration.fd == -1
+
+
+def test_registration_is_edge_triggered_and_stays(pair):
+    left, right = pair
+    registration = Registration(left.fileno())
+    for _ in range(3):
+        reader = spawn(registration.wait_readable)
+        sleep(0)
+        right.send(b"x")
+        reader.get()
+        assert left.recv(10) == b"x"
+        assert get_hub().fds[left.fileno()] is not None
+    registration.close()
+    registration.close()
+    assert left.fileno() not in get_hub().fds
+
+
+def test_closing_a_registration_wakes_waiters(pair):
+    left, _ = pair
+    registration = Registration(left.fileno())
+
+    def read():
+        with pytest.raises(OSError) as caught:
+            registration.wait_readable()
+        return caught.value.errno
+
+    readers = [spawn(read), spawn(read)]
+    wait_all_parked()
+    registration.close()
+    assert [one.get() for one in readers] == [errno.EBADF] * 2
+    assert get_hub().io_waiters == 0
+
+
+def test_kill_and_timeout_leave_nothing(pair):
+    left, _ = pair
+    registration = Registration(left.fileno())
+    reader = spawn(registration.wait_readable)
+    sleep(0)
+    reader.kill()
+    with pytest.raises(Timeout), Timeout(0.001):
+        registration.wait_readable()
+    assert get_hub().io_waiters == 0
+    registration.close()
+
+
+def test_watch(pair):
+    left, right = pair
+    seen = []
+    watching = watch(left.fileno(), on_readable=lambda: seen.append(left.recv(10)))
+    right.send(b"a")
+    sleep(0.002)
+    assert seen == [b"a"]
+    watching.update(on_writable=lambda: (seen.append("w"), watching.update()))
+    sleep(0.002)
+    assert seen == [b"a", "w"]
+    watching.close()
+    right.send(b"b")
+    sleep(0.002)
+    assert seen == [b"a", "w"]
+    assert left.fileno() not in get_hub().fds
+
+
+@pytest.mark.parametrize("make", [EpollPoller, PollPoller])
+def test_pollers_behave_alike(pair, make):
+    left, right = pair
+    poller = make()
+    fd = left.fileno()
+    poller.add(fd, READ | ONESHOT)
+    with pytest.raises(FileExistsError):
+        poller.add(fd, READ)
+    assert poller.poll(0) == []
+    right.send(b"x")
+    assert poller.poll(1) == [(fd, READ)]
+    assert poller.poll(0) == []  # disarmed
+    poller.modify(fd, READ | WRITE | ONESHOT)
+    assert poller.poll(1) == [(fd, READ | WRITE)]
+    poller.remove(fd)
+    poller.remove(fd)
+    with pytest.raises(FileNotFoundError):
+        poller.modify(fd, READ)
+    poller.add(fd, READ | EDGE)
+    assert poller.poll(1) == [(fd, READ)]
+    assert poller.poll(0) == []
+    poller.close()

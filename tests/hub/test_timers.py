@@ -1,0 +1,61 @@
+"""The heap of deadlines, without a hub."""
+
+from celadon.hub.timers import Timers
+
+
+def test_equal_deadlines_come_in_order_of_start():
+    timers, seen = Timers(), []
+    for name in "abc":
+        timers.add(5.0, seen.append, (name,))
+    timers.add(1.0, seen.append, ("first",))
+    for timer in timers.expire(5.0):
+        timer.fire()
+    assert seen == ["first", "a", "b", "c"]
+
+
+def test_a_dead_head_is_not_the_next_deadline():
+    timers = Timers()
+    dead = timers.add(1.0, print)
+    timers.add(9.0, print)
+    dead.cancel()
+    assert timers.next_deadline() == 9.0
+    assert len(timers) == 1
+
+
+def test_cancel_twice_counts_once():
+    timers = Timers()
+    timer = timers.add(1.0, print)
+    timer.cancel()
+    timer.cancel()
+    assert len(timers) == 0
+    assert timers.next_deadline() is None
+
+
+def test_cancelled_between_coming_due_and_firing():
+    timers, seen = Timers(), []
+    timers.add(1.0, seen.append, (1,))
+    [timer] = timers.expire(2.0)
+    timer.cancel()
+    timer.fire()
+    assert seen == []
+
+
+def test_memory_stays_flat_when_all_are_cancelled():
+    timers = Timers()
+    for _ in range(10_000):
+        timers.add(1.0, print).cancel()
+    assert len(timers.heap) < 1_000
+    assert len(timers) == 0
+
+
+def test_what_a_callback_sets_for_now_waits_for_the_next_turn():
+    timers, seen = Timers(), []
+
+    def again():
+        seen.append(1)
+        timers.add(1.0, again)
+
+    timers.add(1.0, again)
+    for timer in timers.expire(1.0):
+        timer.fire()
+    assert seen == [1]
