@@ -23,7 +23,7 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 
 from .errors import HubClosedError
-from .loop import Hub, _call, all_hubs, get_hub
+from .loop import Hub, _call, _local, all_hubs, get_hub
 from .park import TIMED_OUT, park, park_for
 from .poller import EDGE, ONESHOT, READ, READ_READY, WRITE, WRITE_READY
 
@@ -46,16 +46,15 @@ class _Entry:
 
     def fire(self, mask: int) -> None:
         """Wake whoever waits for what the poller saw."""
-        if mask & READ_READY and self.readers:
-            self._wake(self.readers)
-        if mask & WRITE_READY and self.writers:
-            self._wake(self.writers)
-
-    def _wake(self, waiters: list[greenlet]) -> None:
         unpark = self.hub.unpark
-        for waiter in waiters:
-            unpark(waiter)
-        waiters.clear()
+        if mask & READ_READY and self.readers:
+            for waiter in self.readers:
+                unpark(waiter)
+            self.readers.clear()
+        if mask & WRITE_READY and self.writers:
+            for waiter in self.writers:
+                unpark(waiter)
+            self.writers.clear()
 
     def closing(self) -> None:
         """The number is about to be closed, or turned out to be another file's: wake everyone with EBADF."""
@@ -119,7 +118,7 @@ class Registration:
         self._entries: list[_Entry] = []
 
     def _mine(self) -> _Entry:
-        hub = get_hub()
+        hub = _local.hub or get_hub()
         entry = self._entry
         if entry is None or self._hub is not hub:
             if self.fd < 0:

@@ -222,17 +222,18 @@ class Hub:
             for _ in range(len(ready)):
                 function, argument = popleft()
                 function(argument)
-            now = self.now()
             if not ready:
-                self._look(self._timeout(now))
-            elif now >= self._next_look:
+                self._look(self._timeout())
+            elif self.now() >= self._next_look:
                 self._look(0)
 
-    def _timeout(self, now: float) -> float | None:
+    def _timeout(self) -> float | None:
         """How long nothing needs to be done; None for until something comes from outside."""
-        deadline = self.timers.next_deadline()
-        if deadline is not None:
-            return deadline - now if deadline > now else 0
+        timers = self.timers
+        if timers.heap:
+            deadline = timers.next_deadline()
+            if deadline is not None:
+                return max(deadline - self.now(), 0)
         if self.holds or self.io_waiters or self._incoming:
             return None
         error = LoopExit(self._dead_end())

@@ -39,3 +39,8 @@ def make_resolver(name: str, config: Config | None) -> Resolver:
         raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(names())}")
     resolver: Resolver = _maker(RESOLVERS[name])(config)
     return resolver
+
+
+def preload() -> None:
+    """Import the libraries that must see the unpatched standard library."""
+    import_module(f"{__package__}.engines.ares").preload()
