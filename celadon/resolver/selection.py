@@ -1,0 +1,208 @@
+"""Which resolver a lookup goes to: the scope's, else the process', else what the environment says.
+
+``use`` may be called at any time: lookups in flight end on the resolver that they began on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import Any
+
+import _socket
+
+from . import registry
+from .config import parse_server
+from .errors import Kind, ResolveError, ResolverConfigError
+from .files import System
+from .front import StubResolver
+from .model import AddrInfo, Answer, Config, Question, RRType, SockAddr
+from .names import to_ascii
+from .protocols import Engine, Resolver
+
+#: Until a resolver that decides per name exists, the system's own libc in threads is the safest answer.
+DEFAULT = "thread"
+
+_scope: ContextVar[Resolver | None] = ContextVar("celadon.resolver.scope", default=None)
+_process: Resolver | None = None
+_system = System()
+
+
+def make(
+    resolver: str | Resolver | None = None,
+    *,
+    servers: Iterable[str] | None = None,
+    timeout: float | None = None,
+    attempts: int | None = None,
+) -> Resolver:
+    """A resolver by name (``ares``, ``python``, ``thread``, ``block``), or the object itself.
+
+    ``servers`` are addresses with optional ports (``127.0.0.1:5301``, ``[::1]:53``) in place of resolv.conf's, ``timeout``
+    seconds per try, ``attempts`` rounds over all servers. Raises ResolverConfigError for what cannot be.
+    """
+    changes: dict[str, Any] = {}
+    if servers is not None:
+        given = (servers,) if isinstance(servers, str) else tuple(servers)
+        if not given:
+            raise ResolverConfigError("servers: the list is empty")
+        changes["servers"] = tuple(parse_server(one) for one in given)
+    if timeout is not None:
+        if not timeout > 0:
+            raise ResolverConfigError(f"timeout: {timeout!r} is not a positive number of seconds")
+        changes["timeout"] = float(timeout)
+    if attempts is not None:
+        if attempts < 1:
+            raise ResolverConfigError(f"attempts: {attempts!r} is less than 1")
+        changes["attempts"] = attempts
+    if not isinstance(resolver, str) and resolver is not None:
+        if changes:
+            raise ResolverConfigError("servers, timeout and attempts go with a resolver's name, not with an object")
+        if not callable(getattr(resolver, "getaddrinfo", None)):
+            raise ResolverConfigError(f"{resolver!r} is neither a resolver's name nor has it getaddrinfo")
+        return resolver
+    name = resolver or os.environ.get("CELADON_RESOLVER", "").partition("+")[0] or DEFAULT
+    if name in registry.RESOLVERS:
+        return registry.make_resolver(name, replace(_system.world().config, **changes) if changes else None)
+    if name not in registry.ENGINES:
+        raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(registry.names())}")
+
+    def engine(config: Config) -> Engine:
+        return registry.make_engine(name, config)
+
+    return StubResolver(name, engine, _system.changed(changes) if changes else _system.world)
+
+
+def use(
+    resolver: str | Resolver | None = None,
+    *,
+    servers: Iterable[str] | None = None,
+    timeout: float | None = None,
+    attempts: int | None = None,
+) -> Resolver:
+    """Have the whole process look names up with this resolver from now on; returns it. Arguments as ``make``'s."""
+    global _process
+    made = make(resolver, servers=servers, timeout=timeout, attempts=attempts)
+    old, _process = _process, made
+    if old is not None and old is not made:
+        old.close()
+    return made
+
+
+@contextmanager
+def scope(
+    resolver: str | Resolver | None = None,
+    *,
+    servers: Iterable[str] | None = None,
+    timeout: float | None = None,
+    attempts: int | None = None,
+) -> Iterator[Resolver]:
+    """Have this greenlet, and those that it spawns in the block, look names up with another resolver."""
+    made = make(resolver, servers=servers, timeout=timeout, attempts=attempts)
+    token = _scope.set(made)
+    try:
+        yield made
+    finally:
+        _scope.reset(token)
+        if made is not resolver:
+            made.close()
+
+
+def current() -> Resolver:
+    """The resolver that a lookup made now would go to."""
+    global _process
+    made = _scope.get() or _process
+    if made is None:
+        made = _process = make()
+    return made
+
+
+def reset() -> None:
+    """Forget what ``use`` chose; the environment or the default decides again."""
+    global _process
+    old, _process = _process, None
+    if old is not None:
+        old.close()
+
+
+def preload() -> None:
+    """Import what must not be imported patched: pycares keeps a thread and a lock of its own."""
+    registry.preload()
+
+
+def getaddrinfo(
+    host: str | bytes | None,
+    port: str | bytes | int | None,
+    family: int = 0,
+    type: int = 0,
+    proto: int = 0,
+    flags: int = 0,
+) -> list[AddrInfo]:
+    """``socket.getaddrinfo``, cooperatively."""
+    return current().getaddrinfo(host, port, family, type, proto, flags)
+
+
+def getnameinfo(sockaddr: SockAddr, flags: int) -> tuple[str, str]:
+    """``socket.getnameinfo``, cooperatively."""
+    return current().getnameinfo(sockaddr, flags)
+
+
+def gethostbyname(hostname: str | bytes) -> str:
+    """``socket.gethostbyname``, cooperatively."""
+    made: Any = current()
+    return made.gethostbyname(hostname)  # type: ignore[no-any-return]
+
+
+def gethostbyname_ex(hostname: str | bytes) -> tuple[str, list[str], list[str]]:
+    """``socket.gethostbyname_ex``, cooperatively."""
+    made: Any = current()
+    return made.gethostbyname_ex(hostname)  # type: ignore[no-any-return]
+
+
+def gethostbyaddr(ip_address: str | bytes) -> tuple[str, list[str], list[str]]:
+    """``socket.gethostbyaddr``, cooperatively."""
+    made: Any = current()
+    return made.gethostbyaddr(ip_address)  # type: ignore[no-any-return]
+
+
+def getfqdn(name: str = "") -> str:
+    """``socket.getfqdn``, cooperatively: the first of the host's names that has a dot."""
+    name = name.strip()
+    if not name or name in ("0.0.0.0", "::"):
+        name = _socket.gethostname()
+    try:
+        hostname, aliases, _ = gethostbyaddr(name)
+    except OSError:
+        return name
+    return next((one for one in (hostname, *aliases) if "." in one), hostname)
+
+
+def parse_type(rdtype: str | int) -> int:
+    """A record type's number from its mnemonic, ``TYPE123`` or itself. Raises ResolverConfigError."""
+    if isinstance(rdtype, int):
+        if 0 <= rdtype <= 0xFFFF:
+            return int(rdtype)
+    else:
+        word = rdtype.upper()
+        if word in RRType.__members__:
+            return int(RRType[word])
+        if word.startswith("TYPE") and word[4:].isascii() and word[4:].isdigit() and int(word[4:]) <= 0xFFFF:
+            return int(word[4:])
+    raise ResolverConfigError(f"unknown record type {rdtype!r}")
+
+
+def query(name: str, rdtype: str | int = "A") -> Answer:
+    """Ask DNS one question about an absolute ``name``, past hosts file and search list; parks the calling greenlet only.
+
+    The answer may have any rcode. Raises ResolveError when no usable reply came, or when the resolver in use (``thread``,
+    ``block``) has no way to ask for a record type; a type that pycares cannot parse is asked through the python engine.
+    """
+    question = Question(to_ascii(name).removesuffix("."), parse_type(rdtype))
+    made = current()
+    if not isinstance(made, StubResolver):
+        raise ResolveError(
+            Kind.UNSUPPORTED, name, detail=f"{made!r} asks libc, which knows no record types; use ares or python"
+        )
+    return made.query(question)
