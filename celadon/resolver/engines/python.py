@@ -31,11 +31,13 @@ _SOFT = {1: Kind.FORMERR, 2: Kind.SERVFAIL, 4: Kind.NOTIMP, 5: Kind.REFUSED}
 class _Try:
     """One question on its way: which try it is, and where it was sent last."""
 
-    __slots__ = ("answer", "body", "done", "failures", "id", "left", "link", "question", "sent", "server")
+    __slots__ = ("answer", "body", "done", "failures", "id", "left", "link", "plain", "question", "sent", "server", "tail")
 
     def __init__(self, question: Question, body: bytes, done: Done, left: list[int]) -> None:
         self.question = question
         self.body = body
+        self.tail = body[10:-11]  # the question section, which a reply must echo
+        self.plain = False  # without EDNS
         self.done = done
         self.left = left  # servers still to try, next one last
         self.failures: list[tuple[Kind, str, str]] = []
@@ -300,14 +302,13 @@ class PythonEngine:
 
     def received(self, one: _Try, message: bytes, tcp: bool) -> None:
         """A datagram or message under this question's id: believe it only if it echoes the question."""
-        body = one.body
-        end = len(body) - 1  # id and header are 12 bytes, of which the body lacks the id; the OPT record is 11
-        end = 12 + len(body) - 10 - 11
+        tail = one.tail
+        end = 12 + len(tail)
         if len(message) < end or message[2] & 0xF8 != 0x80 or message[4:6] != b"\0\1":
-            if len(message) < 12 or not message[2] & 0x80 or message[4:6] != b"\0\0" or message[3] & 15 not in _SOFT:
+            if len(message) < 12 or message[2] & 0xF8 != 0x80 or message[4:6] != b"\0\0" or message[3] & 15 not in _SOFT:
                 return
-            end = 12  # a refusal may leave the question out (RFC 1035 does not say)
-        elif message[12:end] != body[10:-11] and message[12:end].lower() != body[10:-11].lower():
+            end = 12  # a refusal may leave the question out
+        elif message[12:end] != tail and message[12:end].lower() != tail.lower():
             return
         link = one.link
         server = link.server if link is not None else ""
@@ -329,9 +330,10 @@ class PythonEngine:
             return
         one.failures.append((kind, server, "the server said so"))
         one.answer = answer
-        if rcode in (1, 4) and one.body[-11:-8] == b"\0\0\x29" and one.body[9] == 1:
+        if rcode in (1, 4) and not one.plain:
+            one.plain = True
             one.left.append(one.server)  # it may not know EDNS: ask the same one without (RFC 6891 §6.2.2)
-            one.body = one.body[:9] + b"\1" + one.body[10:]
+            one.body = encode_question(one.question, edns=False)
         if one.left:
             self._next(one)
         else:
