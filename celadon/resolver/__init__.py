@@ -1,0 +1,53 @@
+"""Names to addresses: libc's answers on any engine, blocking only the greenlet that asks."""
+
+from .errors import Kind, ResolveError, ResolverConfigError, ResolverUnavailable
+from .front import StubResolver
+from .model import AddrInfo, Answer, Config, Question, Rcode, Record, RRType, Server, SockAddr
+from .protocols import Engine, Resolver
+from .selection import (
+    current,
+    getaddrinfo,
+    getfqdn,
+    gethostbyaddr,
+    gethostbyname,
+    gethostbyname_ex,
+    getnameinfo,
+    make,
+    preload,
+    query,
+    reset,
+    scope,
+    use,
+)
+
+__all__ = [
+    "AddrInfo",
+    "Answer",
+    "Config",
+    "Engine",
+    "Kind",
+    "Question",
+    "RRType",
+    "Rcode",
+    "Record",
+    "ResolveError",
+    "Resolver",
+    "ResolverConfigError",
+    "ResolverUnavailable",
+    "Server",
+    "SockAddr",
+    "StubResolver",
+    "current",
+    "getaddrinfo",
+    "getfqdn",
+    "gethostbyaddr",
+    "gethostbyname",
+    "gethostbyname_ex",
+    "getnameinfo",
+    "make",
+    "preload",
+    "query",
+    "reset",
+    "scope",
+    "use",
+]

@@ -1,0 +1,40 @@
+"""Which records of an answer answer its question: the CNAME chain from the name that was asked, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .model import Answer, RRType
+
+_MAX_CHAIN = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the chain led to: the data at its end, the last name, and the names before it."""
+
+    data: tuple[str, ...]
+    canonical: str
+    aliases: tuple[str, ...]
+
+
+def follow(answer: Answer) -> Found:
+    """Follow the chain within the answer, in whatever order it came. A loop or an over-long chain finds nothing."""
+    question = answer.question
+    records = answer.records
+    rdtype = question.rdtype
+    if len(records) == 1 and records[0].rdtype == rdtype and records[0].name.lower() == question.name.lower():
+        return Found((records[0].data,), records[0].name, ())
+    owner = question.name.lower()
+    canonical = question.name
+    aliases: list[str] = []
+    for _ in range(_MAX_CHAIN):
+        data = tuple(one.data for one in records if one.rdtype == rdtype and one.name.lower() == owner)
+        if data:
+            return Found(data, canonical, tuple(aliases))
+        target = next((one.target for one in records if one.rdtype == RRType.CNAME and one.name.lower() == owner), None)
+        if target is None or target.lower() in (one.lower() for one in aliases):
+            break
+        aliases.append(canonical)
+        canonical, owner = target, target.lower()
+    return Found((), canonical, tuple(aliases))
