@@ -27,6 +27,11 @@ READ_READY = READ | ERROR | HANGUP | 0x2000  # and EPOLLRDHUP
 WRITE_READY = WRITE | ERROR | HANGUP
 
 
+# Bound at import: the hub must not get what `green` puts in their place.
+_new_epoll = getattr(select, "epoll", None)
+_new_poll = select.poll
+
+
 class Poller(Protocol):
     """Readiness of many fds. Not thread-safe, but ``remove`` may be called from another thread on epoll."""
 
@@ -54,7 +59,8 @@ class EpollPoller:
     edge_triggered = True
 
     def __init__(self) -> None:
-        self._epoll = select.epoll()
+        assert _new_epoll is not None
+        self._epoll = _new_epoll()
         self.poll = self._epoll.poll
         self.add = self._epoll.register
         self.modify = self._epoll.modify
@@ -76,7 +82,7 @@ class PollPoller:
     edge_triggered = False
 
     def __init__(self) -> None:
-        self._poll = select.poll()
+        self._poll = _new_poll()
         self._masks: dict[int, int] = {}
 
     def add(self, fd: int, mask: int) -> None:
@@ -127,4 +133,4 @@ class PollPoller:
 
 def default_poller() -> Poller:
     """The best poller of this system."""
-    return EpollPoller() if hasattr(select, "epoll") else PollPoller()
+    return EpollPoller() if _new_epoll is not None else PollPoller()

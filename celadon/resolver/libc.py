@@ -68,7 +68,9 @@ def apply(config: Config) -> None:
         if ":" in server.address:
             address, _, scope = server.address.partition("%")
             number = int(scope) if scope.isdigit() else _socket.if_nametoindex(scope) if scope else 0
-            sockaddr = struct.pack("=H2sI16sI", _socket.AF_INET6, port, 0, _socket.inet_pton(_socket.AF_INET6, address), number)
+            sockaddr = struct.pack(
+                "=H2sI16sI", _socket.AF_INET6, port, 0, _socket.inet_pton(_socket.AF_INET6, address), number
+            )
             block = malloc(len(sockaddr))  # libc frees it with the thread's state
             ctypes.memmove(block, sockaddr, len(sockaddr))
             ctypes.memset(slot, 0, 16)  # family 0: look at the pointer

@@ -20,7 +20,10 @@ _LABEL = [
 
 
 def _table(rows: list[tuple[str, int, int]]) -> list[tuple[int, int, int]]:
-    made = [(int.from_bytes(_socket.inet_pton(_socket.AF_INET6, prefix), "big"), size, value) for prefix, size, value in rows]
+    made = [
+        (int.from_bytes(_socket.inet_pton(_socket.AF_INET6, prefix), "big"), size, value)
+        for prefix, size, value in rows
+    ]
     return sorted(made, key=lambda row: -row[1])
 
 

@@ -122,7 +122,7 @@ def getaddrinfo(
             if ":" not in address:
                 result.append((_socket.AF_INET, kind, protocol, "", (address, number)))  # type: ignore[arg-type]
             else:
-                result += _numeric(address, number, 0, type, proto, hints)
+                result += _numeric(address, port, 0, type, proto, hints)
     else:
         result = [one for address in addresses for one in _numeric(address, port, 0, type, proto, hints)]
     if flags & _CANONNAME and result:
@@ -310,4 +310,3 @@ def getnameinfo(world: World, sockaddr: Any, flags: int = 0) -> Plan[tuple[str, 
             raise ResolveError(Kind.NXDOMAIN, numeric[0]) from None
         return numeric
     return found, numeric[1]
-

@@ -86,7 +86,13 @@ def _name_at(message: bytes, at: int) -> tuple[str, int] | None:
         at += count + 1
     name = b".".join(labels)
     text = name.decode("latin-1")
-    if len(name) != size - 1 and labels or not text.isascii() or not text.isprintable() or any(c in text for c in '\\"();@$ '):
+    if (
+        len(name) != size - 1
+        and labels
+        or not text.isascii()
+        or not text.isprintable()
+        or any(c in text for c in '\\"();@$ ')
+    ):
         return None
     if any(b"." in label for label in labels):
         return None
@@ -143,7 +149,18 @@ def decode(
             rcode = flags & 15
             if answers or rcode == 0 or not message[10] | message[11]:
                 return Answer(
-                    question, rcode, tuple(records), (), (), flags & 0x87B0, server, rtt, tcp, attempts, len(message), "python"
+                    question,
+                    rcode,
+                    tuple(records),
+                    (),
+                    (),
+                    flags & 0x87B0,
+                    server,
+                    rtt,
+                    tcp,
+                    attempts,
+                    len(message),
+                    "python",
                 )
     return _decode_rest(question, message, server, rtt, tcp, attempts)
 

@@ -1,0 +1,1 @@
+"""Engines, made by name in the registry."""

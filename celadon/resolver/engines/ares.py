@@ -78,13 +78,19 @@ class AresEngine:
         self._fallback: Engine | None = None
         self._server = str(config.servers[0]) if len(config.servers) == 1 else None
         self._channel = pycares.Channel(
-            flags=pycares.ARES_FLAG_STAYOPEN | pycares.ARES_FLAG_EDNS | pycares.ARES_FLAG_NOSEARCH | pycares.ARES_FLAG_NOALIASES,
+            flags=pycares.ARES_FLAG_STAYOPEN
+            | pycares.ARES_FLAG_EDNS
+            | pycares.ARES_FLAG_NOSEARCH
+            | pycares.ARES_FLAG_NOALIASES,
             timeout=config.timeout,
             tries=config.attempts,
             ndots=config.ndots,
             domains=[],
             rotate=config.rotate,
-            servers=[f"[{one.address}]:{one.port}" if ":" in one.address else f"{one.address}:{one.port}" for one in config.servers],
+            servers=[
+                f"[{one.address}]:{one.port}" if ":" in one.address else f"{one.address}:{one.port}"
+                for one in config.servers
+            ],
             sock_state_cb=self._sock_state,
             socket_receive_buffer_size=_RCVBUF,
         )
@@ -213,5 +219,3 @@ class AresEngine:
 def make(config: Config) -> AresEngine:
     """The engine for the calling thread's hub."""
     return AresEngine(config)
-
-

@@ -31,7 +31,20 @@ _SOFT = {1: Kind.FORMERR, 2: Kind.SERVFAIL, 4: Kind.NOTIMP, 5: Kind.REFUSED}
 class _Try:
     """One question on its way: which try it is, and where it was sent last."""
 
-    __slots__ = ("answer", "body", "done", "failures", "id", "left", "link", "plain", "question", "sent", "server", "tail")
+    __slots__ = (
+        "answer",
+        "body",
+        "done",
+        "failures",
+        "id",
+        "left",
+        "link",
+        "plain",
+        "question",
+        "sent",
+        "server",
+        "tail",
+    )
 
     def __init__(self, question: Question, body: bytes, done: Done, left: list[int]) -> None:
         self.question = question
@@ -305,7 +318,12 @@ class PythonEngine:
         tail = one.tail
         end = 12 + len(tail)
         if len(message) < end or message[2] & 0xF8 != 0x80 or message[4:6] != b"\0\1":
-            if len(message) < 12 or message[2] & 0xF8 != 0x80 or message[4:6] != b"\0\0" or message[3] & 15 not in _SOFT:
+            if (
+                len(message) < 12
+                or message[2] & 0xF8 != 0x80
+                or message[4:6] != b"\0\0"
+                or message[3] & 15 not in _SOFT
+            ):
                 return
             end = 12  # a refusal may leave the question out
         elif message[12:end] != tail and message[12:end].lower() != tail.lower():
@@ -318,9 +336,7 @@ class PythonEngine:
             return
         rcode = message[3] & 15
         try:
-            answer = decode(
-                one.question, message, end, server, self._hub.now() - one.sent, tcp, len(one.failures) + 1
-            )
+            answer = decode(one.question, message, end, server, self._hub.now() - one.sent, tcp, len(one.failures) + 1)
         except WireError:
             return  # whoever sent it, a right answer may still come
         self._leave(one)
@@ -411,5 +427,3 @@ class PythonEngine:
 def make(config: Config) -> PythonEngine:
     """The engine for the calling thread's hub."""
     return PythonEngine(config)
-
-

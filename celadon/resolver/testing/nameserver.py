@@ -26,7 +26,8 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-_Send = Callable[[bytes], None]
+# Bound at import: a server must go on answering while the program is patched.
+_new_epoll = select.epoll
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +212,9 @@ class NameServer:
         _thread.start_new_thread(self._serve, ())
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         os.write(self._stop_write, b"x")
         self._stopped.acquire()
         for fd in (self._stop_read, self._stop_write):
@@ -220,7 +223,7 @@ class NameServer:
     # -- in the thread ---------------------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        poller = select.epoll()
+        poller = _new_epoll()
         poller.register(self._udp, select.EPOLLIN)
         poller.register(self._tcp, select.EPOLLIN)
         poller.register(self._stop_read, select.EPOLLIN)
@@ -353,7 +356,9 @@ class NameServer:
             if records is not None or "CNAME" not in node or rdtype == "CNAME":
                 if records:
                     texts = [data for _, data in records]
-                    reply.answer.append(dns.rrset.from_text(dns.name.from_text(owner), records[0][0], "IN", rdtype, *texts))
+                    reply.answer.append(
+                        dns.rrset.from_text(dns.name.from_text(owner), records[0][0], "IN", rdtype, *texts)
+                    )
                 break
             ttl, target = node["CNAME"][0]
             reply.answer.append(dns.rrset.from_text(dns.name.from_text(owner), ttl, "IN", "CNAME", target))

@@ -1,0 +1,124 @@
+"""``select``, ``poll`` and ``epoll``, cooperatively: asked at once first; else an epoll object is waited for on the hub.
+
+An epoll fd becomes readable when it has something to report, so any set of fds is one fd to wait for.
+"""
+
+from __future__ import annotations
+
+import select as _std
+from collections.abc import Iterable
+from typing import Any
+
+from ..hub import get_hub, wait_readable
+
+_select, _poll, _epoll = _std.select, _std.poll, _std.epoll
+
+
+def _number(fd: Any) -> int:
+    return fd if isinstance(fd, int) else int(fd.fileno())
+
+
+def _wait(masks: dict[int, int], timeout: float | None) -> bool:
+    """Wait until one of the fds has something of its mask; False after ``timeout`` seconds."""
+    with _epoll() as group:
+        for fd, mask in masks.items():
+            group.register(fd, mask)
+        try:
+            wait_readable(group.fileno(), timeout)
+        except TimeoutError:
+            return False
+    return True
+
+
+def select(
+    rlist: Iterable[Any], wlist: Iterable[Any], xlist: Iterable[Any], timeout: float | None = None, /
+) -> tuple[list[Any], list[Any], list[Any]]:
+    """See ``select.select``."""
+    lists = [list(rlist), list(wlist), list(xlist)]
+    if timeout is not None and timeout < 0:
+        raise ValueError("timeout must be non-negative")
+    ready = _select(*lists, 0)
+    if any(ready) or timeout == 0:
+        return ready
+    masks: dict[int, int] = {}
+    for one, mask in zip(lists, (_std.EPOLLIN, _std.EPOLLOUT, _std.EPOLLPRI), strict=True):
+        for fd in one:
+            masks[_number(fd)] = masks.get(_number(fd), 0) | mask
+    _wait(masks, timeout)
+    return _select(*lists, 0)
+
+
+class poll:  # noqa: N801  (the standard library's name)
+    """See ``select.poll``."""
+
+    def __init__(self) -> None:
+        self._masks: dict[int, int] = {}
+        self._native = _poll()
+
+    def register(self, fd: Any, eventmask: int = _std.POLLIN | _std.POLLPRI | _std.POLLOUT) -> None:
+        """See ``poll.register``."""
+        self._native.register(fd, eventmask)
+        self._masks[_number(fd)] = eventmask
+
+    def modify(self, fd: Any, eventmask: int) -> None:
+        """See ``poll.modify``."""
+        self._native.modify(fd, eventmask)
+        self._masks[_number(fd)] = eventmask
+
+    def unregister(self, fd: Any) -> None:
+        """See ``poll.unregister``."""
+        self._native.unregister(fd)
+        self._masks.pop(_number(fd), None)
+
+    def poll(self, timeout: float | None = None) -> list[tuple[int, int]]:
+        """See ``poll.poll``; ``timeout`` is in milliseconds."""
+        found = self._native.poll(0)
+        if found or timeout == 0:
+            return found
+        _wait(self._masks, None if timeout is None or timeout < 0 else timeout / 1000)
+        return self._native.poll(0)
+
+
+class epoll:  # noqa: N801  (the standard library's name)
+    """See ``select.epoll``."""
+
+    def __init__(self, sizehint: int = -1, flags: int = 0, *, _native: Any = None) -> None:
+        self._native = _epoll(sizehint, flags) if _native is None else _native
+        for name in ("register", "modify", "unregister", "close", "fileno"):
+            setattr(self, name, getattr(self._native, name))
+
+    @classmethod
+    def fromfd(cls, fd: int) -> epoll:
+        """See ``epoll.fromfd``."""
+        return cls(_native=_epoll.fromfd(fd))
+
+    @property
+    def closed(self) -> bool:
+        """See ``epoll.closed``."""
+        return self._native.closed
+
+    def __enter__(self) -> epoll:
+        self._native.__enter__()
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self._native.close()
+
+    def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
+        """See ``epoll.poll``; ``timeout`` is in seconds."""
+        found = self._native.poll(0, maxevents)
+        if found or timeout == 0:
+            return found  # type: ignore[no-any-return]
+        limit = None if timeout is None or timeout < 0 else timeout
+        deadline = None if limit is None else get_hub().now() + limit
+        while not found:
+            rest = None if deadline is None else max(deadline - get_hub().now(), 0)
+            try:
+                wait_readable(self._native.fileno(), rest)
+            except TimeoutError:
+                break
+            found = self._native.poll(0, maxevents)
+        return found  # type: ignore[no-any-return]
+
+
+__all__ = ["epoll", "poll", "select"]

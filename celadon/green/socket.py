@@ -1,0 +1,378 @@
+"""``socket``, cooperatively: a subclass of the standard library's class whose calls are tried first and wait on the hub.
+
+The fd never blocks; the timeout that the user set is kept beside it. Every path that takes a name looks it up
+through the resolver part, inside the same deadline, so that a C call never sees a name.
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import os
+import socket as _std
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ..hub import Registration, Timeout, get_hub, getcurrent, sleep
+from ..resolver import (
+    getaddrinfo,
+    getfqdn,
+    gethostbyaddr,
+    gethostbyname,
+    gethostbyname_ex,
+    getnameinfo,
+)
+
+_base = _std.socket
+_raw = _socket.socket
+_UNSET: Any = _std._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
+
+# How many calls in a row may succeed at once before others get a turn.
+_BUDGET = 128
+_IN_PROGRESS = frozenset((errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK))
+
+
+class _Meta(type):
+    """``isinstance(s, socket.socket)`` also holds for sockets that were made before the patch."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return type.__instancecheck__(cls, instance) or (cls is socket and isinstance(instance, _base))
+
+
+def _timed_out() -> TimeoutError:
+    return TimeoutError("timed out")
+
+
+class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's name)
+    """See ``socket.socket``; its calls block the calling greenlet only."""
+
+    __slots__ = ("_eager", "_limit", "_registered")
+
+    def __init__(
+        self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None
+    ) -> None:
+        self._registered: Registration | None = None
+        self._eager = 0
+        self._limit: float | None = None
+        _base.__init__(self, family, type, proto, fileno)
+        self._limit = _raw.gettimeout(self)
+        _raw.setblocking(self, False)
+
+    def __del__(self) -> None:
+        registered = getattr(self, "_registered", None)
+        if registered is not None:
+            registered.close()
+        _raw.__del__(self)  # type: ignore[attr-defined]
+
+    # -- timeouts --------------------------------------------------------------------------------------------
+
+    def gettimeout(self) -> float | None:
+        """The timeout in seconds, as the user set it."""
+        return self._limit
+
+    def settimeout(self, value: float | None) -> None:
+        """See ``socket.settimeout``."""
+        try:
+            _raw.settimeout(self, value)  # checks the value
+            self._limit = _raw.gettimeout(self)
+        finally:
+            _raw.setblocking(self, False)
+
+    def setblocking(self, flag: bool) -> None:
+        """See ``socket.setblocking``."""
+        self._limit = None if flag else 0.0
+
+    def getblocking(self) -> bool:
+        """See ``socket.getblocking``."""
+        return self._limit != 0
+
+    @property
+    def timeout(self) -> float | None:  # type: ignore[override]
+        """The timeout in seconds, as the user set it."""
+        return self._limit
+
+    # -- waiting ---------------------------------------------------------------------------------------------
+
+    def _registration(self) -> Registration:
+        registered = self._registered
+        if registered is None:
+            registered = self._registered = Registration(self.fileno())
+        return registered
+
+    def _retry(self, call: Callable[..., Any], args: tuple[Any, ...], write: bool, limit: float | None) -> Any:
+        """Wait and call until it does not say EAGAIN; TimeoutError after ``limit`` seconds in all."""
+        registered = self._registration()
+        wait = registered.wait_writable if write else registered.wait_readable
+        now = get_hub().now
+        deadline = None if limit is None else now() + limit
+        while True:
+            try:
+                wait(None if deadline is None else max(deadline - now(), 0))
+            except TimeoutError:
+                raise _timed_out() from None
+            try:
+                return call(self, *args)
+            except BlockingIOError:
+                continue
+
+    def _let_others(self) -> None:
+        self._eager = 0
+        hub = get_hub()
+        if hub.greenlet is not getcurrent():
+            sleep(0)
+
+    # -- names -----------------------------------------------------------------------------------------------
+
+    def _resolved(self, address: Any) -> Any:
+        """The address with its name looked up; anything that is no name is left for the C call to judge."""
+        family = _raw.family.__get__(self)  # type: ignore[attr-defined]
+        if family not in (_socket.AF_INET, _socket.AF_INET6) or not isinstance(address, tuple) or len(address) < 2:
+            return address
+        host = address[0]
+        if not isinstance(host, str | bytes) or not host or host == "<broadcast>":
+            return address
+        try:
+            _socket.inet_pton(family, host if isinstance(host, str) else host.decode("ascii"))
+        except (OSError, ValueError):
+            found = getaddrinfo(host, None, family, _socket.SOCK_DGRAM)[0][4]
+            scope = found[3:] if len(address) < 4 and len(found) > 3 and found[3] else ()
+            return (found[0], address[1], 0, *scope) if scope else (found[0], *address[1:])
+        return address
+
+    def bind(self, address: Any) -> None:
+        """See ``socket.bind``."""
+        _raw.bind(self, self._resolved(address))
+
+    def connect(self, address: Any) -> None:
+        """See ``socket.connect``; the timeout covers the lookup of a name as well."""
+        limit = self._limit
+        if not limit:
+            self._connect(self._resolved(address), limit)
+            return
+        now = get_hub().now
+        begin = now()
+        with Timeout(limit, _timed_out()):
+            address = self._resolved(address)
+        self._connect(address, max(limit - (now() - begin), 0.001))
+
+    def _connect(self, address: Any, limit: float | None) -> None:
+        try:
+            _raw.connect(self, address)
+            return
+        except OSError as error:
+            if error.errno not in _IN_PROGRESS or limit == 0:
+                raise
+            if error.errno == errno.EWOULDBLOCK:  # a Unix socket whose listener's queue is full
+                self._connect_again(address, limit)
+                return
+        try:
+            self._registration().wait_writable(limit)
+        except TimeoutError:
+            raise _timed_out() from None
+        code = self.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+        if code:
+            raise OSError(code, os.strerror(code))
+
+    def _connect_again(self, address: Any, limit: float | None) -> None:
+        with Timeout(limit, _timed_out()):
+            while True:
+                sleep(0.005)
+                try:
+                    _raw.connect(self, address)
+                    return
+                except BlockingIOError:
+                    continue
+
+    def connect_ex(self, address: Any) -> int:
+        """See ``socket.connect_ex``."""
+        try:
+            self.connect(address)
+        except _socket.gaierror:
+            raise
+        except TimeoutError as error:
+            return error.errno or errno.EAGAIN
+        except OSError as error:
+            if error.errno is None:
+                raise
+            return error.errno
+        return 0
+
+    def sendto(self, data: Any, *args: Any) -> int:  # type: ignore[override]
+        """See ``socket.sendto``."""
+        if args:
+            args = (*args[:-1], self._resolved(args[-1]))
+        try:
+            return _raw.sendto(self, data, *args)
+        except BlockingIOError:
+            if self._limit == 0:
+                raise
+            return self._retry(_raw.sendto, (data, *args), True, self._limit)  # type: ignore[no-any-return]
+
+    def sendmsg(self, buffers: Iterable[Any], ancdata: Iterable[Any] = (), flags: int = 0, address: Any = None) -> int:  # type: ignore[override]
+        """See ``socket.sendmsg``."""
+        args = (list(buffers), list(ancdata), flags) if address is None else (
+            list(buffers), list(ancdata), flags, self._resolved(address)
+        )  # fmt: skip
+        try:
+            return _raw.sendmsg(self, *args)
+        except BlockingIOError:
+            if self._limit == 0:
+                raise
+            return self._retry(_raw.sendmsg, args, True, self._limit)  # type: ignore[no-any-return]
+
+    # -- moving bytes ----------------------------------------------------------------------------------------
+
+    def recv(self, *args: Any) -> bytes:  # type: ignore[override]
+        """See ``socket.recv``."""
+        try:
+            data = _raw.recv(self, *args)
+        except BlockingIOError:
+            if self._limit == 0:
+                raise
+            return self._retry(_raw.recv, args, False, self._limit)  # type: ignore[no-any-return]
+        self._eager += 1
+        if self._eager >= _BUDGET and self._limit != 0:
+            self._let_others()
+        return data
+
+    def sendall(self, data: Any, flags: int = 0) -> None:  # type: ignore[override]
+        """See ``socket.sendall``; the timeout is for all of it."""
+        with memoryview(data) as view, view.cast("B") as left:
+            at, size = 0, len(left)
+            limit = self._limit
+            now = get_hub().now
+            deadline = None if not limit else now() + limit
+            while True:
+                try:
+                    at += _raw.send(self, left[at:], flags)
+                except BlockingIOError:
+                    if limit == 0:
+                        raise
+                    rest = None if deadline is None else max(deadline - now(), 0)
+                    at += self._retry(_raw.send, (left[at:], flags), True, rest)
+                if at >= size:
+                    return
+
+    def accept(self) -> tuple[socket, Any]:
+        """See ``socket.accept``."""
+        try:
+            fd, peer = _raw._accept(self)  # type: ignore[attr-defined]
+        except BlockingIOError:
+            if self._limit == 0:
+                raise
+            fd, peer = self._retry(_raw._accept, (), False, self._limit)  # type: ignore[attr-defined]
+        return socket(self.family, self.type, self.proto, fileno=fd), peer
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """See ``socket.sendfile``; reads and sends, since a page fault of os.sendfile would stop the hub as well."""
+        return self._sendfile_use_send(file, offset, count)  # type: ignore[attr-defined, no-any-return]
+
+    # -- the end ---------------------------------------------------------------------------------------------
+
+    def _real_close(self, _ss: Any = _raw) -> None:
+        registered, self._registered = self._registered, None
+        if registered is not None:
+            registered.close()
+        _base._real_close(self, _ss)  # type: ignore[attr-defined]
+
+    def detach(self) -> int:
+        """See ``socket.detach``."""
+        registered, self._registered = self._registered, None
+        if registered is not None:
+            registered.close()
+        return _base.detach(self)
+
+
+def _waiting(name: str, write: bool) -> Any:
+    call = getattr(_raw, name)
+
+    def method(self: socket, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return call(self, *args, **kwargs)
+        except BlockingIOError:
+            if self._limit == 0:
+                raise
+            if kwargs:
+                return self._retry(lambda me, *rest: call(me, *rest, **kwargs), args, write, self._limit)
+            return self._retry(call, args, write, self._limit)
+
+    method.__name__ = name
+    method.__qualname__ = f"socket.{name}"
+    method.__doc__ = f"See ``socket.{name}``."
+    return method
+
+
+for _name, _write in {
+    "send": True,
+    "recv_into": False,
+    "recvfrom": False,
+    "recvfrom_into": False,
+    "recvmsg": False,
+    "recvmsg_into": False,
+}.items():
+    setattr(socket, _name, _waiting(_name, _write))
+
+
+def socketpair(family: int | None = None, type: int = _socket.SOCK_STREAM, proto: int = 0) -> tuple[socket, socket]:
+    """See ``socket.socketpair``."""
+    left, right = _socket.socketpair(_socket.AF_UNIX if family is None else family, type, proto)
+    return (
+        socket(left.family, left.type, left.proto, left.detach()),
+        socket(right.family, right.type, right.proto, right.detach()),
+    )
+
+
+def fromfd(fd: int, family: int, type: int, proto: int = 0) -> socket:
+    """See ``socket.fromfd``."""
+    return socket(family, type, proto, _socket.dup(fd))
+
+
+def create_connection(
+    address: tuple[str | None, int], timeout: Any = _UNSET, source_address: Any = None, *, all_errors: bool = False
+) -> socket:
+    """See ``socket.create_connection``; ``timeout`` (seconds) also bounds the lookup, and each try after it."""
+    host, port = address
+    limit = _socket.getdefaulttimeout() if timeout is _UNSET else timeout
+    with Timeout(limit or None, _timed_out()):
+        found = getaddrinfo(host, port, 0, _socket.SOCK_STREAM)
+    errors: list[OSError] = []
+    for family, kind, proto, _, sockaddr in found:
+        made = None
+        try:
+            made = socket(family, kind, proto)
+            if timeout is not _UNSET:
+                made.settimeout(timeout)
+            if source_address:
+                made.bind(source_address)
+            made.connect(sockaddr)
+            return made
+        except OSError as error:
+            errors.append(error)
+            if made is not None:
+                made.close()
+        except BaseException:
+            if made is not None:
+                made.close()
+            raise
+    if not errors:
+        raise OSError("getaddrinfo returns an empty list")
+    try:
+        if all_errors:
+            raise ExceptionGroup("create_connection failed", errors)
+        raise errors[-1]
+    finally:
+        errors.clear()
+
+
+__all__ = [
+    "create_connection",
+    "fromfd",
+    "getaddrinfo",
+    "getfqdn",
+    "gethostbyaddr",
+    "gethostbyname",
+    "gethostbyname_ex",
+    "getnameinfo",
+    "socket",
+    "socketpair",
+]

@@ -1,0 +1,67 @@
+"""TLS, cooperatively: a subclass of SSLSocket that contexts make, also contexts made before the patch and subclasses.
+
+Under the standard library's class stands the green socket, so the fd never blocks and OpenSSL says what it wants.
+"""
+
+from __future__ import annotations
+
+import ssl as _std
+from collections.abc import Callable
+from typing import Any
+
+from ..hub import get_hub
+from .socket import _timed_out, socket
+
+
+class SSLSocket(_std.SSLSocket, socket):
+    """See ``ssl.SSLSocket``; its calls block the calling greenlet only."""
+
+    def _patient(self, call: Callable[..., Any], *args: Any) -> Any:
+        limit = self.gettimeout()
+        now = get_hub().now
+        deadline = None if limit is None else now() + limit
+        while True:
+            try:
+                return call(*args)
+            except _std.SSLWantReadError:
+                if limit == 0:
+                    raise
+                wait = self._registration().wait_readable
+            except _std.SSLWantWriteError:
+                if limit == 0:
+                    raise
+                wait = self._registration().wait_writable
+            try:
+                wait(None if deadline is None else max(deadline - now(), 0))
+            except TimeoutError:
+                raise _timed_out() from None
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+        """See ``SSLSocket.read``."""
+        return self._patient(super().read, len, buffer)
+
+    def write(self, data: Any) -> int:
+        """See ``SSLSocket.write``."""
+        return self._patient(super().write, data)  # type: ignore[no-any-return]
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        """See ``SSLSocket.send``."""
+        return self._patient(super().send, data, flags)  # type: ignore[no-any-return]
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """See ``SSLSocket.sendall``."""
+        if self._sslobj is None:  # type: ignore[attr-defined]
+            socket.sendall(self, data, flags)
+        else:
+            _std.SSLSocket.sendall(self, data, flags)
+
+    def do_handshake(self, block: bool = False) -> None:
+        """See ``SSLSocket.do_handshake``."""
+        self._patient(super().do_handshake, block)
+
+    def unwrap(self) -> Any:
+        """See ``SSLSocket.unwrap``."""
+        return self._patient(super().unwrap)
+
+
+__all__ = ["SSLSocket"]

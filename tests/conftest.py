@@ -1,0 +1,43 @@
+"""After each test nothing may be left: no parked greenlet, no live timer, no watched fd, no open fd, no chosen resolver."""
+
+import gc
+import os
+import time
+
+import pytest
+
+from celadon import resolver
+from celadon.hub import get_hub, sleep
+
+
+def _fds():
+    return {
+        fd: os.readlink(f"/proc/self/fd/{fd}")
+        for fd in os.listdir("/proc/self/fd")
+        if os.path.lexists(f"/proc/self/fd/{fd}")
+    }
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("CELADON_")]:
+        monkeypatch.delenv(name)
+    hub = get_hub()
+    handler = hub.exception_handler
+    before = len(_fds()) if os.path.isdir("/proc/self/fd") else 0
+    yield
+    resolver.reset()
+    hub.exception_handler = handler
+    for _ in range(3):
+        sleep(0)
+    gc.collect()
+    assert not hub.parked, f"parked greenlets are left: {list(hub.parked)}"
+    assert not len(hub.timers), f"{len(hub.timers)} timers are left"
+    assert len(hub.fds) == 1, f"watched fds are left: {list(hub.fds.values())}"
+    assert hub.holds == 0
+    assert hub.io_waiters == 0
+    if before:
+        deadline = time.monotonic() + 2
+        while len(_fds()) > before and time.monotonic() < deadline:
+            time.sleep(0.01)  # another thread may be closing its own
+        assert len(_fds()) <= before, f"open fds are left: {_fds()}"
