@@ -1,4 +1,4 @@
-"""After each test nothing may be left: no parked greenlet, no live timer, no watched fd, no open fd, no chosen resolver."""
+"""After each test nothing may be left: no parked greenlet, no live timer, no watched or open fd."""
 
 import gc
 import os

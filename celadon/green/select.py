@@ -1,4 +1,4 @@
-"""``select``, ``poll`` and ``epoll``, cooperatively: asked at once first; else an epoll object is waited for on the hub.
+"""``select``, ``poll`` and ``epoll``, cooperatively: asked at once first, else an epoll object is waited for.
 
 An epoll fd becomes readable when it has something to report, so any set of fds is one fd to wait for.
 """
@@ -37,7 +37,7 @@ def select(
     lists = [list(rlist), list(wlist), list(xlist)]
     if timeout is not None and timeout < 0:
         raise ValueError("timeout must be non-negative")
-    ready = _select(*lists, 0)
+    ready = _select(lists[0], lists[1], lists[2], 0)
     if any(ready) or timeout == 0:
         return ready
     masks: dict[int, int] = {}
@@ -45,7 +45,7 @@ def select(
         for fd in one:
             masks[_number(fd)] = masks.get(_number(fd), 0) | mask
     _wait(masks, timeout)
-    return _select(*lists, 0)
+    return _select(lists[0], lists[1], lists[2], 0)
 
 
 class poll:  # noqa: N801  (the standard library's name)
@@ -108,7 +108,7 @@ class epoll:  # noqa: N801  (the standard library's name)
         """See ``epoll.poll``; ``timeout`` is in seconds."""
         found = self._native.poll(0, maxevents)
         if found or timeout == 0:
-            return found  # type: ignore[no-any-return]
+            return found
         limit = None if timeout is None or timeout < 0 else timeout
         deadline = None if limit is None else get_hub().now() + limit
         while not found:
@@ -118,7 +118,7 @@ class epoll:  # noqa: N801  (the standard library's name)
             except TimeoutError:
                 break
             found = self._native.poll(0, maxevents)
-        return found  # type: ignore[no-any-return]
+        return found
 
 
 __all__ = ["epoll", "poll", "select"]

@@ -1,4 +1,4 @@
-"""``socket``, cooperatively: a subclass of the standard library's class whose calls are tried first and wait on the hub.
+"""``socket``, cooperatively: a subclass of the standard library's class; calls are tried first, then wait on the hub.
 
 The fd never blocks; the timeout that the user set is kept beside it. Every path that takes a name looks it up
 through the resolver part, inside the same deadline, so that a C call never sees a name.
@@ -24,8 +24,12 @@ from ..resolver import (
 )
 
 _base = _std.socket
-_raw = _socket.socket
-_UNSET: Any = _std._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
+# As Any: the stubs leave out what the standard library's own subclass uses.
+_raw: Any = _socket.socket
+_std_any: Any = _std
+_real_close, _sendfile_use_send = _std_any.socket._real_close, _std_any.socket._sendfile_use_send
+_UNSET: Any = _std_any._GLOBAL_DEFAULT_TIMEOUT
+_recv, _send = _raw.recv, _raw.send
 
 # How many calls in a row may succeed at once before others get a turn.
 _BUDGET = 128
@@ -48,9 +52,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
 
     __slots__ = ("_eager", "_limit", "_registered")
 
-    def __init__(
-        self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None
-    ) -> None:
+    def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
         self._registered: Registration | None = None
         self._eager = 0
         self._limit: float | None = None
@@ -62,7 +64,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         registered = getattr(self, "_registered", None)
         if registered is not None:
             registered.close()
-        _raw.__del__(self)  # type: ignore[attr-defined]
+        _raw.__del__(self)
 
     # -- timeouts --------------------------------------------------------------------------------------------
 
@@ -87,7 +89,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         return self._limit != 0
 
     @property
-    def timeout(self) -> float | None:  # type: ignore[override]
+    def timeout(self) -> float | None:
         """The timeout in seconds, as the user set it."""
         return self._limit
 
@@ -125,7 +127,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
 
     def _resolved(self, address: Any) -> Any:
         """The address with its name looked up; anything that is no name is left for the C call to judge."""
-        family = _raw.family.__get__(self)  # type: ignore[attr-defined]
+        family = _raw.family.__get__(self)
         if family not in (_socket.AF_INET, _socket.AF_INET6) or not isinstance(address, tuple) or len(address) < 2:
             return address
         host = address[0]
@@ -197,24 +199,24 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
             return error.errno
         return 0
 
-    def sendto(self, data: Any, *args: Any) -> int:  # type: ignore[override]
+    def sendto(self, data: Any, *args: Any) -> int:
         """See ``socket.sendto``."""
         if args:
             args = (*args[:-1], self._resolved(args[-1]))
         try:
-            return _raw.sendto(self, data, *args)
+            return _raw.sendto(self, data, *args)  # type: ignore[no-any-return]
         except BlockingIOError:
             if self._limit == 0:
                 raise
             return self._retry(_raw.sendto, (data, *args), True, self._limit)  # type: ignore[no-any-return]
 
-    def sendmsg(self, buffers: Iterable[Any], ancdata: Iterable[Any] = (), flags: int = 0, address: Any = None) -> int:  # type: ignore[override]
+    def sendmsg(self, buffers: Iterable[Any], ancdata: Iterable[Any] = (), flags: int = 0, address: Any = None) -> int:
         """See ``socket.sendmsg``."""
         args = (list(buffers), list(ancdata), flags) if address is None else (
             list(buffers), list(ancdata), flags, self._resolved(address)
         )  # fmt: skip
         try:
-            return _raw.sendmsg(self, *args)
+            return _raw.sendmsg(self, *args)  # type: ignore[no-any-return]
         except BlockingIOError:
             if self._limit == 0:
                 raise
@@ -222,20 +224,37 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
 
     # -- moving bytes ----------------------------------------------------------------------------------------
 
-    def recv(self, *args: Any) -> bytes:  # type: ignore[override]
+    def recv(self, *args: Any) -> bytes:
         """See ``socket.recv``."""
         try:
-            data = _raw.recv(self, *args)
+            data = _recv(self, *args)
         except BlockingIOError:
-            if self._limit == 0:
-                raise
-            return self._retry(_raw.recv, args, False, self._limit)  # type: ignore[no-any-return]
+            if self._limit is not None:
+                if self._limit == 0:
+                    raise
+                return self._retry(_recv, args, False, self._limit)  # type: ignore[no-any-return]
+            wait = (self._registered or self._registration()).wait_readable
+            while True:
+                wait()
+                try:
+                    return _recv(self, *args)  # type: ignore[no-any-return]
+                except BlockingIOError:
+                    continue
         self._eager += 1
         if self._eager >= _BUDGET and self._limit != 0:
             self._let_others()
-        return data
+        return data  # type: ignore[no-any-return]
 
-    def sendall(self, data: Any, flags: int = 0) -> None:  # type: ignore[override]
+    def send(self, *args: Any) -> int:
+        """See ``socket.send``."""
+        try:
+            return _send(self, *args)  # type: ignore[no-any-return]
+        except BlockingIOError:
+            if self._limit == 0:
+                raise
+            return self._retry(_send, args, True, self._limit)  # type: ignore[no-any-return]
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
         """See ``socket.sendall``; the timeout is for all of it."""
         with memoryview(data) as view, view.cast("B") as left:
             at, size = 0, len(left)
@@ -256,16 +275,16 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
     def accept(self) -> tuple[socket, Any]:
         """See ``socket.accept``."""
         try:
-            fd, peer = _raw._accept(self)  # type: ignore[attr-defined]
+            fd, peer = _raw._accept(self)
         except BlockingIOError:
             if self._limit == 0:
                 raise
-            fd, peer = self._retry(_raw._accept, (), False, self._limit)  # type: ignore[attr-defined]
+            fd, peer = self._retry(_raw._accept, (), False, self._limit)
         return socket(self.family, self.type, self.proto, fileno=fd), peer
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """See ``socket.sendfile``; reads and sends, since a page fault of os.sendfile would stop the hub as well."""
-        return self._sendfile_use_send(file, offset, count)  # type: ignore[attr-defined, no-any-return]
+        return int(_sendfile_use_send(self, file, offset, count))
 
     # -- the end ---------------------------------------------------------------------------------------------
 
@@ -273,7 +292,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         registered, self._registered = self._registered, None
         if registered is not None:
             registered.close()
-        _base._real_close(self, _ss)  # type: ignore[attr-defined]
+        _real_close(self, _ss)
 
     def detach(self) -> int:
         """See ``socket.detach``."""
@@ -283,7 +302,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         return _base.detach(self)
 
 
-def _waiting(name: str, write: bool) -> Any:
+def _reading(name: str) -> Any:
     call = getattr(_raw, name)
 
     def method(self: socket, *args: Any, **kwargs: Any) -> Any:
@@ -293,8 +312,8 @@ def _waiting(name: str, write: bool) -> Any:
             if self._limit == 0:
                 raise
             if kwargs:
-                return self._retry(lambda me, *rest: call(me, *rest, **kwargs), args, write, self._limit)
-            return self._retry(call, args, write, self._limit)
+                return self._retry(lambda me, *rest: call(me, *rest, **kwargs), args, False, self._limit)
+            return self._retry(call, args, False, self._limit)
 
     method.__name__ = name
     method.__qualname__ = f"socket.{name}"
@@ -302,15 +321,8 @@ def _waiting(name: str, write: bool) -> Any:
     return method
 
 
-for _name, _write in {
-    "send": True,
-    "recv_into": False,
-    "recvfrom": False,
-    "recvfrom_into": False,
-    "recvmsg": False,
-    "recvmsg_into": False,
-}.items():
-    setattr(socket, _name, _waiting(_name, _write))
+for _name in ("recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"):
+    setattr(socket, _name, _reading(_name))
 
 
 def socketpair(family: int | None = None, type: int = _socket.SOCK_STREAM, proto: int = 0) -> tuple[socket, socket]:

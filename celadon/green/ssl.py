@@ -13,7 +13,7 @@ from ..hub import get_hub
 from .socket import _timed_out, socket
 
 
-class SSLSocket(_std.SSLSocket, socket):
+class SSLSocket(_std.SSLSocket, socket):  # type: ignore[misc]  # the two classes' stubs differ in Any
     """See ``ssl.SSLSocket``; its calls block the calling greenlet only."""
 
     def _patient(self, call: Callable[..., Any], *args: Any) -> Any:

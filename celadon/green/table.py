@@ -1,4 +1,4 @@
-"""What is patched, as one table: keyword of ``patch_all`` -> object of the standard library -> attribute -> replacement."""
+"""What is patched, as one table: keyword of ``patch_all`` -> standard library object -> attribute -> replacement."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def _is_address(text: str) -> bool:
 
 
 def parse_server(text: str) -> Server:
-    """``127.0.0.1``, ``127.0.0.1:5301``, ``[::1]:53``, ``::1``, ``fe80::1%eth0``, ``1.1.1.1#53``. ResolverConfigError else."""
+    """``1.2.3.4``, ``1.2.3.4:5301``, ``[::1]:53``, ``fe80::1%lo``, ``1.1.1.1#53``, or ResolverConfigError."""
     given = text.strip()
     if given.startswith("["):
         address, bracket, port = given[1:].partition("]")

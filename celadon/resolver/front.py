@@ -115,7 +115,7 @@ class _Seat:
 
 
 class StubResolver:
-    """libc's answers over any engine. One object serves all hubs; each hub gets an engine of its own at its first question.
+    """libc's answers over any engine. One object serves all hubs; each hub gets its own engine at its first question.
 
     ``make`` makes an engine for the calling thread's hub, ``world`` gives what the system's files say now. When the
     configuration changes, new lookups get a new engine, and those in flight end on the old one.

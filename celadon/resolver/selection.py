@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
+import _socket
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
-
-import _socket
 
 from . import registry
 from .config import parse_server
@@ -40,8 +39,8 @@ def make(
 ) -> Resolver:
     """A resolver by name (``ares``, ``python``, ``thread``, ``block``), or the object itself.
 
-    ``servers`` are addresses with optional ports (``127.0.0.1:5301``, ``[::1]:53``) in place of resolv.conf's, ``timeout``
-    seconds per try, ``attempts`` rounds over all servers. Raises ResolverConfigError for what cannot be.
+    ``servers`` are addresses with optional ports (``127.0.0.1:5301``, ``[::1]:53``) in place of resolv.conf's,
+    ``timeout`` seconds per try, ``attempts`` rounds over all servers. Raises ResolverConfigError for what cannot be.
     """
     changes: dict[str, Any] = {}
     if servers is not None:
@@ -194,10 +193,11 @@ def parse_type(rdtype: str | int) -> int:
 
 
 def query(name: str, rdtype: str | int = "A") -> Answer:
-    """Ask DNS one question about an absolute ``name``, past hosts file and search list; parks the calling greenlet only.
+    """Ask DNS one question about an absolute ``name``, past hosts file and search list; parks only the caller.
 
-    The answer may have any rcode. Raises ResolveError when no usable reply came, or when the resolver in use (``thread``,
-    ``block``) has no way to ask for a record type; a type that pycares cannot parse is asked through the python engine.
+    The answer may have any rcode. Raises ResolveError when no usable reply came, or when the resolver in use
+    (``thread``, ``block``) has no way to ask for a record type. A type that
+    pycares cannot parse goes to the python engine.
     """
     question = Question(to_ascii(name).removesuffix("."), parse_type(rdtype))
     made = current()

@@ -22,8 +22,8 @@ from .model import AddrInfo, Answer, Config, Question, RRType, SockAddr
 from .validate import Found, follow
 
 # Bound at import, so that a patched module is never asked.
-_numeric = _socket.getaddrinfo
-_nameinfo = _socket.getnameinfo
+_numeric: Any = _socket.getaddrinfo
+_nameinfo: Any = _socket.getnameinfo
 
 _INET, _INET6 = int(_socket.AF_INET), int(_socket.AF_INET6)
 _TYPE_OF = {_INET: int(RRType.A), _INET6: int(RRType.AAAA)}
@@ -82,7 +82,7 @@ def getaddrinfo(
     world: World, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
 ) -> Plan[list[AddrInfo]]:
     """``socket.getaddrinfo``."""
-    if isinstance(host, str | bytes) and (b"\0" if isinstance(host, bytes) else "\0") in host:  # type: ignore[operator]
+    if isinstance(host, str | bytes) and ("\0" in host if isinstance(host, str) else 0 in host):
         raise ValueError("embedded null character")
     try:
         return _numeric(host, port, family, type, proto, flags | _NUMERICHOST)  # type: ignore[no-any-return]
@@ -120,7 +120,7 @@ def getaddrinfo(
         result: list[AddrInfo] = []
         for address in addresses:
             if ":" not in address:
-                result.append((_socket.AF_INET, kind, protocol, "", (address, number)))  # type: ignore[arg-type]
+                result.append((_socket.AF_INET, kind, protocol, "", (address, number)))
             else:
                 result += _numeric(address, port, 0, type, proto, hints)
     else:
@@ -138,7 +138,7 @@ def _sorted(addresses: list[str]) -> Generator[Sources, Any, list[str]]:
 
 
 def _lookup(world: World, name: str, families: Sequence[int]) -> Plan[_Addresses]:
-    """hosts file and DNS in nsswitch's order."""
+    """The hosts file and DNS in nsswitch's order."""
     error: ResolveError | None = None
     for source in world.order:
         if source == "files":
@@ -185,8 +185,8 @@ def _in_dns(config: Config, name: str, families: Sequence[int]) -> Plan[_Address
         questions = tuple(Question(candidate, one) for one in types)
         if config.single_request and len(questions) > 1:
             outcomes = []
-            for one in questions:
-                outcomes += yield Ask((one,))
+            for question in questions:
+                outcomes += yield Ask((question,))
         else:
             outcomes = yield Ask(questions)
         found: list[tuple[int, str]] = []
@@ -247,7 +247,7 @@ def gethostbyname(world: World, host: Any) -> Plan[str]:
     """``socket.gethostbyname``."""
     name = _host_argument("gethostbyname", host)
     if name in ("", "<broadcast>"):
-        return "255.255.255.255" if name else "0.0.0.0"  # noqa: S104  (what libc says, not what is bound)
+        return "255.255.255.255" if name else "0.0.0.0"
     got = yield from getaddrinfo(world, name, None, _INET)
     return str(got[0][4][0])
 

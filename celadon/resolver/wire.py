@@ -87,8 +87,7 @@ def _name_at(message: bytes, at: int) -> tuple[str, int] | None:
     name = b".".join(labels)
     text = name.decode("latin-1")
     if (
-        len(name) != size - 1
-        and labels
+        (len(name) != size - 1 and labels)
         or not text.isascii()
         or not text.isprintable()
         or any(c in text for c in '\\"();@$ ')
@@ -170,14 +169,31 @@ def _decode_rest(question: Question, message: bytes, server: str, rtt: float, tc
         parsed = dns.message.from_wire(message, ignore_trailing=True, raise_on_truncation=False)
     except Exception as error:  # noqa: BLE001  (hostile bytes may break dnspython in more ways than its own exceptions)
         raise WireError(str(error) or type(error).__name__) from None
-    sections = [
+    answer, authority, additional = (
         tuple(
-            Record(rrset.name.to_text(omit_final_dot=True), rrset.rdtype, rrset.ttl, rdata.to_text(), rrset.rdclass)
+            Record(
+                rrset.name.to_text(omit_final_dot=True),
+                int(rrset.rdtype),
+                rrset.ttl,
+                rdata.to_text(),
+                int(rrset.rdclass),
+            )
             for rrset in section
             for rdata in rrset
         )
         for section in (parsed.answer, parsed.authority, parsed.additional)
-    ]
+    )
     return Answer(
-        question, parsed.rcode(), *sections, parsed.flags & 0x87B0, server, rtt, tcp, attempts, len(message), "python"
+        question,
+        int(parsed.rcode()),
+        answer,
+        authority,
+        additional,
+        int(parsed.flags) & 0x87B0,
+        server,
+        rtt,
+        tcp,
+        attempts,
+        len(message),
+        "python",
     )

@@ -1,4 +1,4 @@
-"""DNS questions through c-ares: one pycares channel per hub, its sockets on the hub's poller, its timeouts on a hub timer.
+"""DNS questions through c-ares: one pycares channel per hub, its sockets on the poller, its timeouts on a timer.
 
 pycares' traps decide the shape (measured on 5.2.1): only ``query``, never its getaddrinfo; only safe options;
 a large receive buffer, or floods are lost silently; callbacks may come from inside ``query`` or, when a channel is
@@ -155,7 +155,7 @@ class AresEngine:
             done(Answer(question, rcode, server=self._server, rtt=rtt, engine=self.name))
         else:
             kind = _KINDS.get(error, Kind.OTHER)
-            done(ResolveError(kind, question.name, detail=pycares.errno.strerror(error), server=self._server))
+            done(ResolveError(kind, question.name, detail=str(pycares.errno.strerror(error)), server=self._server))
 
     # -- c-ares' sockets and clock ---------------------------------------------------------------------------
 
@@ -182,7 +182,7 @@ class AresEngine:
             )
 
     def _arm(self) -> None:
-        wait = self._channel.timeout()
+        wait: float | None = self._channel.timeout()  # type: ignore[no-untyped-call]
         self._timer = self._hub.call_later(max(wait if wait is not None else 1.0, 0.001), self._tick)
 
     def _tick(self) -> None:

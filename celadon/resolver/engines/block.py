@@ -1,4 +1,4 @@
-"""The system's libc, called on the hub: everything stands still meanwhile. For debugging, and the base of ``thread``."""
+"""The system's libc, called on the hub: everything stands still meanwhile. For debugging; the base of ``thread``."""
 
 from __future__ import annotations
 

@@ -42,7 +42,9 @@ class StaticEngine:
 
     def lookup(self, question: Question) -> Answer:
         """The answer, CNAMEs followed as far as the mapping goes."""
-        name, records, seen = question.name, [], set[str]()
+        name = question.name
+        records: list[Record] = []
+        seen: set[str] = set()
         while name.lower() not in seen:
             seen.add(name.lower())
             node = self._zone.get(name.lower())

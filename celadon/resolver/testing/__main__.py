@@ -1,4 +1,4 @@
-"""``python -m celadon.resolver.testing [--port N]``: a synthetic name server as a process of its own, for benchmarks."""
+"""``python -m celadon.resolver.testing [--port N]``: a synthetic name server in its own process, for benchmarks."""
 
 from __future__ import annotations
 
