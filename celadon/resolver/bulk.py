@@ -32,11 +32,7 @@ def bulk(
         nonlocal number
         number += 1
         key = number
-        try:
-            question = Question(to_ascii(name).removesuffix("."), kind)
-        except ResolveError as error:
-            ready.append((Question(name, kind), error))
-            return
+        question = Question(name, kind)  # as it was given, for who matches it with the input
 
         def done(outcome: Outcome) -> None:
             del flight[key]
@@ -44,9 +40,9 @@ def bulk(
             some.wake()
 
         try:
-            if not question.name and name != ".":
+            if not name:
                 raise ResolveError(Kind.ILLEGAL, name, detail="an empty name")
-            flight[key] = engine.submit(question, done)
+            flight[key] = engine.submit(Question(to_ascii(name).removesuffix("."), kind), done)
         except ResolveError as error:
             ready.append((question, error))
 

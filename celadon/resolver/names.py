@@ -12,6 +12,8 @@ _LEGAL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 
 def to_ascii(name: str) -> str:
     """IDNA 2003, as the standard library's sockets do. ResolveError(ILLEGAL) for what has no such form."""
+    if "\0" in name:
+        raise ResolveError(Kind.ILLEGAL, name, detail="an embedded null character")
     if name.isascii():
         return name
     try:

@@ -28,7 +28,7 @@ def names() -> tuple[str, ...]:
 def make_engine(name: str, config: Config) -> Engine:
     """A new engine for the calling thread's hub. Raises ResolverConfigError for a name that is none."""
     if name not in ENGINES:
-        raise ResolverConfigError(f"unknown engine {name!r}; there are {', '.join(ENGINES)}")
+        raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(names())}")
     engine: Engine = _maker(ENGINES[name])(config)
     return engine
 

@@ -60,7 +60,8 @@ def _version() -> str:
 
 
 def _complain(what: str, code: int) -> int:
-    print(f"resolve: {what}", file=sys.stderr)
+    # A name that is not UTF-8 arrives as lone surrogates, which no stream takes.
+    print("resolve:", what.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
     return code
 
 

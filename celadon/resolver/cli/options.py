@@ -94,7 +94,7 @@ def parse(argv: list[str], bulk: bool) -> Options:
                 raise UsageError(f"unknown option {word}")
             elif word.startswith("-") and word != "-":
                 _option(made, word, left)
-            elif not bulk and _is_type(word) and (made.names or left):
+            elif not bulk and made.names and _is_type(word):
                 made.types.append(parse_type(word))
             else:
                 made.names.append(word)

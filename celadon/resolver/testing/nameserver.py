@@ -366,4 +366,4 @@ class NameServer:
                 break
             seen.add(owner)
             owner = target.lower().rstrip(".")
-        return reply.to_wire(max_size=65535)
+        return reply.to_wire(max_size=65535, want_shuffle=False)

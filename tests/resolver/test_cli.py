@@ -1,0 +1,78 @@
+"""The command: data on stdout, one line on stderr, an exit status, never a traceback."""
+
+import json
+
+import pytest
+
+from celadon.resolver.cli import main
+from celadon.resolver.testing import Drop, NameServer, Servfail, synthetic_address
+
+
+@pytest.fixture
+def server():
+    with NameServer(synthetic=True) as made:
+        made.add("fail.test", "A", "192.0.2.1")
+        made.script("fail.test", Servfail())
+        made.add("dead.test", "A", "192.0.2.1")
+        made.script("dead.test", Drop())
+        yield made
+
+
+def test_one_name(server, capsys):
+    assert main([f"@{server.address}", "www.test", "A", "+short"]) == 0
+    assert capsys.readouterr() == (synthetic_address("www.test") + "\n", "")
+    assert main([f"@{server.address}", "www.test", "--json", "--resolver", "ares"]) == 0
+    assert json.loads(capsys.readouterr().out)["answers"][0]["data"] == synthetic_address("www.test")
+    assert main([f"@{server.address}", "www.test", "A", "AAAA"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("status: NOERROR") == 2
+    assert f"SERVER: 127.0.0.1#{server.port}" in out
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "cause"),
+    [
+        (["@SERVER", ""], 1, "empty"),
+        (["@SERVER", "x" * 64], 1, "legal"),
+        (["@SERVER", ".".join(["abcdefg"] * 40)], 1, "legal"),
+        (["@SERVER", "a\0b"], 1, "null"),
+        (["@SERVER", "\udcff"], 1, "idna"),
+        (["@SERVER", "a", "--resolver", "nonsense"], 1, "nonsense"),
+        (["@SERVER", "a", "-t", "NONSENSE"], 1, "NONSENSE"),
+        (["@nowhere", "a"], 1, "nowhere"),
+        (["@SERVER", "a", "-p", "99999"], 1, "99999"),
+        (["@SERVER", "a", "--nonsense"], 1, "--nonsense"),
+        (["@SERVER", "-x", "a"], 1, "IP address"),
+        (["@127.0.0.1:1", "a", "--timeout", "0.1", "--attempts", "1"], 9, "UNREACHABLE"),
+        (["@SERVER", "dead.test", "--timeout", "0.1", "--attempts", "1"], 9, "TIMEOUT"),
+        (["bulk", "/nonexistent", "-r", "SERVER"], 8, "/nonexistent"),
+        (["bulk", "/etc/hosts", "-r", "SERVER", "-w", "/nonexistent/x"], 8, "/nonexistent/x"),
+        (["bulk", "-r"], 1, "needs a value"),
+    ],
+)
+def test_bad_input_is_one_line(server, capsys, args, code, cause):
+    assert main([one.replace("SERVER", server.address) for one in args]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("resolve: ")
+    assert err.count("\n") == 1
+    assert cause in err
+
+
+@pytest.mark.parametrize("engine", ["ares", "python"])
+def test_bulk_has_one_line_per_name_and_type(server, tmp_path, capsys, engine):
+    names = [f"n{n}.test" for n in range(300)] + ["fail.test", "dead.test", "..", "x" * 70, "n1.test"]
+    source, target = tmp_path / "names", tmp_path / "out"
+    source.write_bytes("\n".join(names).encode() + b"\n\xff\xfe\n")
+    args = ["bulk", str(source), "-r", server.address, "-t", "A,AAAA", "-w", str(target), "--timeout", "0.2"]
+    assert main([*args, "--attempts", "1", "--resolver", engine, "-c", "50"]) == 0
+    rows = [json.loads(line) for line in target.read_text().splitlines()]
+    assert len(rows) == 2 * (len(names) + 1)
+    for row in rows:
+        if row["name"].startswith("n") and row["type"] == "A":
+            assert row["answers"][0]["data"] == synthetic_address(row["name"])
+    by_name = {row["name"]: row["status"] for row in rows}
+    assert by_name["fail.test"] == "SERVFAIL"
+    assert by_name["dead.test"] == "TIMEOUT"
+    assert by_name[".."] == "ILLEGAL_INPUT"
+    assert f"{len(rows)} answers" in capsys.readouterr().err
