@@ -19,7 +19,7 @@ demo: $(VENV)/.ready
 	$(BIN)/python -m examples.demo
 
 test: $(VENV)/.ready
-	$(BIN)/ruff check celadon tests examples
+	$(BIN)/ruff check celadon tests examples benchmarks
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
