@@ -32,6 +32,10 @@ _ADDRCONFIG, _V4MAPPED, _ALL = _socket.AI_ADDRCONFIG, _socket.AI_V4MAPPED, _sock
 _NONAME, _NODATA, _AGAIN = _socket.EAI_NONAME, _socket.EAI_NODATA, _socket.EAI_AGAIN
 _HERROR = {_NONAME: (1, "Unknown host"), _AGAIN: (2, "Host name lookup failure")}
 
+# What no numeric form of an address ends in: no digit, no hexadecimal one, no x, no dot.
+_NAME_ENDS = frozenset("ghijklmnopqrstuvwyzGHIJKLMNOPQRSTUVWYZ")
+_PROTO_OF = {1: 6, 2: 17}  # SOCK_STREAM: TCP, SOCK_DGRAM: UDP
+
 T = TypeVar("T")
 
 
@@ -82,6 +86,22 @@ def getaddrinfo(
     world: World, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
 ) -> Plan[list[AddrInfo]]:
     """``socket.getaddrinfo``."""
+    if (
+        host.__class__ is str
+        and port.__class__ is int
+        and 0 <= port <= 65535
+        and type in _PROTO_OF
+        and not proto
+        and not flags
+        and family in (0, _INET, _INET6)
+        and host[-1:] in _NAME_ENDS
+        and names.is_hostname(host)
+    ):
+        # The commonest call, a plain name and port, needs nothing of libc's checks.
+        got = yield from _lookup(world, host, [family] if family else [_INET, _INET6])
+        if len(got.found) == 1 and got.found[0][0] == _INET:
+            return [(_INET, type, _PROTO_OF[type], "", (got.found[0][1], port))]
+        return (yield from _finish(got, [one for _, one in got.found], port, type, 0, _NUMERICHOST))
     if isinstance(host, str | bytes) and ("\0" in host if isinstance(host, str) else 0 in host):
         raise ValueError("embedded null character")
     try:
@@ -92,7 +112,7 @@ def getaddrinfo(
     name = _text(host)
     # Of libc's checks only the service's came after the host's: an unknown one shows now.
     loopback = "::1" if family == _INET6 else "127.0.0.1"
-    probe = _numeric(loopback, port, 0, type, proto, flags & _socket.AI_NUMERICSERV | _NUMERICHOST)
+    _numeric(loopback, port, 0, type, proto, flags & _socket.AI_NUMERICSERV | _NUMERICHOST)
     families = [family] if family else [_INET, _INET6]
     if flags & _ADDRCONFIG:
         if family == _INET6 and _INET6 not in world.families:
@@ -111,20 +131,18 @@ def getaddrinfo(
             raise
         got = yield from _lookup(world, name, [_INET])
     addresses = [f"::ffff:{address}" if mapped and one == _INET else address for one, address in got.found]
+    hints = (flags & ~(_ADDRCONFIG | _V4MAPPED | _ALL)) | _NUMERICHOST
+    return (yield from _finish(got, addresses, port, type, proto, hints))
+
+
+def _finish(
+    got: _Addresses, addresses: list[str], port: Any, type: int, proto: int, flags: int
+) -> Generator[Sources, Any, list[AddrInfo]]:
+    """The addresses in RFC 6724's order, each with libc's products of types and protocols."""
     if len(addresses) > 1:
         addresses = yield from _sorted(addresses)
-    hints = (flags & ~(_CANONNAME | _ADDRCONFIG | _V4MAPPED | _ALL)) | _NUMERICHOST
-    if len(probe) == 1 or (type and len(addresses) > 1 and len({one[1:3] for one in probe}) == 1):
-        kind, protocol = probe[0][1], probe[0][2]
-        number = probe[0][4][1]
-        result: list[AddrInfo] = []
-        for address in addresses:
-            if ":" not in address:
-                result.append((_socket.AF_INET, kind, protocol, "", (address, number)))
-            else:
-                result += _numeric(address, port, 0, type, proto, hints)
-    else:
-        result = [one for address in addresses for one in _numeric(address, port, 0, type, proto, hints)]
+    hints = flags & ~_CANONNAME
+    result: list[AddrInfo] = [one for address in addresses for one in _numeric(address, port, 0, type, proto, hints)]
     if flags & _CANONNAME and result:
         first = result[0]
         result[0] = (first[0], first[1], first[2], got.canonical, first[4])
