@@ -1,5 +1,6 @@
 """For tests: a scriptable name server, and what every engine and resolver must do."""
 
+from .conformance import ZONE, check_dns_engine, check_engine, check_resolver, outcome_of
 from .nameserver import (
     Delay,
     Drop,
@@ -20,6 +21,7 @@ from .nameserver import (
 )
 
 __all__ = [
+    "ZONE",
     "Delay",
     "Drop",
     "Duplicate",
@@ -35,5 +37,9 @@ __all__ = [
     "WrongId",
     "WrongQuestion",
     "WrongSource",
+    "check_dns_engine",
+    "check_engine",
+    "check_resolver",
+    "outcome_of",
     "synthetic_address",
 ]

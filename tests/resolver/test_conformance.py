@@ -1,0 +1,93 @@
+"""One conformance suite for all engines and resolvers: the public one, so that it is tested as well."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from celadon import resolver
+from celadon.resolver.engines.static import StaticEngine, make_static
+from celadon.resolver.model import Answer
+from celadon.resolver.registry import make_engine
+from celadon.resolver.testing import ZONE, check_dns_engine, check_engine, check_resolver
+
+GOLDEN = json.loads((Path(__file__).parents[2] / "fixtures" / "golden" / "libc.json").read_text())
+# Bugs that are known and not mended yet. A row that holds by now fails the suite: take it out then.
+C_ARES = "c-ares ends the query at a reply that does not fit it; the engine must ask again until the deadline"
+FORGERIES = [
+    "a reply with another id",
+    "a reply to another question",
+    "bytes that are no message",
+    "a header cut short",
+]
+ENGINE_BUGS = {"ares": dict.fromkeys(FORGERIES, C_ARES), "python": {}}
+LIBC_BUGS = dict.fromkeys(
+    [
+        "getaddrinfo('alias.test', 80, 10, 1)",
+        "getaddrinfo('far.test', 80, 10, 1)",
+        "gethostbyname('a..b')",
+        "gethostbyname('.a')",
+        f"gethostbyname({'x' * 64!r})",
+        f"gethostbyname({'x' * 64 + '.test'!r})",
+        "gethostbyname_ex('0x7f.1')",
+        "gethostbyname_ex('::ffff:1.2.3.4')",
+        "gethostbyname_ex('a..b')",
+        "gethostbyname_ex('<broadcast>')",
+    ],
+    "differs from libc",
+)
+CASE = "c-ares gives the owner in lower case"
+RESOLVER_BUGS = {
+    "ares": {**LIBC_BUGS, "getaddrinfo('A.TEST', None, 2, 0, 0, 2)": CASE, "gethostbyname_ex('A.TEST')": CASE},
+    "python": LIBC_BUGS,
+}
+
+
+@pytest.mark.parametrize("name", ["ares", "python"])
+def test_engines_that_ask_servers(name):
+    check_dns_engine(lambda config: make_engine(name, config), wanted=ENGINE_BUGS[name])
+
+
+def test_the_static_engine():
+    assert len(check_engine(lambda: make_static(ZONE))) >= 7
+
+
+@pytest.mark.parametrize("name", ["ares", "python", "thread", "block"])
+def test_resolvers_against_libc(name):
+    bugs = RESOLVER_BUGS.get(name, {})
+    passed = check_resolver(
+        lambda servers: resolver.make(name, servers=servers, timeout=1, attempts=1), GOLDEN["rows"], wanted=bugs
+    )
+    assert len(passed) == len(GOLDEN["rows"]) - len(bugs)
+
+
+class _Hasty(StaticEngine):
+    def submit(self, question, done):
+        done(self.lookup(question))
+        return lambda: None
+
+
+class _Forgetful(StaticEngine):
+    def lookup(self, question):
+        return Answer(question, 0)
+
+
+class _Stubborn(StaticEngine):
+    def submit(self, question, done):
+        super().submit(question, done)
+        return lambda: None
+
+
+@pytest.mark.parametrize(
+    ("engine", "case"),
+    [(_Hasty, "done comes once and later"), (_Forgetful, "answers"), (_Stubborn, "cancelled is silent")],
+)
+def test_the_suite_bites(engine, case):
+    with pytest.raises(AssertionError, match=case):
+        check_engine(lambda: engine(ZONE))
+
+
+def test_the_golden_check_bites():
+    wrong = [{"call": "gethostbyname", "args": ["a.test"], "outcome": "192.0.2.99"}]
+    with pytest.raises(AssertionError, match=r"gethostbyname\('a.test'\)"):
+        check_resolver(lambda servers: resolver.make("python", servers=servers), wrong)
