@@ -2,7 +2,7 @@
 
 from .errors import Kind, ResolveError, ResolverConfigError, ResolverUnavailable
 from .front import StubResolver
-from .model import AddrInfo, Answer, Config, Question, Rcode, Record, RRType, Server, SockAddr
+from .model import AddrInfo, Answer, Config, Edns, QueryOptions, Question, Rcode, Record, RRType, Server, SockAddr
 from .protocols import Engine, Resolver
 from .selection import (
     current,
@@ -24,8 +24,10 @@ __all__ = [
     "AddrInfo",
     "Answer",
     "Config",
+    "Edns",
     "Engine",
     "Kind",
+    "QueryOptions",
     "Question",
     "RRType",
     "Rcode",

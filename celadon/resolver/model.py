@@ -74,12 +74,68 @@ CLASS_IN = 1
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """A name server: address literal (an IPv6 scope as ``fe80::1%eth0``) and port."""
+
+    address: str
+    port: int = 53
+
+    def __str__(self) -> str:
+        return f"{self.address}#{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryOptions:
+    """How one question is asked, where that is not the default; only an engine that speaks DNS itself can honour it.
+
+    ``server`` is asked in place of the configured ones, ``tcp`` without trying UDP first, ``ignore_tc`` takes a
+    truncated answer as it is. ``rd``, ``cd``, ``ad``, ``aa`` and ``z`` are the header's bits (RFC 1035 §4.1.1, RFC 4035
+    §3.2), ``dnssec`` is EDNS' DO bit (RFC 3225). ``edns`` is the EDNS version or None for no OPT record (RFC 6891),
+    ``bufsize`` the bytes allowed over UDP. ``nsid`` asks for the server's identity (RFC 5001), ``subnet`` is
+    ``address/prefix`` (RFC 7871), ``cookie`` a client cookie of 8 bytes, alone or with the server's (RFC 7873),
+    ``padding`` the block length in bytes that the message is padded to (RFC 8467), ``edns_options`` further
+    ``(code, data)`` pairs.
+    """
+
+    server: Server | None = None
+    tcp: bool = False
+    ignore_tc: bool = False
+    rd: bool = True
+    cd: bool = False
+    ad: bool = False
+    aa: bool = False
+    z: bool = False
+    dnssec: bool = False
+    edns: int | None = 0
+    bufsize: int = 1232
+    nsid: bool = False
+    subnet: str | None = None
+    cookie: bytes | None = None
+    padding: int = 0
+    edns_options: tuple[tuple[int, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """One DNS question: name, type and class. ``name`` has no final dot."""
+    """One DNS question: name, type and class. ``name`` has no final dot.
+
+    Two questions that differ in ``options`` (None: the default) are two questions, to a cache as well.
+    """
 
     name: str
     rdtype: int
     rdclass: int = CLASS_IN
+    options: QueryOptions | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edns:
+    """The OPT record of a reply (RFC 6891 §6.1): version, DO bit, the sender's UDP size in bytes, and its options."""
+
+    version: int = 0
+    dnssec: bool = False
+    bufsize: int = 512
+    options: tuple[tuple[int, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +160,8 @@ class Answer:
 
     ``flags`` are the header's 16 bits of flags without opcode and rcode (QR AA TC RD RA AD CD), 0 where the
     engine cannot tell. ``server`` is ``address#port`` or None where no server was asked. ``rtt`` is in seconds.
-    ``size`` is the message's length in bytes, 0 where the engine cannot tell.
+    ``size`` is the message's length in bytes, 0 where the engine cannot tell. ``additional`` is without the OPT
+    record, which ``edns`` is (None: the reply had none, or the engine cannot tell). ``id`` is the message's.
     """
 
     question: Question
@@ -119,17 +176,8 @@ class Answer:
     attempts: int = 1
     size: int = 0
     engine: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A name server: address literal (an IPv6 scope as ``fe80::1%eth0``) and port."""
-
-    address: str
-    port: int = 53
-
-    def __str__(self) -> str:
-        return f"{self.address}#{self.port}"
+    edns: Edns | None = None
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

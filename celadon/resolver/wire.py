@@ -15,7 +15,7 @@ import dns.name
 import dns.rdatatype
 
 from .errors import Kind, ResolveError
-from .model import Answer, Question, Record
+from .model import Answer, Edns, QueryOptions, Question, Record
 
 EDNS_SIZE = 1232  # what crosses an IPv6 path unfragmented (DNS flag day 2020)
 _OPT = b"\0\0\x29" + EDNS_SIZE.to_bytes(2, "big") + b"\0\0\0\0\0\0"
@@ -47,12 +47,60 @@ def encode_name(name: str) -> bytes:
     return wire
 
 
+def question_tail(question: Question) -> bytes:
+    """The question section, which a reply must echo. ResolveError(ILLEGAL) for a name that has no wire form."""
+    return encode_name(question.name) + question.rdtype.to_bytes(2, "big") + question.rdclass.to_bytes(2, "big")
+
+
 def encode_question(question: Question, edns: bool = True) -> bytes:
-    """The message after its id: header, question and an EDNS record (RFC 6891) that allows 1,232 bytes."""
-    tail = encode_name(question.name) + question.rdtype.to_bytes(2, "big") + question.rdclass.to_bytes(2, "big")
+    """The message after its id: header, question and an EDNS record (RFC 6891) that allows 1,232 bytes.
+
+    ``question.options`` change that; ``edns`` False leaves the OPT record out whatever they say.
+    """
+    tail = question_tail(question)
+    if question.options is not None:
+        return _with_options(question.options, tail, edns)
     if edns:
         return b"\1\0\0\1\0\0\0\0\0\1" + tail + _OPT
     return b"\1\0\0\1\0\0\0\0\0\0" + tail
+
+
+def _with_options(options: QueryOptions, tail: bytes, edns: bool) -> bytes:
+    flags = 0x0400 * options.aa | 0x0100 * options.rd | 0x40 * options.z | 0x20 * options.ad | 0x10 * options.cd
+    if not edns or options.edns is None:
+        return flags.to_bytes(2, "big") + b"\0\1\0\0\0\0\0\0" + tail
+    given = list(options.edns_options)
+    if options.nsid:
+        given.append((3, b""))
+    if options.subnet is not None:
+        given.append((8, _subnet(options.subnet)))
+    if options.cookie is not None:
+        given.append((10, options.cookie))
+    data = b"".join(code.to_bytes(2, "big") + len(one).to_bytes(2, "big") + one for code, one in given)
+    if options.padding:
+        bare = 12 + len(tail) + 11 + len(data) + 4
+        fill = -bare % options.padding
+        data += b"\0\x0c" + fill.to_bytes(2, "big") + bytes(fill)  # RFC 7830
+    opt = b"\0\0\x29" + options.bufsize.to_bytes(2, "big") + bytes((0, options.edns, 0x80 * options.dnssec, 0))
+    return flags.to_bytes(2, "big") + b"\0\1\0\0\0\0\0\1" + tail + opt + len(data).to_bytes(2, "big") + data
+
+
+def _subnet(text: str) -> bytes:
+    """``192.0.2.0/24`` as the option of RFC 7871 §6. ResolveError(ARGUMENT) for what is none."""
+    address, slash, bits = text.partition("/")
+    if text == "0":
+        address, slash, bits = "0.0.0.0", "/", "0"
+    family = _socket.AF_INET6 if ":" in address else _socket.AF_INET
+    try:
+        packed = _socket.inet_pton(family, address)
+        prefix = int(bits) if slash else len(packed) * 8
+        if not 0 <= prefix <= len(packed) * 8:
+            raise ValueError
+    except (OSError, ValueError):
+        raise ResolveError(Kind.ARGUMENT, text, detail="not a subnet as address/prefix") from None
+    kept = int.from_bytes(packed, "big") >> (len(packed) * 8 - prefix) << (len(packed) * 8 - prefix)
+    short = kept.to_bytes(len(packed), "big")[: (prefix + 7) // 8]
+    return bytes((0, 2 if len(packed) == 16 else 1, prefix, 0)) + short
 
 
 def _name_at(message: bytes, at: int) -> tuple[str, int] | None:
@@ -108,7 +156,7 @@ def decode(
     flags = message[2] << 8 | message[3]
     records: list[Record] = []
     answers = message[6] << 8 | message[7]
-    if not message[8] | message[9] and message[10] << 8 | message[11] <= 1:
+    if question.options is None and not message[8] | message[9] and message[10] << 8 | message[11] <= 1:
         at = question_end
         owner_end = len(message)
         for _ in range(answers):
@@ -153,7 +201,7 @@ def decode(
                     tuple(records),
                     (),
                     (),
-                    flags & 0x87B0,
+                    flags & 0x87F0,
                     server,
                     rtt,
                     tcp,
@@ -189,11 +237,20 @@ def _decode_rest(question: Question, message: bytes, server: str, rtt: float, tc
         answer,
         authority,
         additional,
-        int(parsed.flags) & 0x87B0,
+        int(parsed.flags) & 0x87F0,
         server,
         rtt,
         tcp,
         attempts,
         len(message),
         "python",
+        Edns(
+            parsed.edns,
+            bool(parsed.ednsflags & 0x8000),
+            int(parsed.payload),
+            tuple((int(one.otype), one.to_wire() or b"") for one in parsed.options),
+        )
+        if parsed.edns >= 0
+        else None,
+        message[0] << 8 | message[1],
     )

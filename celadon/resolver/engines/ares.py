@@ -99,10 +99,10 @@ class AresEngine:
         return f"<ares engine, {len(self._pending)} in flight>"
 
     def submit(self, question: Question, done: Done) -> Cancel:
-        """See ``Engine.submit``. A type that pycares does not parse is asked through the python engine."""
+        """See ``Engine.submit``. What pycares cannot parse, and a question with options, goes to the python engine."""
         if self._closed:
             raise ResolveError(Kind.CANCELLED, question.name, detail="the engine is closed")
-        if question.rdtype not in _ASKED or question.rdclass != 1:
+        if question.rdtype not in _ASKED or question.rdclass != 1 or question.options is not None:
             if self._fallback is None:
                 self._fallback = python.make(self._config)
             return self._fallback.submit(question, done)

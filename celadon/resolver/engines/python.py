@@ -17,7 +17,7 @@ from ...hub import Timer, Watch, get_hub, watch
 from ..errors import Kind, ResolveError
 from ..model import Answer, Config, Question, Server
 from ..protocols import Cancel, Done
-from ..wire import WireError, decode, encode_question
+from ..wire import WireError, decode, encode_question, question_tail
 
 _SOCKETS = 4  # per server
 _PER_SOCKET = 4096  # in flight, far below the 65,536 ids
@@ -37,6 +37,7 @@ class _Try:
         "done",
         "failures",
         "id",
+        "ignore_tc",
         "left",
         "link",
         "plain",
@@ -44,13 +45,16 @@ class _Try:
         "sent",
         "server",
         "tail",
+        "tcp",
     )
 
     def __init__(self, question: Question, body: bytes, done: Done, left: list[int]) -> None:
         self.question = question
         self.body = body
-        self.tail = body[10:-11]  # the question section, which a reply must echo
+        self.tail = question_tail(question)
         self.plain = False  # without EDNS
+        self.tcp = False  # without UDP
+        self.ignore_tc = False
         self.done = done
         self.left = left  # servers still to try, next one last
         self.failures: list[tuple[Kind, str, str]] = []
@@ -200,6 +204,8 @@ class PythonEngine:
         self._hub = get_hub()
         self._config = config
         self._rotation = 0
+        #: The configured servers, and behind them those that single questions named.
+        self._servers = list(config.servers)
         self._udp: list[list[_Udp]] = [[] for _ in config.servers]
         self._tcp: dict[int, _Tcp] = {}
         self._turn = 0
@@ -233,9 +239,22 @@ class PythonEngine:
         if config.rotate:
             self._rotation += 1
             order = order[self._rotation % len(order) :] + order[: self._rotation % len(order)]
+        options = question.options
+        if options is not None and options.server is not None:
+            order = [self._index(options.server)]
         one = _Try(question, encode_question(question), done, (order * config.attempts)[::-1])
+        if options is not None:
+            one.tcp = options.tcp
+            one.plain = options.edns is None
+            one.ignore_tc = options.ignore_tc
         self._next(one)
         return lambda: self._forget(one)
+
+    def _index(self, server: Server) -> int:
+        if server not in self._servers:
+            self._servers.append(server)
+            self._udp.append([])
+        return self._servers.index(server)
 
     # -- one try ---------------------------------------------------------------------------------------------
 
@@ -244,12 +263,12 @@ class PythonEngine:
         while one.left:
             one.server = one.left.pop()
             try:
-                if self._config.use_vc:
+                if one.tcp or self._config.use_vc:
                     self._send_tcp(one)
                 else:
                     self._link(one.server).send(one)
             except OSError as error:
-                one.failures.append((Kind.NETWORK, str(self._config.servers[one.server]), str(error)))
+                one.failures.append((Kind.NETWORK, str(self._servers[one.server]), str(error)))
                 continue
             self._started(one)
             return
@@ -266,13 +285,13 @@ class PythonEngine:
     def _link(self, server: int) -> _Udp:
         links = self._udp[server]
         if len(links) < _SOCKETS:
-            links.append(_Udp(self, self._config.servers[server]))
+            links.append(_Udp(self, self._servers[server]))
             return links[-1]
         self._turn = turn = (self._turn + 1) % _SOCKETS
         link = links[turn]
         if link.uses >= _RETIRE_AFTER and not link.flight:
             link.close()
-            link = links[turn] = _Udp(self, self._config.servers[server])
+            link = links[turn] = _Udp(self, self._servers[server])
         elif len(link.flight) >= _PER_SOCKET:
             link = min(links, key=lambda other: len(other.flight))
             if len(link.flight) >= _PER_SOCKET:
@@ -282,7 +301,7 @@ class PythonEngine:
     def _send_tcp(self, one: _Try) -> None:
         link = self._tcp.get(one.server)
         if link is None:
-            link = self._tcp[one.server] = _Tcp(self, self._config.servers[one.server])
+            link = self._tcp[one.server] = _Tcp(self, self._servers[one.server])
         link.send(one)
 
     def _leave(self, one: _Try) -> None:
@@ -330,7 +349,7 @@ class PythonEngine:
             return
         link = one.link
         server = link.server if link is not None else ""
-        if message[2] & 2 and not tcp:
+        if message[2] & 2 and not tcp and not one.ignore_tc:
             self._leave(one)
             self._retry_tcp(one)
             return
@@ -359,7 +378,7 @@ class PythonEngine:
         try:
             self._send_tcp(one)
         except OSError as error:
-            one.failures.append((Kind.NETWORK, str(self._config.servers[one.server]), str(error)))
+            one.failures.append((Kind.NETWORK, str(self._servers[one.server]), str(error)))
             self._next(one)
         else:
             self._started(one)
@@ -389,7 +408,7 @@ class PythonEngine:
                 break
             late.append(one)
         for one in late:
-            server = str(self._config.servers[one.server])
+            server = str(self._servers[one.server])
             self._leave(one)
             one.failures.append((Kind.TIMEOUT, server, f"no answer in {self._config.timeout} s"))
             self._next(one)
