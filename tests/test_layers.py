@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent / "celadon"
 FILES = sorted(ROOT.rglob("*.py"))
 RANK = {"hub": 0, "resolver": 1, "green": 2}
 DOORS = {"celadon.hub", "celadon.hub.testing", "celadon.hub.debug", "celadon.resolver", "celadon.resolver.testing"}
-POLICY = {"config", "hosts", "names", "sort", "validate", "stub", "wire", "model", "errors"}
+POLICY = {"cache", "config", "flight", "hosts", "names", "sort", "validate", "stub", "wire", "model", "errors"}
 
 
 def imports(path):

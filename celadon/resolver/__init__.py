@@ -1,5 +1,6 @@
 """Names to addresses: libc's answers on any engine, blocking only the greenlet that asks."""
 
+from .cache import Cache, CachePolicy, CacheStats
 from .errors import Kind, ResolveError, ResolverConfigError, ResolverUnavailable
 from .front import StubResolver
 from .model import AddrInfo, Answer, Config, Edns, QueryOptions, Question, Rcode, Record, RRType, Server, SockAddr
@@ -23,6 +24,9 @@ from .selection import (
 __all__ = [
     "AddrInfo",
     "Answer",
+    "Cache",
+    "CachePolicy",
+    "CacheStats",
     "Config",
     "Edns",
     "Engine",

@@ -12,9 +12,11 @@ import _socket
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
-from ..hub import Hub, get_hub, getcurrent, park
+from ..hub import TIMED_OUT, Hub, get_hub, getcurrent, park, park_for
 from . import stub
+from .cache import Cache, aged, asked_as
 from .errors import Kind, ResolveError
+from .flight import Flights
 from .model import AddrInfo, Answer, Config, Question, SockAddr
 from .protocols import Cancel, Engine, Outcome
 
@@ -22,16 +24,27 @@ T = TypeVar("T")
 
 Plan = Generator["stub.Ask | stub.Sources", Any, T]
 
+_NEVER = float("inf")
+_MEMO_SECONDS = 2.0  # for what the kernel's routes and the services file had a part in
+_MEMO_ENTRIES = 10_000
+_STRINGS = (str, bytes, type(None))
+_PORTS = (int, str, bytes, type(None))
 
-def ask(engine: Engine, questions: tuple[Question, ...]) -> list[Outcome]:
+
+def ask(engine: Engine | Flights, questions: tuple[Question, ...], ends: float | None = None) -> list[Outcome]:
     """Ask all at once and park until all are answered; the outcomes in order.
 
-    A kill or a Timeout cancels what is still unanswered. ResolveError for a question that cannot be sent.
+    A kill or a Timeout cancels what is still unanswered. ResolveError for a question that cannot be sent, and with
+    Kind.TIMEOUT when the hub's clock reaches ``ends`` first.
     """
     hub = get_hub()
     me = getcurrent()
+    left = None if ends is None else max(ends - hub.now(), 0)
     if len(questions) == 1:
-        return [park(engine.submit(questions[0], lambda outcome: hub.unpark(me, outcome)))]
+        outcome = park_for(engine.submit(questions[0], lambda outcome: hub.unpark(me, outcome)), left)
+        if outcome is TIMED_OUT:
+            raise _over(questions[0])
+        return [outcome]
     gather = _Gather(hub, len(questions))
     try:
         for index, question in enumerate(questions):
@@ -39,8 +52,15 @@ def ask(engine: Engine, questions: tuple[Question, ...]) -> list[Outcome]:
     except BaseException:
         gather.cancel()
         raise
-    park(gather.cancel)
+    if left is None:
+        park(gather.cancel)
+    elif park_for(gather.cancel, left) is TIMED_OUT:
+        raise _over(questions[0])
     return gather.outcomes
+
+
+def _over(question: Question) -> ResolveError:
+    return ResolveError(Kind.TIMEOUT, question.name, detail="no answer before the lookup's deadline")
 
 
 class _Gather:
@@ -60,7 +80,7 @@ class _Gather:
             self.outcomes[index] = outcome
             self._left -= 1
             if not self._left:
-                self._hub.unpark(self._waiter)
+                self._hub.unpark(self._waiter, True)
 
         return done
 
@@ -92,10 +112,10 @@ def source_of(destination: SockAddr) -> str | None:
 class _Seat:
     """An engine in one hub, with the configuration it was made from and how many lookups run on it."""
 
-    __slots__ = ("config", "engine", "retired", "users")
+    __slots__ = ("config", "flights", "retired", "users")
 
-    def __init__(self, engine: Engine, config: Config) -> None:
-        self.engine = engine
+    def __init__(self, flights: Flights, config: Config) -> None:
+        self.flights = flights
         self.config = config
         self.users = 0
         self.retired = False
@@ -104,62 +124,125 @@ class _Seat:
         """One lookup less; the last one of a retired engine turns off the light."""
         self.users -= 1
         if self.retired and not self.users:
-            self.engine.close()
+            self.flights.close()
 
     def retire(self) -> None:
         """No new lookups; those in flight end on it."""
         if not self.retired:
             self.retired = True
             if not self.users:
-                self.engine.close()
+                self.flights.close()
+
+
+class _Lookup:
+    """One call on its way: until when it may take, and how long what it found may be kept."""
+
+    __slots__ = ("ends", "expires", "seat")
+
+    def __init__(self, ends: float | None) -> None:
+        self.ends = ends
+        self.expires = _NEVER
+        self.seat: _Seat | None = None
 
 
 class StubResolver:
     """libc's answers over any engine. One object serves all hubs; each hub gets its own engine at its first question.
 
     ``make`` makes an engine for the calling thread's hub, ``world`` gives what the system's files say now. When the
-    configuration changes, new lookups get a new engine, and those in flight end on the old one.
+    configuration changes, new lookups get a new engine, and those in flight end on the old one. ``cache`` is shared by
+    all hubs, None for none; ``deadline`` bounds each lookup as a whole, in seconds.
     """
 
-    def __init__(self, name: str, make: Callable[[Config], Engine], world: Callable[[], stub.World]) -> None:
+    def __init__(
+        self,
+        name: str,
+        make: Callable[[Config], Engine],
+        world: Callable[[], stub.World],
+        *,
+        cache: Cache | None = None,
+        deadline: float | None = None,
+    ) -> None:
         self.name = name
+        self.cache = cache
+        self.deadline = deadline
         self._make = make
         self._world = world
         self._closed = False
+        self._config: Config | None = None
+        self._memo: dict[object, tuple[list[AddrInfo], object, stub.World, int, float]] = {}
 
     def __repr__(self) -> str:
         return f"<StubResolver over {self.name}>"
 
     def _seat(self, config: Config) -> _Seat:
-        variables = get_hub().vars
-        seat: _Seat | None = variables.get(self)
+        hub = get_hub()
+        seat: _Seat | None = hub.vars.get(self)
         if seat is not None and (seat.config is config or seat.config == config):
             return seat
         if self._closed:
             raise ResolveError(Kind.CANCELLED, "", detail=f"{self!r} is closed")
         if seat is not None:
             seat.retire()
-        made = variables[self] = _Seat(self._make(config), config)
-        get_hub().on_close(made.retire)
+        if self._config != config:
+            if self._config is not None and self.cache is not None:
+                self.cache.flush()  # what other servers said
+            self._config = config
+        now = lambda: hub.now()  # noqa: E731, PLW0108  (a test may put another clock in the hub)
+        flights = Flights(self._make(config), self.cache, now, hub.call_later)
+        made = hub.vars[self] = _Seat(flights, config)
+        hub.on_close(made.retire)
         return made
 
-    def _run(self, plan: Plan[T], config: Config) -> T:
-        seat: _Seat | None = None
+    def _run(self, plan: Plan[T], config: Config, lookup: _Lookup | None = None) -> T:
+        if lookup is None:
+            lookup = self._lookup()
         try:
             request = next(plan)
             while True:
                 if isinstance(request, stub.Ask):
-                    if seat is None:
-                        seat = self._seat(config)
-                        seat.users += 1
-                    request = plan.send(ask(seat.engine, request.questions))
+                    request = plan.send(self._outcomes(request.questions, config, lookup))
                 else:
                     request = plan.send([source_of(one) for one in request.destinations])
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]  # a plan's value is its T
         finally:
-            if seat is not None:
-                seat.leave()
+            if lookup.seat is not None:
+                lookup.seat.leave()
+
+    def _lookup(self) -> _Lookup:
+        deadline = self.deadline
+        return _Lookup(None if deadline is None else get_hub().now() + deadline)
+
+    def _outcomes(self, questions: tuple[Question, ...], config: Config, lookup: _Lookup) -> list[Outcome]:
+        seat = lookup.seat
+        if seat is None:
+            seat = lookup.seat = self._seat(config)
+            seat.users += 1
+        cache = self.cache
+        if cache is None:
+            lookup.expires = 0.0
+            return ask(seat.flights, questions, lookup.ends)
+        now = get_hub().now()
+        outcomes: list[Any] = []
+        missing = []
+        for question in questions:
+            entry = cache.get(question, now)
+            if entry is None:
+                missing.append(question)
+                outcomes.append(None)
+                continue
+            outcomes.append(asked_as(question, entry.answer))
+            lookup.expires = min(lookup.expires, entry.expires)
+            if cache.wants_refresh(entry, now):
+                seat.flights.refresh(question)
+        if missing:
+            asked = iter(ask(seat.flights, tuple(missing), lookup.ends))
+            for index, question in enumerate(questions):
+                if outcomes[index] is None:
+                    outcomes[index] = next(asked)
+                    entry = cache.peek(question)
+                    lookup.expires = min(lookup.expires, entry.expires if entry is not None else 0.0)
+        return outcomes
 
     def getaddrinfo(
         self,
@@ -172,7 +255,30 @@ class StubResolver:
     ) -> list[AddrInfo]:
         """See ``socket.getaddrinfo``; parks the calling greenlet only."""
         world = self._world()
-        return self._run(stub.getaddrinfo(world, host, port, family, type, proto, flags), world.config)
+        cache = self.cache
+        key = (host, port, family, type, proto, flags)
+        try:
+            kept = self._memo.get(key)
+            family | type | proto | flags
+        except TypeError:
+            kept = None
+        if (
+            kept is not None
+            and kept[1] is port.__class__
+            and kept[2] is world
+            and kept[4] > get_hub().now()
+            and (cache is None or kept[3] == cache.generation)
+        ):
+            return kept[0].copy()
+        generation = cache.generation if cache is not None else 0
+        lookup = self._lookup()
+        result = self._run(stub.getaddrinfo(world, host, port, family, type, proto, flags), world.config, lookup)
+        expires = min(lookup.expires, get_hub().now() + _MEMO_SECONDS)
+        if expires > 0 and isinstance(host, _STRINGS) and port.__class__ in _PORTS:
+            if len(self._memo) >= _MEMO_ENTRIES:
+                self._memo.clear()
+            self._memo[key] = (result.copy(), port.__class__, world, generation, expires)
+        return result
 
     def getnameinfo(self, sockaddr: SockAddr, flags: int = 0) -> tuple[str, str]:
         """See ``socket.getnameinfo``."""
@@ -196,10 +302,17 @@ class StubResolver:
 
     def query(self, question: Question) -> Answer:
         """Ask one question as it stands, without hosts file and search list. Raises ResolveError when no reply came."""
-        seat = self._seat(self._world().config)
+        config = self._world().config
+        lookup = self._lookup()
+        cache = self.cache
+        now = get_hub().now()
+        entry = cache.get(question, now) if cache is not None else None
+        if entry is not None and cache is not None:
+            return asked_as(question, aged(entry, now, cache.policy))
+        seat = lookup.seat = self._seat(config)
         seat.users += 1
         try:
-            outcome = ask(seat.engine, (question,))[0]
+            outcome = ask(seat.flights, (question,), lookup.ends)[0]
         finally:
             seat.leave()
         if isinstance(outcome, ResolveError):

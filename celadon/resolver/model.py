@@ -162,6 +162,7 @@ class Answer:
     engine cannot tell. ``server`` is ``address#port`` or None where no server was asked. ``rtt`` is in seconds.
     ``size`` is the message's length in bytes, 0 where the engine cannot tell. ``additional`` is without the OPT
     record, which ``edns`` is (None: the reply had none, or the engine cannot tell). ``id`` is the message's.
+    ``cached``: it came from the cache, its TTLs counted down; ``stale``: and is older than it should be (RFC 8767).
     """
 
     question: Question
@@ -178,6 +179,8 @@ class Answer:
     engine: str = ""
     edns: Edns | None = None
     id: int = 0
+    cached: bool = False
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)

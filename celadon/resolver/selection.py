@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import _socket
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
 from . import registry
+from .cache import Cache, CachePolicy
 from .config import parse_server
 from .errors import Kind, ResolveError, ResolverConfigError
 from .files import System
@@ -30,17 +31,37 @@ _process: Resolver | None = None
 _system = System()
 
 
+def _cache(given: Cache | CachePolicy | Mapping[str, Any] | bool | int | None) -> Cache | None:
+    """The cache that an argument ``cache`` asks for."""
+    if isinstance(given, Cache):
+        return given
+    if given is None or given is True:
+        return Cache()
+    if given is False:
+        return None
+    try:
+        if isinstance(given, CachePolicy):
+            return Cache(given)
+        return Cache(CachePolicy(entries=given) if isinstance(given, int) else CachePolicy(**given))
+    except (TypeError, ValueError) as error:
+        raise ResolverConfigError(f"cache: {error}") from None
+
+
 def make(
     resolver: str | Resolver | None = None,
     *,
     servers: Iterable[str] | None = None,
     timeout: float | None = None,
     attempts: int | None = None,
+    deadline: float | None = None,
+    cache: Cache | CachePolicy | Mapping[str, Any] | bool | int | None = None,
 ) -> Resolver:
     """A resolver by name (``ares``, ``python``, ``thread``, ``block``), or the object itself.
 
     ``servers`` are addresses with optional ports (``127.0.0.1:5301``, ``[::1]:53``) in place of resolv.conf's,
-    ``timeout`` seconds per try, ``attempts`` rounds over all servers. Raises ResolverConfigError for what cannot be.
+    ``timeout`` seconds per try, ``attempts`` rounds over all servers, ``deadline`` seconds for a lookup as a whole.
+    ``cache`` is on unless False; a number sizes it, a mapping or a CachePolicy says more, a Cache is shared; the libc
+    resolvers have none. Raises ResolverConfigError for what cannot be.
     """
     changes: dict[str, Any] = {}
     if servers is not None:
@@ -56,9 +77,11 @@ def make(
         if attempts < 1:
             raise ResolverConfigError(f"attempts: {attempts!r} is less than 1")
         changes["attempts"] = attempts
+    if deadline is not None and not deadline > 0:
+        raise ResolverConfigError(f"deadline: {deadline!r} is not a positive number of seconds")
     if not isinstance(resolver, str) and resolver is not None:
-        if changes:
-            raise ResolverConfigError("servers, timeout and attempts go with a resolver's name, not with an object")
+        if changes or deadline is not None or cache is not None:
+            raise ResolverConfigError("options go with a resolver's name, not with an object")
         if not callable(getattr(resolver, "getaddrinfo", None)):
             raise ResolverConfigError(f"{resolver!r} is neither a resolver's name nor has it getaddrinfo")
         return resolver
@@ -71,19 +94,14 @@ def make(
     def engine(config: Config) -> Engine:
         return registry.make_engine(name, config)
 
-    return StubResolver(name, engine, _system.changed(changes) if changes else _system.world)
+    world = _system.changed(changes) if changes else _system.world
+    return StubResolver(name, engine, world, cache=_cache(cache), deadline=deadline)
 
 
-def use(
-    resolver: str | Resolver | None = None,
-    *,
-    servers: Iterable[str] | None = None,
-    timeout: float | None = None,
-    attempts: int | None = None,
-) -> Resolver:
-    """Have the whole process look names up with this resolver from now on; returns it. Arguments as ``make``'s."""
+def use(resolver: str | Resolver | None = None, **options: Any) -> Resolver:
+    """Have the whole process look names up with this resolver from now on; returns it. Options as ``make``'s."""
     global _process
-    made = make(resolver, servers=servers, timeout=timeout, attempts=attempts)
+    made = make(resolver, **options)
     old, _process = _process, made
     if old is not None and old is not made:
         old.close()
@@ -91,15 +109,12 @@ def use(
 
 
 @contextmanager
-def scope(
-    resolver: str | Resolver | None = None,
-    *,
-    servers: Iterable[str] | None = None,
-    timeout: float | None = None,
-    attempts: int | None = None,
-) -> Iterator[Resolver]:
-    """Have this greenlet, and those that it spawns in the block, look names up with another resolver."""
-    made = make(resolver, servers=servers, timeout=timeout, attempts=attempts)
+def scope(resolver: str | Resolver | None = None, **options: Any) -> Iterator[Resolver]:
+    """Have this greenlet, and those that it spawns in the block, look names up with another resolver.
+
+    Options as ``make``'s.
+    """
+    made = make(resolver, **options)
     token = _scope.set(made)
     try:
         yield made

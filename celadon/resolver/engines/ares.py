@@ -9,6 +9,7 @@ c-ares shortens its timeouts by what it has seen before, so ``timeout`` is its u
 
 from __future__ import annotations
 
+import _thread
 from collections import deque
 from typing import Any
 
@@ -62,6 +63,46 @@ def preload() -> None:
     """Nothing more to do: importing this module imported pycares, which keeps a thread and a lock of its own."""
 
 
+_OPT_QUERY_CACHE = 1 << 21  # ares.h
+
+
+_module: Any = pycares
+
+
+class _Library:
+    """Stands in for pycares' C library while a channel is made, to set what its constructor has no argument for.
+
+    c-ares keeps a cache of its own, which holds NODATA for an hour and cannot be told to forget a name. It is turned
+    off, where this pycares knows the option; the only cache is ours.
+    """
+
+    def __init__(self, library: Any) -> None:
+        self._library = library
+        self._lock = _thread.allocate_lock()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._library, name)
+
+    def ares_init_options(self, channel: Any, options: Any, mask: int) -> int:
+        if hasattr(options, "qcache_max_ttl"):
+            options.qcache_max_ttl = 0
+            mask |= _OPT_QUERY_CACHE
+        status: int = self._library.ares_init_options(channel, options, mask)
+        return status
+
+    def channel(self, **options: Any) -> pycares.Channel:
+        """A channel made with pycares' own constructor over this library."""
+        with self._lock:
+            _module._lib = self
+            try:
+                return pycares.Channel(**options)
+            finally:
+                _module._lib = self._library
+
+
+_library = _Library(_module._lib)
+
+
 class AresEngine:
     """See the module. Belongs to the hub of the thread that made it."""
 
@@ -77,7 +118,7 @@ class AresEngine:
         self._closed = False
         self._fallback: Engine | None = None
         self._server = str(config.servers[0]) if len(config.servers) == 1 else None
-        self._channel = pycares.Channel(
+        self._channel = _library.channel(
             flags=pycares.ARES_FLAG_STAYOPEN
             | pycares.ARES_FLAG_EDNS
             | pycares.ARES_FLAG_NOSEARCH

@@ -1,0 +1,341 @@
+"""What DNS said, for as long as it may be believed: one entry per question, least recently used ones leave first.
+
+A whole answer is kept under the question that it answers and serves that question only, so a record that nobody
+asked for can never be given out (RFC 5452 §6). Positive answers live by their least TTL, negative ones by their
+SOA (RFC 2308), a server's refusals for a moment (RFC 9520). A failure to get any reply is not kept: it may be this
+machine's own network, and knows nothing of the name. Expired answers may serve on while servers fail (RFC 8767).
+
+No clock and no I/O here: ``now`` is handed in, in seconds of a monotonic clock. One cache may serve several threads:
+each step is one operation of a dict.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from .model import Answer, Question, Record, RRType
+from .validate import follow
+
+_NXDOMAIN = 3
+_WEEK = 604_800.0
+
+
+@dataclass(frozen=True, slots=True)
+class CachePolicy:
+    """How long what is believed; all times in seconds. The defaults are meant for any program.
+
+    ``entries`` bounds the number of answers. ``min_ttl`` and ``max_ttl`` clamp positive answers (a TTL of 0 is never
+    kept unless ``min_ttl`` says so), ``negative_max`` bounds negative ones that carry an SOA, ``negative`` is what
+    those without one get, ``failure`` is for SERVFAIL and its kin. ``stale`` is how long after its end an answer may
+    still serve when no new one can be had (0: never): it does when ``client_timeout`` is over or the servers failed,
+    with a TTL of ``stale_ttl``, and they are asked again at most every ``recheck`` (RFC 8767 §5). ``prefetch`` is the
+    last part of a TTL, from 0 to 1, in which a hit has the answer renewed (0: never).
+    """
+
+    entries: int = 10_000
+    min_ttl: float = 0.0
+    max_ttl: float = 86_400.0
+    negative_max: float = 300.0
+    negative: float = 5.0
+    failure: float = 1.0
+    stale: float = 0.0
+    client_timeout: float = 1.8
+    stale_ttl: int = 30
+    recheck: float = 30.0
+    prefetch: float = 0.0
+
+    def __post_init__(self) -> None:
+        """ValueError for what cannot be."""
+        if self.entries < 1:
+            raise ValueError(f"entries: {self.entries!r} is less than 1")
+        for name in ("min_ttl", "max_ttl", "negative_max", "negative", "failure", "stale", "client_timeout", "recheck"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name}: {getattr(self, name)!r} is not a number of seconds")
+        if not 0 <= self.prefetch < 1:
+            raise ValueError(f"prefetch: {self.prefetch!r} is not a part from 0 to less than 1")
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStats:
+    """Counts since the cache was made: ``hits`` (``negative`` and ``stale`` ones among them), ``misses``, answers
+    ``stored``, ``evicted`` for room, ``prefetched``; and how many ``entries`` there are now.
+    """
+
+    entries: int
+    hits: int
+    misses: int
+    negative: int
+    stale: int
+    stored: int
+    evicted: int
+    prefetched: int
+
+
+class Entry:
+    """One answer, when it came, until when it is fresh, and until when nobody need be asked although it is not."""
+
+    __slots__ = ("answer", "expires", "rest_until", "stored")
+
+    def __init__(self, answer: Answer, stored: float, expires: float) -> None:
+        self.answer = answer
+        self.stored = stored
+        self.expires = expires
+        self.rest_until = 0.0
+
+
+def key_of(question: Question) -> Question:
+    """The question that stands for all ways to write its name in upper and lower case (RFC 4343)."""
+    name = question.name
+    low = name.lower()
+    return question if low == name else replace(question, name=low)
+
+
+def asked_as(question: Question, answer: Answer) -> Answer:
+    """The answer for somebody who wrote the name in another case: owners that echo the question change with it."""
+    if answer.question == question:
+        return answer
+    old, new = answer.question.name, question.name
+    records = tuple(replace(one, name=new) if one.name == old else one for one in answer.records)
+    return replace(answer, question=question, records=records)
+
+
+def _soa_ttl(answer: Answer) -> float | None:
+    """RFC 2308 §5: the lesser of the SOA's TTL and its minimum field; None without an SOA."""
+    for one in answer.authority:
+        if one.rdtype == RRType.SOA:
+            minimum = one.data.split()[-1:]
+            if minimum and minimum[0].isdigit():
+                return min(one.ttl, int(minimum[0]))
+    return None
+
+
+def lifetime(answer: Answer, policy: CachePolicy) -> float:
+    """For how many seconds an answer may be kept; 0 for not at all."""
+    if answer.rcode not in (0, _NXDOMAIN):
+        return policy.failure
+    records = answer.records
+    ttl = float(min(one.ttl for one in records)) if records else policy.max_ttl
+    if answer.rcode == 0 and records and (answer.question.rdtype == RRType.ANY or follow(answer).data):
+        return min(max(ttl, policy.min_ttl), policy.max_ttl)
+    soa = _soa_ttl(answer)
+    return min(policy.negative if soa is None else min(soa, policy.negative_max), ttl)
+
+
+class Cache:
+    """See the module. ``policy`` is a CachePolicy."""
+
+    def __init__(self, policy: CachePolicy | None = None) -> None:
+        self.policy = policy or CachePolicy()
+        #: Changes whenever something is taken out before its time, so that what was derived from it is known as old.
+        self.generation = 0
+        self._entries: OrderedDict[Question, Entry] = OrderedDict()
+        self._hits = self._misses = self._negative = self._stale = 0
+        self._stored = self._evicted = self._prefetched = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __repr__(self) -> str:
+        return f"<Cache, {len(self._entries)} of {self.policy.entries} entries>"
+
+    def get(self, question: Question, now: float) -> Entry | None:
+        """What may be given out without asking anybody: fresh, or stale while the servers are left in peace."""
+        key = key_of(question)
+        entry = self._entries.get(key)
+        if entry is None:
+            self._misses += 1
+            return None
+        if now >= entry.expires:
+            if now >= entry.rest_until:
+                self._misses += 1
+                return None
+            self._stale += 1
+        self._hits += 1
+        if entry.answer.rcode or not entry.answer.records:
+            self._negative += 1
+        self._touch(key)
+        return entry
+
+    def _touch(self, key: Question) -> None:
+        try:
+            self._entries.move_to_end(key)
+        except KeyError:
+            return  # another thread made room just now
+
+    def peek(self, question: Question) -> Entry | None:
+        """The entry, however old it is; counts nothing."""
+        return self._entries.get(key_of(question))
+
+    def stale(self, question: Question, now: float) -> Entry | None:
+        """What may be given out when the servers give nothing better (RFC 8767): an old answer that was no failure."""
+        if not self.policy.stale:
+            return None
+        entry = self._entries.get(key_of(question))
+        if entry is None or now >= entry.expires + self.policy.stale or entry.answer.rcode not in (0, _NXDOMAIN):
+            return None
+        return entry
+
+    def served_stale(self, entry: Entry, now: float) -> None:
+        """It was given out although it is old: let the servers rest before they are asked again."""
+        self._stale += 1
+        entry.rest_until = now + self.policy.recheck
+
+    def wants_refresh(self, entry: Entry, now: float) -> bool:
+        """Whether this hit is near enough to the entry's end to have it renewed."""
+        part = self.policy.prefetch
+        return bool(part) and entry.expires - (entry.expires - entry.stored) * part <= now < entry.expires
+
+    def prefetching(self) -> None:
+        """Count a renewal."""
+        self._prefetched += 1
+
+    def put(self, answer: Answer, now: float) -> Entry | None:
+        """Keep an answer for as long as the policy allows; the entry, or None where that is not at all."""
+        seconds = lifetime(answer, self.policy)
+        key = key_of(answer.question)
+        if seconds <= 0:
+            self._entries.pop(key, None)
+            return None
+        if answer.rcode not in (0, _NXDOMAIN) and self.stale(answer.question, now) is not None:
+            return None  # a failure does not drive out an answer that may still serve
+        entry = self._entries[key] = Entry(answer, now, now + seconds)
+        self._stored += 1
+        self._touch(key)
+        self._make_room()
+        return entry
+
+    def _make_room(self) -> None:
+        while len(self._entries) > self.policy.entries:
+            self._entries.popitem(last=False)
+            self._evicted += 1
+
+    def flush(self, name: str | None = None) -> int:
+        """Forget everything, or everything about one name; how many answers that were."""
+        self.generation += 1
+        if name is None:
+            count = len(self._entries)
+            self._entries.clear()
+            return count
+        low = name.lower().removesuffix(".")
+        keys = [one for one in list(self._entries) if one.name == low]
+        for one in keys:
+            self._entries.pop(one, None)
+        return len(keys)
+
+    def discard(self, name: str, address: str) -> bool:
+        """Forget one address of a name, as one that nobody could connect to; True if it was there.
+
+        With its last address the answer goes, and the name is asked for again.
+        """
+        found = False
+        for rdtype in (RRType.A, RRType.AAAA):
+            key = Question(name.lower().removesuffix("."), int(rdtype))
+            entry = self._entries.get(key)
+            if entry is None:
+                continue
+            left = tuple(one for one in entry.answer.records if one.rdtype != rdtype or one.data != address)
+            if len(left) == len(entry.answer.records):
+                continue
+            found = True
+            if any(one.rdtype == rdtype for one in left):
+                made = Entry(replace(entry.answer, records=left), entry.stored, entry.expires)
+                self._entries[key] = made
+            else:
+                self._entries.pop(key, None)
+        if found:
+            self.generation += 1
+        return found
+
+    def stats(self) -> CacheStats:
+        """A snapshot of the counts."""
+        return CacheStats(
+            len(self._entries),
+            self._hits,
+            self._misses,
+            self._negative,
+            self._stale,
+            self._stored,
+            self._evicted,
+            self._prefetched,
+        )
+
+    # -- between two runs of a program ---------------------------------------------------------------------------
+
+    def dump(self, now: float, wall: float) -> Iterator[str]:
+        """The answers as lines of JSON, oldest use first. ``wall`` is the wall clock's time at ``now``."""
+        for entry in list(self._entries.values()):
+            answer = entry.answer
+            if answer.rcode not in (0, _NXDOMAIN) or now >= entry.expires + self.policy.stale:
+                continue
+            question = answer.question
+            if question != Question(question.name, question.rdtype, question.rdclass):
+                continue  # asked with options of its own
+            row = {
+                "name": question.name,
+                "type": int(question.rdtype),
+                "class": question.rdclass,
+                "rcode": answer.rcode,
+                "stored": round(wall - (now - entry.stored), 3),
+                "expires": round(wall + (entry.expires - now), 3),
+                "records": _rows(answer.records),
+                "authority": _rows(answer.authority),
+                "flags": answer.flags,
+                "server": answer.server,
+                "engine": answer.engine,
+            }
+            yield json.dumps(row, separators=(",", ":"))
+
+    def load(self, lines: Iterable[str], now: float, wall: float) -> int:
+        """Take in what ``dump`` wrote, as old as it is by the wall clock; how many answers that were.
+
+        What is over, or is no such line, is passed over.
+        """
+        count = 0
+        for line in lines:
+            try:
+                row = json.loads(line)
+                question = Question(str(row["name"]), int(row["type"]), int(row["class"]))
+                records, authority = (
+                    tuple(
+                        Record(str(name), int(rdtype), int(ttl), str(data), int(rdclass))
+                        for name, rdtype, ttl, data, rdclass in row[section]
+                    )
+                    for section in ("records", "authority")
+                )
+                answer = Answer(
+                    question,
+                    int(row["rcode"]),
+                    records,
+                    authority,
+                    flags=int(row["flags"]),
+                    server=row["server"] and str(row["server"]),
+                    engine=str(row["engine"]),
+                )
+                age, left = wall - float(row["stored"]), float(row["expires"]) - wall
+            except (ValueError, KeyError, TypeError):
+                continue
+            if not 0 <= age <= _WEEK or left > _WEEK or left + self.policy.stale <= 0:
+                continue
+            entry = Entry(answer, now - age, now + left)
+            if self._entries.setdefault(key_of(question), entry) is entry:
+                count += 1
+        self._make_room()
+        return count
+
+
+def _rows(records: tuple[Record, ...]) -> list[list[object]]:
+    return [[one.name, int(one.rdtype), one.ttl, one.data, one.rdclass] for one in records]
+
+
+def aged(entry: Entry, now: float, policy: CachePolicy) -> Answer:
+    """The entry's answer as a cache gives it: marked so, with its TTLs counted down, or as stale ones are told."""
+    answer = entry.answer
+    if now >= entry.expires:
+        records = tuple(replace(one, ttl=policy.stale_ttl) for one in answer.records)
+        return replace(answer, records=records, cached=True, stale=True)
+    age, left = int(now - entry.stored), int(entry.expires - now)
+    records = tuple(replace(one, ttl=max(min(one.ttl - age, left), 0)) for one in answer.records)
+    return replace(answer, records=records, cached=True)

@@ -1,0 +1,155 @@
+"""The cache without a clock of its own: every rule of how long what is believed."""
+
+import pytest
+
+from celadon.resolver import Answer, Cache, CachePolicy, Question, Record, ResolverConfigError, make
+from celadon.resolver.cache import aged, asked_as
+
+Q = Question("a.test", 1)
+
+
+def answer(*records, rcode=0, authority=(), question=Q):
+    return Answer(question, rcode, tuple(records), tuple(authority))
+
+
+def a(ttl, data="192.0.2.1", name="a.test"):
+    return Record(name, 1, ttl, data)
+
+
+SOA = Record("test", 6, 600, "ns.test. host.test. 1 2 3 4 60")
+
+
+@pytest.mark.parametrize(
+    ("policy", "given", "seconds"),
+    [
+        ({}, answer(a(300)), 300),
+        ({}, answer(a(300), a(20, "192.0.2.2")), 20),
+        ({}, answer(a(0)), 0),
+        ({"min_ttl": 5}, answer(a(0)), 5),
+        ({"max_ttl": 60}, answer(a(300)), 60),
+        ({}, answer(a(2**31 - 1)), 86400),
+        ({}, answer(Record("a.test", 5, 10, "b.test."), a(300, name="b.test")), 10),
+        ({}, answer(rcode=3), 5),
+        ({}, answer(rcode=3, authority=[SOA]), 60),
+        ({"negative_max": 30}, answer(rcode=3, authority=[SOA]), 30),
+        ({}, answer(authority=[SOA]), 60),
+        ({"negative": 0}, answer(), 0),
+        ({}, answer(Record("a.test", 5, 2, "b.test.")), 2),
+        ({}, answer(rcode=2), 1),
+        ({"failure": 0}, answer(rcode=5), 0),
+    ],
+)
+def test_how_long(policy, given, seconds):
+    cache = Cache(CachePolicy(**policy))
+    cache.put(given, 1000.0)
+    if not seconds:
+        assert cache.get(Q, 1000.0) is None
+        return
+    assert cache.get(Q, 1000.0 + seconds - 0.001).answer is given
+    assert cache.get(Q, 1000.0 + seconds) is None
+
+
+def test_a_name_in_any_case_is_one_entry_and_each_asker_gets_his_own():
+    cache = Cache()
+    cache.put(answer(a(300, name="A.Test"), question=Question("A.Test", 1)), 0.0)
+    entry = cache.get(Q, 1.0)
+    assert asked_as(Q, entry.answer).records == (a(300),)
+    assert asked_as(Q, entry.answer).question == Q
+    assert cache.get(Question("a.test", 28), 1.0) is None
+    assert cache.get(Question("a.test", 1, 3), 1.0) is None
+
+
+def test_the_least_recently_used_leaves_first():
+    cache = Cache(CachePolicy(entries=3))
+    for n in range(3):
+        cache.put(answer(a(300), question=Question(f"n{n}.test", 1)), 0.0)
+    assert cache.get(Question("n0.test", 1), 1.0)
+    cache.put(answer(a(300), question=Question("n3.test", 1)), 2.0)
+    assert cache.get(Question("n1.test", 1), 3.0) is None
+    assert cache.get(Question("n0.test", 1), 3.0)
+    stats = cache.stats()
+    assert (stats.entries, stats.hits, stats.misses, stats.evicted, stats.stored) == (3, 2, 1, 1, 4)
+
+
+def test_ttls_count_down():
+    cache = Cache(CachePolicy(max_ttl=100))
+    cache.put(answer(a(300), a(90, "192.0.2.2")), 0.0)
+    got = aged(cache.get(Q, 10.5), 10.5, cache.policy)
+    assert [one.ttl for one in got.records] == [79, 79]
+    assert got.cached
+    assert not got.stale
+
+
+def test_stale_serves_when_servers_do_not_and_lets_them_rest():
+    cache = Cache(CachePolicy(stale=1000))
+    cache.put(answer(a(10)), 0.0)
+    assert cache.get(Q, 11.0) is None
+    entry = cache.stale(Q, 11.0)
+    cache.put(answer(rcode=2), 11.0)  # the failure does not drive it out
+    cache.served_stale(entry, 11.0)
+    again = cache.get(Q, 40.0)
+    assert again is entry
+    told = aged(again, 40.0, cache.policy)
+    assert (told.stale, [one.ttl for one in told.records]) == (True, [30])
+    assert cache.get(Q, 41.0) is None  # rested: ask again
+    assert cache.stale(Q, 1010.0) is None
+    cache.put(answer(a(10, "192.0.2.9")), 42.0)
+    assert cache.get(Q, 43.0).answer.records[0].data == "192.0.2.9"
+
+
+def test_without_stale_nothing_old_is_given():
+    cache = Cache()
+    cache.put(answer(a(10)), 0.0)
+    assert cache.stale(Q, 11.0) is None
+
+
+def test_discard_takes_one_address_and_the_last_one_takes_the_answer():
+    cache = Cache()
+    cache.put(answer(a(300), a(300, "192.0.2.2")), 0.0)
+    before = cache.generation
+    assert not cache.discard("a.test", "192.0.2.99")
+    assert cache.generation == before
+    assert cache.discard("A.test.", "192.0.2.1")
+    assert cache.generation != before
+    assert [one.data for one in cache.get(Q, 1.0).answer.records] == ["192.0.2.2"]
+    assert cache.discard("a.test", "192.0.2.2")
+    assert cache.get(Q, 1.0) is None
+
+
+def test_flush():
+    cache = Cache()
+    cache.put(answer(a(300)), 0.0)
+    cache.put(answer(a(300), question=Question("b.test", 1)), 0.0)
+    assert cache.flush("A.TEST") == 1
+    assert cache.get(Question("b.test", 1), 1.0)
+    assert cache.flush() == 1
+    assert len(cache) == 0
+
+
+def test_dump_and_load_keep_the_age_by_the_wall_clock():
+    cache = Cache()
+    cache.put(answer(a(300)), 100.0)
+    cache.put(answer(rcode=3, authority=[SOA], question=Question("nx.test", 1)), 100.0)
+    cache.put(answer(rcode=2, question=Question("fail.test", 1)), 100.0)
+    lines = list(cache.dump(110.0, 5000.0))
+    assert len(lines) == 2
+    other = Cache()
+    assert other.load([*lines, "", "{", "[]", '{"name": 1}'], 7.0, 5100.0) == 1  # the negative one is over
+    entry = other.get(Q, 8.0)
+    assert entry.expires - 7.0 == pytest.approx(190, abs=0.01)
+    assert entry.answer.records == (a(300),)
+    assert Cache().load(lines, 0.0, 4000.0) == 0  # from the future: the wall clock jumped
+
+
+def test_prefetch_near_the_end():
+    cache = Cache(CachePolicy(prefetch=0.1))
+    entry = cache.put(answer(a(100)), 0.0)
+    assert not cache.wants_refresh(entry, 89.0)
+    assert cache.wants_refresh(entry, 90.0)
+    assert not cache.wants_refresh(entry, 100.0)
+
+
+@pytest.mark.parametrize("cache", [0, -1, {"entries": 0}, {"nonsense": 1}, {"stale": -1}, {"prefetch": 1}, "big"])
+def test_impossible_caches(cache):
+    with pytest.raises(ResolverConfigError):
+        make("python", cache=cache)
