@@ -10,6 +10,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 RANK = {"hub": 0, "resolver": 1, "green": 2}
 DOORS = {"celadon.hub", "celadon.hub.testing", "celadon.hub.debug", "celadon.resolver", "celadon.resolver.testing"}
 POLICY = {"cache", "config", "flight", "hosts", "names", "sort", "validate", "stub", "wire", "model", "errors"}
+POLICY |= {"exchange", "health", "pace", "rdata"}
 
 
 def imports(path):

@@ -24,19 +24,38 @@ class RRType(IntEnum):
     HINFO = 13
     MX = 15
     TXT = 16
+    RP = 17
+    AFSDB = 18
     AAAA = 28
+    LOC = 29
     SRV = 33
     NAPTR = 35
+    KX = 36
+    CERT = 37
     DNAME = 39
     OPT = 41
     DS = 43
     SSHFP = 44
+    IPSECKEY = 45
     RRSIG = 46
     NSEC = 47
     DNSKEY = 48
+    NSEC3 = 50
+    NSEC3PARAM = 51
     TLSA = 52
+    SMIMEA = 53
+    CDS = 59
+    CDNSKEY = 60
+    OPENPGPKEY = 61
+    CSYNC = 62
+    ZONEMD = 63
     SVCB = 64
     HTTPS = 65
+    SPF = 99
+    EUI48 = 108
+    EUI64 = 109
+    IXFR = 251
+    AXFR = 252
     ANY = 255
     URI = 256
     CAA = 257
@@ -51,7 +70,13 @@ class Rcode(IntEnum):
     NXDOMAIN = 3
     NOTIMP = 4
     REFUSED = 5
+    YXDOMAIN = 6
+    YXRRSET = 7
+    NXRRSET = 8
+    NOTAUTH = 9
+    NOTZONE = 10
     BADVERS = 16
+    BADCOOKIE = 23
 
 
 def type_name(rdtype: int) -> str:

@@ -41,6 +41,11 @@ def make_resolver(name: str, config: Config | None) -> Resolver:
     return resolver
 
 
+def exotic() -> Any:
+    """The module that tells the data of rare record types, by a library that is slow to import."""
+    return import_module(f"{__package__}.exotic")
+
+
 def preload() -> None:
     """Import the libraries that must see the unpatched standard library."""
     import_module(f"{__package__}.engines.ares").preload()

@@ -1,37 +1,70 @@
-"""Questions to bytes and bytes to answers: by hand for what is asked a million times, dnspython for the rest.
+"""Questions to bytes and bytes to answers, by hand: what a resolver does a million times an hour.
 
-The decoder by hand takes a message with one question whose answers are A, AAAA and CNAME, and gives up (None) on
-anything else, which then goes through dnspython. Whatever arrives, only WireError comes out.
+A reply is checked whole before it is believed (every name, every count, every record's length), and only then put
+into words, when somebody looks: an answer of one address, the commonest of all, stays bytes until then. Work is
+linear in the message's size: each name is read once, pointers only lead back (RFC 1035 §4.1.4), no more than 255 bytes
+make a name. Whatever arrives, only WireError comes out.
 """
 
 from __future__ import annotations
 
 import _socket
 from functools import lru_cache
-
-import dns.exception
-import dns.message
-import dns.name
-import dns.rdatatype
+from typing import Any
 
 from .errors import Kind, ResolveError
 from .model import Answer, Edns, QueryOptions, Question, Record
+from .rdata import Message, WireError, text
+
+__all__ = ["WireAnswer", "WireError", "decode", "encode_name", "encode_question", "question_tail", "subnet"]
 
 EDNS_SIZE = 1232  # what crosses an IPv6 path unfragmented (DNS flag day 2020)
-_OPT = b"\0\0\x29" + EDNS_SIZE.to_bytes(2, "big") + b"\0\0\0\0\0\0"
-TC = 0x0200
+OPT = b"\0\0\x29" + EDNS_SIZE.to_bytes(2, "big") + b"\0\0\0\0\0\0"
+#: What stands between id and question: RD, one question, with an OPT record behind it or not.
+WITH_OPT = b"\1\0\0\1\0\0\0\0\0\1"
+WITHOUT_OPT = b"\1\0\0\1\0\0\0\0\0\0"
+
+_COUNTED: list[Any] = [None, *(bytes((n,)) for n in range(1, 64))]  # the length byte of a label; none for an empty one
+_TYPES = {n: n.to_bytes(2, "big") + b"\0\1" for n in range(300)}  # type and class IN, as questions end
 
 
-class WireError(ValueError):
-    """Bytes that are no well-formed DNS message."""
+# -- questions -------------------------------------------------------------------------------------------------
 
 
 @lru_cache(4096)
 def _escaped(name: str) -> bytes:
+    """A name with escapes (RFC 4343 §2.1), or the root."""
+    if not name:
+        return b"\0"
+    labels = [bytearray()]
+    at = 0
     try:
-        return dns.name.from_text(name or ".").to_wire() or b"\0"
-    except (dns.exception.DNSException, UnicodeError) as error:
-        raise ResolveError(Kind.ILLEGAL, name, detail=str(error)) from None
+        raw = name.encode("ascii")
+        while at < len(raw):
+            char = raw[at]
+            at += 1
+            if char == 0x2E:
+                labels.append(bytearray())
+            elif char != 0x5C:
+                labels[-1].append(char)
+            elif raw[at : at + 1].isdigit():
+                labels[-1].append(int(raw[at : at + 3].decode()))
+                if len(raw[at : at + 3]) < 3:
+                    raise ValueError("an escape of three digits")
+                at += 3
+            else:
+                labels[-1].append(raw[at])
+                at += 1
+        wire = b"".join([_COUNTED[len(one)] + one for one in labels]) + b"\0"
+    except (ValueError, IndexError, TypeError):
+        wire = b""
+    if not wire or len(wire) > 255:
+        raise _illegal(name)
+    return wire
+
+
+def _illegal(name: str) -> ResolveError:
+    return ResolveError(Kind.ILLEGAL, name, detail="not a legal domain name (RFC 1035 §2.3.4)")
 
 
 def encode_name(name: str) -> bytes:
@@ -39,33 +72,39 @@ def encode_name(name: str) -> bytes:
     if "\\" in name or not name:
         return _escaped(name)
     try:
-        wire = b"".join([bytes((len(one),)) + one for one in name.encode("ascii").split(b".")]) + b"\0"
-    except (ValueError, UnicodeError):
-        wire = b""
-    if not wire or len(wire) > 255 or b"\0" in wire[:1] or any(not one or len(one) > 63 for one in name.split(".")):
-        raise ResolveError(Kind.ILLEGAL, name, detail="not a legal domain name (RFC 1035 §2.3.4)")
+        labels = name.encode("ascii").split(b".")
+        wire: bytes = b"".join([_COUNTED[len(one)] + one for one in labels]) + b"\0"
+    except (UnicodeError, IndexError, TypeError):
+        raise _illegal(name) from None
+    if len(wire) > 255:
+        raise _illegal(name)
     return wire
 
 
 def question_tail(question: Question) -> bytes:
     """The question section, which a reply must echo. ResolveError(ILLEGAL) for a name that has no wire form."""
-    return encode_name(question.name) + question.rdtype.to_bytes(2, "big") + question.rdclass.to_bytes(2, "big")
+    rdtype = question.rdtype
+    if question.rdclass == 1 and rdtype in _TYPES:
+        return encode_name(question.name) + _TYPES[rdtype]
+    return encode_name(question.name) + rdtype.to_bytes(2, "big") + question.rdclass.to_bytes(2, "big")
 
 
-def encode_question(question: Question, edns: bool = True) -> bytes:
+def encode_question(question: Question, edns: bool = True, cookie: bytes = b"") -> bytes:
     """The message after its id: header, question and an EDNS record (RFC 6891) that allows 1,232 bytes.
 
-    ``question.options`` change that; ``edns`` False leaves the OPT record out whatever they say.
+    ``question.options`` change that; ``edns`` False leaves the OPT record out whatever they say. ``cookie`` is the
+    COOKIE option's data (RFC 7873), empty for none.
     """
     tail = question_tail(question)
-    if question.options is not None:
-        return _with_options(question.options, tail, edns)
+    options = question.options
+    if options is not None or cookie:
+        return _with_options(options or QueryOptions(), tail, edns, cookie)
     if edns:
-        return b"\1\0\0\1\0\0\0\0\0\1" + tail + _OPT
-    return b"\1\0\0\1\0\0\0\0\0\0" + tail
+        return WITH_OPT + tail + OPT
+    return WITHOUT_OPT + tail
 
 
-def _with_options(options: QueryOptions, tail: bytes, edns: bool) -> bytes:
+def _with_options(options: QueryOptions, tail: bytes, edns: bool, cookie: bytes) -> bytes:
     flags = 0x0400 * options.aa | 0x0100 * options.rd | 0x40 * options.z | 0x20 * options.ad | 0x10 * options.cd
     if not edns or options.edns is None:
         return flags.to_bytes(2, "big") + b"\0\1\0\0\0\0\0\0" + tail
@@ -73,9 +112,9 @@ def _with_options(options: QueryOptions, tail: bytes, edns: bool) -> bytes:
     if options.nsid:
         given.append((3, b""))
     if options.subnet is not None:
-        given.append((8, _subnet(options.subnet)))
-    if options.cookie is not None:
-        given.append((10, options.cookie))
+        given.append((8, subnet(options.subnet)))
+    if options.cookie or cookie:
+        given.append((10, options.cookie or cookie))
     data = b"".join(code.to_bytes(2, "big") + len(one).to_bytes(2, "big") + one for code, one in given)
     if options.padding:
         bare = 12 + len(tail) + 11 + len(data) + 4
@@ -85,7 +124,7 @@ def _with_options(options: QueryOptions, tail: bytes, edns: bool) -> bytes:
     return flags.to_bytes(2, "big") + b"\0\1\0\0\0\0\0\1" + tail + opt + len(data).to_bytes(2, "big") + data
 
 
-def _subnet(text: str) -> bytes:
+def subnet(text: str) -> bytes:
     """``192.0.2.0/24`` as the option of RFC 7871 §6. ResolveError(ARGUMENT) for what is none."""
     address, slash, bits = text.partition("/")
     if text == "0":
@@ -103,154 +142,190 @@ def _subnet(text: str) -> bytes:
     return bytes((0, 2 if len(packed) == 16 else 1, prefix, 0)) + short
 
 
-def _name_at(message: bytes, at: int) -> tuple[str, int] | None:
-    """The name at an offset and where it ends; None for what is left to dnspython."""
-    labels: list[bytes] = []
-    end = 0
-    limit = len(message)
-    size = 0
-    while True:
-        if at >= limit:
-            raise WireError("a name runs out of the message")
-        count = message[at]
-        if count == 0:
-            break
-        if count >= 0xC0:
-            if at + 1 >= limit:
-                raise WireError("a pointer runs out of the message")
-            target = (count & 0x3F) << 8 | message[at + 1]
-            if target >= at:
-                raise WireError("a pointer that does not point back")
-            end = end or at + 2
-            at = target
-            continue
-        if count > 63:
-            raise WireError("a label of an unknown kind")
-        label = message[at + 1 : at + 1 + count]
-        size += count + 1
-        if size > 254:
-            raise WireError("a name longer than 255 bytes")
-        labels.append(label)
-        at += count + 1
-    name = b".".join(labels)
-    text = name.decode("latin-1")
-    if (
-        (len(name) != size - 1 and labels)
-        or not text.isascii()
-        or not text.isprintable()
-        or any(c in text for c in '\\"();@$ ')
-    ):
-        return None
-    if any(b"." in label for label in labels):
-        return None
-    return text, end or at + 1
+# -- answers ---------------------------------------------------------------------------------------------------
+
+# A record before it is one: owner, type, class, TTL, and its data's bounds in the message.
+_Raw = tuple[str, int, int, int, int, int]
+
+
+class WireAnswer(Answer):
+    """An answer that keeps the message and puts its records into words when they are looked at.
+
+    Equal in every attribute to the Answer that ``plain()`` makes of it.
+    """
+
+    __slots__ = ("_facts", "_parsed", "_raw")
+
+    _facts: tuple[Question, bytes, int, str, float, bool, int]
+    _raw: tuple[list[_Raw], list[_Raw], list[_Raw], Edns | None, int, Message] | None
+    _parsed: list[tuple[Record, ...] | None]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """``dataclasses.replace`` and the like: what is changed is no longer what was on the wire."""
+        return Answer(*args, **kwargs)
+
+    def __reduce__(self) -> Any:
+        return Answer, _values(self)
+
+    def __eq__(self, other: object) -> bool:
+        return _values(self) == _values(other) if isinstance(other, Answer) else NotImplemented
+
+    __hash__ = Answer.__hash__
+
+    def plain(self) -> Answer:
+        """The same without the message."""
+        return Answer(*_values(self))
+
+    @property
+    def message(self) -> bytes:
+        """The reply as it came."""
+        return self._facts[1]
+
+    def _section(self, index: int) -> tuple[Record, ...]:
+        found = self._parsed[index]
+        if found is None:
+            raw = self._raw
+            if raw is None:
+                found = (self._one_address(),) if index == 0 else ()
+            else:
+                message = raw[5]
+                found = tuple(
+                    [
+                        Record(owner, rdtype, ttl, text(message, rdtype, rdclass, start, end), rdclass)
+                        for owner, rdtype, rdclass, ttl, start, end in raw[index]  # type: ignore[union-attr]
+                    ]
+                )
+            self._parsed[index] = found
+        return found
+
+    def _one_address(self) -> Record:
+        question, message, at = self._facts[:3]
+        ttl = int.from_bytes(message[at + 6 : at + 10], "big")
+        data = f"{message[at + 12]}.{message[at + 13]}.{message[at + 14]}.{message[at + 15]}"
+        return Record(question.name, 1, 0 if ttl >> 31 else ttl, data)
+
+    question = property(lambda self: self._facts[0])
+    server = property(lambda self: self._facts[3])
+    rtt = property(lambda self: self._facts[4])
+    tcp = property(lambda self: self._facts[5])
+    attempts = property(lambda self: self._facts[6])
+    size = property(lambda self: len(self._facts[1]))
+    flags = property(lambda self: (self._facts[1][2] << 8 | self._facts[1][3]) & 0x87F0)
+    id = property(lambda self: self._facts[1][0] << 8 | self._facts[1][1])
+    rcode = property(lambda self: self._facts[1][3] & 15 if self._raw is None else self._raw[4])
+    edns = property(lambda self: self._edns())
+    records = property(lambda self: self._section(0))
+    authority = property(lambda self: self._section(1))
+    additional = property(lambda self: self._section(2))
+    engine = "python"
+
+    def _edns(self) -> Edns | None:
+        if self._raw is not None:
+            return self._raw[3]
+        message, at = self._facts[1], self._facts[2] + 16
+        if len(message) == at:
+            return None
+        return Edns(message[at + 6], bool(message[at + 7] & 0x80), message[at + 3] << 8 | message[at + 4])
+
+
+_FIELDS = (
+    "question", "rcode", "records", "authority", "additional", "flags", "server", "rtt", "tcp", "attempts", "size",
+    "engine", "edns", "id",
+)  # fmt: skip
+
+
+def _values(answer: Answer) -> tuple[Any, ...]:
+    return tuple([getattr(answer, name) for name in _FIELDS])
+
+
+_new = object.__new__
+# The slots' own setters: the class is frozen, and this is where its instances are made.
+_set_facts, _set_parsed, _set_raw = (vars(WireAnswer)[name].__set__ for name in ("_facts", "_parsed", "_raw"))
 
 
 def decode(
     question: Question, message: bytes, question_end: int, server: str, rtt: float, tcp: bool, attempts: int
-) -> Answer:
+) -> WireAnswer:
     """The answer in a message whose header and question were checked. WireError for what is malformed.
 
     ``question_end`` is where the echoed question ends; ``rtt`` is in seconds.
     """
-    flags = message[2] << 8 | message[3]
-    records: list[Record] = []
-    answers = message[6] << 8 | message[7]
-    if question.options is None and not message[8] | message[9] and message[10] << 8 | message[11] <= 1:
-        at = question_end
-        owner_end = len(message)
-        for _ in range(answers):
-            if at + 12 <= owner_end and message[at] == 0xC0 and message[at + 1] == 12:
-                owner: str = question.name
-                at += 2
-            else:
-                named = _name_at(message, at)
-                if named is None:
-                    break
-                owner, at = named
-            if at + 10 > owner_end:
+    answer = _new(WireAnswer)
+    _set_facts(answer, (question, message, question_end, server, rtt, tcp, attempts))
+    _set_parsed(answer, [None, None, None])
+    at = question_end + 16
+    if (
+        message[6:11] == b"\0\1\0\0\0"
+        and message[question_end : question_end + 6] == b"\xc0\x0c\0\1\0\1"
+        and message[question_end + 10 : question_end + 12] == b"\0\4"
+        and (
+            (len(message) == at and not message[11])
+            or (len(message) == at + 11 and message[11] == 1 and message[at : at + 3] == b"\0\0\x29"
+                and not message[at + 5] | message[at + 9] | message[at + 10])
+        )
+    ):  # fmt: skip
+        _set_raw(answer, None)
+    else:
+        _set_raw(answer, _parse(message, question_end))
+    return answer
+
+
+def _parse(data: bytes, at: int) -> tuple[list[_Raw], list[_Raw], list[_Raw], Edns | None, int, Message]:
+    message = Message(data)
+    sections: list[list[_Raw]] = [[], [], []]
+    edns: Edns | None = None
+    rcode = data[3] & 15
+    limit = len(data)
+    counts = (data[6] << 8 | data[7], data[8] << 8 | data[9], data[10] << 8 | data[11])
+    if sum(counts) * 11 > limit - at:
+        raise WireError("more records announced than the message has room for")
+    read = message.name
+    for index in range(3):
+        keep = sections[index].append
+        for _ in range(counts[index]):
+            owner, at, _size = read(at)
+            if at + 10 > limit:
                 raise WireError("a record runs out of the message")
-            rdtype = message[at] << 8 | message[at + 1]
-            rdclass = message[at + 2] << 8 | message[at + 3]
-            ttl = int.from_bytes(message[at + 4 : at + 8], "big")
-            size = message[at + 8] << 8 | message[at + 9]
-            at += 10
-            if at + size > owner_end:
+            rdtype = data[at] << 8 | data[at + 1]
+            rdclass = data[at + 2] << 8 | data[at + 3]
+            length = data[at + 8] << 8 | data[at + 9]
+            start = at + 10
+            end = start + length
+            if end > limit:
                 raise WireError("rdata runs out of the message")
-            if rdtype == 1 and size == 4:
-                data = f"{message[at]}.{message[at + 1]}.{message[at + 2]}.{message[at + 3]}"
-            elif rdtype == 28 and size == 16:
-                data = _socket.inet_ntop(_socket.AF_INET6, message[at : at + 16])
-            elif rdtype == 5:
-                named = _name_at(message, at)
-                if named is None:
-                    break
-                if named[1] != at + size:
-                    raise WireError("a CNAME that is not as long as it says")
-                data = named[0] + "."
+            if rdtype == 41:
+                if edns is not None or index != 2 or owner:
+                    raise WireError("an OPT record where none may be (RFC 6891 §6.1.1)")
+                rcode |= data[at + 4] << 4
+                edns = Edns(data[at + 5], bool(data[at + 6] & 0x80), rdclass, _edns_options(data[start:end]))
             else:
-                break
-            records.append(Record(owner, rdtype, 0 if ttl >> 31 else ttl, data, rdclass))
-            at += size
-        else:
-            rcode = flags & 15
-            if answers or rcode == 0 or not message[10] | message[11]:
-                return Answer(
-                    question,
-                    rcode,
-                    tuple(records),
-                    (),
-                    (),
-                    flags & 0x87F0,
-                    server,
-                    rtt,
-                    tcp,
-                    attempts,
-                    len(message),
-                    "python",
-                )
-    return _decode_rest(question, message, server, rtt, tcp, attempts)
+                wanted = 4 if rdtype == 1 else 16 if rdtype == 28 else 0
+                if wanted and length != wanted and rdclass == 1:
+                    if length < wanted:
+                        raise WireError("an address that is cut short")
+                elif rdtype in (5, 2, 12, 39):
+                    if read(start)[1] != end:
+                        raise WireError("a name that is not as long as it says")
+                    keep((owner, rdtype, rdclass, _ttl(data, at + 4), start, end))
+                else:
+                    keep((owner, rdtype, rdclass, _ttl(data, at + 4), start, end))
+            at = end
+    return sections[0], sections[1], sections[2], edns, rcode, message
 
 
-def _decode_rest(question: Question, message: bytes, server: str, rtt: float, tcp: bool, attempts: int) -> Answer:
-    try:
-        parsed = dns.message.from_wire(message, ignore_trailing=True, raise_on_truncation=False)
-    except Exception as error:  # noqa: BLE001  (hostile bytes may break dnspython in more ways than its own exceptions)
-        raise WireError(str(error) or type(error).__name__) from None
-    answer, authority, additional = (
-        tuple(
-            Record(
-                rrset.name.to_text(omit_final_dot=True),
-                int(rrset.rdtype),
-                rrset.ttl,
-                rdata.to_text(),
-                int(rrset.rdclass),
-            )
-            for rrset in section
-            for rdata in rrset
-        )
-        for section in (parsed.answer, parsed.authority, parsed.additional)
-    )
-    return Answer(
-        question,
-        int(parsed.rcode()),
-        answer,
-        authority,
-        additional,
-        int(parsed.flags) & 0x87F0,
-        server,
-        rtt,
-        tcp,
-        attempts,
-        len(message),
-        "python",
-        Edns(
-            parsed.edns,
-            bool(parsed.ednsflags & 0x8000),
-            int(parsed.payload),
-            tuple((int(one.otype), one.to_wire() or b"") for one in parsed.options),
-        )
-        if parsed.edns >= 0
-        else None,
-        message[0] << 8 | message[1],
-    )
+def _ttl(data: bytes, at: int) -> int:
+    return 0 if data[at] & 0x80 else int.from_bytes(data[at : at + 4], "big")  # RFC 2181 §8
+
+
+def _edns_options(data: bytes) -> tuple[tuple[int, bytes], ...]:
+    found = []
+    at = 0
+    while at + 4 <= len(data):
+        length = data[at + 2] << 8 | data[at + 3]
+        if at + 4 + length > len(data):
+            raise WireError("an EDNS option runs out of its record")
+        found.append((data[at] << 8 | data[at + 1], data[at + 4 : at + 4 + length]))
+        at += 4 + length
+    if at != len(data):
+        raise WireError("an EDNS option runs out of its record")
+    return tuple(found)

@@ -1,0 +1,359 @@
+"""The data of records as text, as dig prints it: a table from type to fields, and dnspython for what is not in it.
+
+Data that is no well-formed instance of its type is told as an unknown type's is (RFC 3597 §5), so that what a server
+said is never hidden, and never takes the message with it.
+"""
+
+from __future__ import annotations
+
+import _socket
+import time
+from base64 import b32hexencode, b64encode
+from collections.abc import Callable
+
+from . import registry
+from .model import type_name
+
+
+class WireError(ValueError):
+    """Bytes that are no well-formed DNS message."""
+
+
+_SAFE = bytes(c for c in range(0x21, 0x7F) if c not in b'"().;\\@$')  # what needs no escape in a label
+_SAFE_DOTTED = _SAFE + b"."
+
+
+def _label(label: bytes) -> str:
+    """A label with what is not plain escaped (RFC 4343 §2.1)."""
+    if not label.translate(None, _SAFE):
+        return label.decode("ascii")
+    return "".join(chr(c) if c in _SAFE else "\\" + chr(c) if 0x20 < c < 0x7F else f"\\{c:03d}" for c in label)
+
+
+class Message:
+    """A message's bytes, and the names in it that were read already, by their offset."""
+
+    __slots__ = ("_names", "data")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._names: dict[int, tuple[str, int, int]] = {}
+
+    def name(self, at: int) -> tuple[str, int, int]:
+        """The name at an offset, where it ends there, and its length on the wire; WireError if there is none."""
+        names = self._names
+        known = names.get(at)
+        if known is not None:
+            return known
+        data = self.data
+        labels: list[bytes] = []
+        size = 1
+        end = first = first_count = first_size = 0
+        low = here = at
+        tail = ""
+        try:
+            while True:
+                count = data[here]
+                if count == 0:
+                    end = end or here + 1
+                    break
+                if count > 63:
+                    target = (count & 0x3F) << 8 | data[here + 1]
+                    if count < 0xC0 or target >= low or target < 12:
+                        raise WireError("a label of an unknown kind, or a pointer that does not point back")
+                    if not end:
+                        end = here + 2
+                        first, first_count, first_size = target, len(labels), size
+                    known = names.get(target)
+                    if known is not None:
+                        tail = known[0]
+                        size += known[2] - 1
+                        break
+                    low = here = target
+                    continue
+                here += 1
+                labels.append(data[here : here + count])
+                here += count
+                size += count + 1
+                if size > 255:
+                    break
+        except IndexError:
+            raise WireError("a name runs out of the message") from None
+        if size > 255 or here > len(data):
+            raise WireError("a name longer than 255 bytes, or than the message")
+        if first and first not in names:
+            # Whatever else points there need not walk again; its end is not known, nor needed through a pointer.
+            names[first] = (_joined(labels[first_count:], tail), 0, size - first_size + 1)
+            known = names[at] = (_joined(labels[:first_count], names[first][0]), end, size)
+        else:
+            known = names[at] = (_joined(labels, tail), end, size)
+        return known
+
+
+def _joined(labels: list[bytes], tail: str) -> str:
+    name = b".".join(labels)
+    if not name.translate(None, _SAFE_DOTTED) and name.count(b".") == len(labels) - 1:
+        text = name.decode("ascii")
+    else:
+        text = ".".join(map(_label, labels))
+    return f"{text}.{tail}" if text and tail else text or tail
+
+
+# -- fields: each takes (message, offset, end) and gives (text, next offset) -------------------------------------
+
+_Field = Callable[[Message, int, int], tuple[str, int]]
+
+
+def _need(at: int, count: int, end: int) -> None:
+    if at + count > end:
+        raise WireError("rdata cut short")
+
+
+def _name(message: Message, at: int, end: int) -> tuple[str, int]:
+    name, after, _ = message.name(at)
+    if not after:  # known from a pointer only, its end was not noted
+        after = _end_of(message.data, at)
+    if after > end:
+        raise WireError("a name runs out of its record")
+    return name + ".", after
+
+
+def _end_of(data: bytes, at: int) -> int:
+    while data[at]:
+        if data[at] > 63:
+            return at + 2
+        at += data[at] + 1
+    return at + 1
+
+
+def _number(width: int) -> _Field:
+    def field(message: Message, at: int, end: int) -> tuple[str, int]:
+        _need(at, width, end)
+        return str(int.from_bytes(message.data[at : at + width], "big")), at + width
+
+    return field
+
+
+_u8, _u16, _u32 = _number(1), _number(2), _number(4)
+
+
+def _date(message: Message, at: int, end: int) -> tuple[str, int]:
+    _need(at, 4, end)
+    when = int.from_bytes(message.data[at : at + 4], "big")
+    return time.strftime("%Y%m%d%H%M%S", time.gmtime(when)), at + 4
+
+
+def _type(message: Message, at: int, end: int) -> tuple[str, int]:
+    _need(at, 2, end)
+    return type_name(message.data[at] << 8 | message.data[at + 1]), at + 2
+
+
+def quoted(data: bytes) -> str:
+    """A character string between quotes (RFC 1035 §5.1)."""
+    return (
+        '"'
+        + "".join(
+            chr(c) if 0x20 <= c < 0x7F and c not in b'"\\' else "\\" + chr(c) if c in b'"\\' else f"\\{c:03d}"
+            for c in data
+        )
+        + '"'
+    )
+
+
+def _string(message: Message, at: int, end: int) -> tuple[str, int]:
+    _need(at, 1, end)
+    count = message.data[at]
+    _need(at, 1 + count, end)
+    return quoted(message.data[at + 1 : at + 1 + count]), at + 1 + count
+
+
+def _strings(message: Message, at: int, end: int) -> tuple[str, int]:
+    found = []
+    while at < end or not found:
+        one, at = _string(message, at, end)
+        found.append(one)
+    return " ".join(found), at
+
+
+def _rest_quoted(message: Message, at: int, end: int) -> tuple[str, int]:
+    return quoted(message.data[at:end]), end
+
+
+def _tag(message: Message, at: int, end: int) -> tuple[str, int]:
+    one, at = _string(message, at, end)
+    return one[1:-1], at
+
+
+def _parted(text: str) -> str:
+    """Long codes in pieces of 56 characters, where dig breaks them."""
+    return " ".join(text[n : n + 56] for n in range(0, len(text), 56))
+
+
+def _base64(message: Message, at: int, end: int) -> tuple[str, int]:
+    return _parted(b64encode(message.data[at:end]).decode()), end
+
+
+def _hex(message: Message, at: int, end: int) -> tuple[str, int]:
+    return _parted(message.data[at:end].hex().upper()), end
+
+
+def _counted(message: Message, at: int, end: int) -> tuple[bytes, int]:
+    _need(at, 1, end)
+    count = message.data[at]
+    _need(at, 1 + count, end)
+    return message.data[at + 1 : at + 1 + count], at + 1 + count
+
+
+def _salt(message: Message, at: int, end: int) -> tuple[str, int]:
+    salt, at = _counted(message, at, end)
+    return salt.hex().upper() or "-", at
+
+
+def _hashed(message: Message, at: int, end: int) -> tuple[str, int]:
+    digest, at = _counted(message, at, end)
+    return b32hexencode(digest).decode().rstrip("="), at
+
+
+def _bitmap(message: Message, at: int, end: int) -> tuple[str, int]:
+    found: list[str] = []
+    while at < end:
+        _need(at, 2, end)
+        window, count = message.data[at], message.data[at + 1]
+        _need(at, 2 + count, end)
+        if not 1 <= count <= 32:
+            raise WireError("a bitmap of an unknown form")
+        for index, byte in enumerate(message.data[at + 2 : at + 2 + count]):
+            found += [type_name(window << 8 | index * 8 + bit) for bit in range(8) if byte & 0x80 >> bit]
+        at += 2 + count
+    return " ".join(found), at
+
+
+def _ipv4(message: Message, at: int, end: int) -> tuple[str, int]:
+    _need(at, 4, end)
+    return _socket.inet_ntop(_socket.AF_INET, message.data[at : at + 4]), at + 4
+
+
+def _ipv6(message: Message, at: int, end: int) -> tuple[str, int]:
+    _need(at, 16, end)
+    return _socket.inet_ntop(_socket.AF_INET6, message.data[at : at + 16]), at + 16
+
+
+def _addresses(family: int, width: int) -> Callable[[bytes], str]:
+    def value(data: bytes) -> str:
+        if not data or len(data) % width:
+            raise WireError("an address hint of an unknown length")
+        return "=" + ",".join(_socket.inet_ntop(family, data[n : n + width]) for n in range(0, len(data), width))
+
+    return value
+
+
+def _alpn(data: bytes) -> str:
+    found: list[str] = []
+    while data:
+        one, data = data[1 : 1 + data[0]], data[1 + data[0] :]
+        found.append(quoted(one)[1:-1].replace(",", "\\\\,"))
+    return f'="{",".join(found)}"'
+
+
+def _mandatory(data: bytes) -> str:
+    keys = (data[n] << 8 | data[n + 1] for n in range(0, len(data) - 1, 2))
+    return "=" + ",".join(_SVC[key][0] if key in _SVC else f"key{key}" for key in keys)
+
+
+_SVC: dict[int, tuple[str, Callable[[bytes], str]]] = {
+    0: ("mandatory", _mandatory),
+    1: ("alpn", _alpn),
+    2: ("no-default-alpn", lambda data: ""),
+    3: ("port", lambda data: f"={int.from_bytes(data, 'big')}"),
+    4: ("ipv4hint", _addresses(_socket.AF_INET, 4)),
+    5: ("ech", lambda data: f"={b64encode(data).decode()}"),
+    6: ("ipv6hint", _addresses(_socket.AF_INET6, 16)),
+}
+
+
+def _svc(message: Message, at: int, end: int) -> tuple[str, int]:
+    found = []
+    data = message.data
+    while at < end:
+        _need(at, 4, end)
+        key, count = data[at] << 8 | data[at + 1], data[at + 2] << 8 | data[at + 3]
+        _need(at, 4 + count, end)
+        value = data[at + 4 : at + 4 + count]
+        if key in _SVC:
+            found.append(_SVC[key][0] + _SVC[key][1](value))
+        else:
+            found.append(f"key{key}" + (f"={quoted(value)}" if value else ""))
+        at += 4 + count
+    return " ".join(found), at
+
+
+_SOA = (_name, _name, _u32, _u32, _u32, _u32, _u32)
+_SIGNATURE = (_type, _u8, _u8, _u32, _date, _date, _u16, _name, _base64)
+_DIGEST = (_u16, _u8, _u8, _hex)
+_KEY = (_u16, _u8, _u8, _base64)
+_TLSA = (_u8, _u8, _u8, _hex)
+
+_FIELDS: dict[int, tuple[_Field, ...]] = {
+    1: (_ipv4,),
+    2: (_name,),
+    5: (_name,),
+    6: _SOA,
+    12: (_name,),
+    13: (_string, _string),
+    15: (_u16, _name),
+    16: (_strings,),
+    17: (_name, _name),
+    18: (_u16, _name),
+    28: (_ipv6,),
+    33: (_u16, _u16, _u16, _name),
+    35: (_u16, _u16, _string, _string, _string, _name),
+    36: (_u16, _name),
+    39: (_name,),
+    43: _DIGEST,
+    44: (_u8, _u8, _hex),
+    46: _SIGNATURE,
+    47: (_name, _bitmap),
+    48: _KEY,
+    50: (_u8, _u8, _u16, _salt, _hashed, _bitmap),
+    51: (_u8, _u8, _u16, _salt),
+    52: _TLSA,
+    53: _TLSA,
+    59: _DIGEST,
+    60: _KEY,
+    61: (_base64,),
+    62: (_u32, _u16, _bitmap),
+    63: (_u32, _u8, _u8, _hex),
+    64: (_u16, _name, _svc),
+    65: (_u16, _name, _svc),
+    99: (_strings,),
+    256: (_u16, _u16, _rest_quoted),
+    257: (_u8, _tag, _rest_quoted),
+}
+_OF_INTERNET = {1, 28, 33}  # whose form holds for class IN only
+
+
+def text(message: Message, rdtype: int, rdclass: int, start: int, end: int) -> str:
+    """The data of a record in zone-file form."""
+    fields = _FIELDS.get(rdtype)
+    if fields is not None and (rdclass == 1 or rdtype not in _OF_INTERNET):
+        words = []
+        at = start
+        try:
+            for field in fields:
+                word, at = field(message, at, end)
+                if word:
+                    words.append(word)
+        except (WireError, IndexError):
+            at = -1
+        if at == end:
+            return " ".join(words)
+    elif fields is None:
+        known = registry.exotic().text(message.data, rdtype, rdclass, start, end)
+        if known is not None:
+            return str(known)
+    return generic(message.data[start:end])
+
+
+def generic(data: bytes) -> str:
+    r"""Data of an unknown type (RFC 3597 §5): ``\# length hex``."""
+    return f"\\# {len(data)} {_parted(data.hex().upper())}".rstrip()
