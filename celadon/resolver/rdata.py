@@ -168,7 +168,7 @@ def _string(message: Message, at: int, end: int) -> tuple[str, int]:
 
 
 def _strings(message: Message, at: int, end: int) -> tuple[str, int]:
-    found = []
+    found: list[str] = []
     while at < end or not found:
         one, at = _string(message, at, end)
         found.append(one)
