@@ -9,6 +9,7 @@ make a name. Whatever arrives, only WireError comes out.
 from __future__ import annotations
 
 import _socket
+from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
@@ -228,10 +229,10 @@ class WireAnswer(Answer):
         return Edns(message[at + 6], bool(message[at + 7] & 0x80), message[at + 3] << 8 | message[at + 4])
 
 
-_FIELDS = (
-    "question", "rcode", "records", "authority", "additional", "flags", "server", "rtt", "tcp", "attempts", "size",
-    "engine", "edns", "id",
-)  # fmt: skip
+_FIELDS = tuple(field.name for field in fields(Answer))
+for _field in fields(Answer):
+    if _field.name not in vars(WireAnswer):
+        setattr(WireAnswer, _field.name, _field.default)  # what no reply can say of itself (that it was cached)
 
 
 def _values(answer: Answer) -> tuple[Any, ...]:
