@@ -36,7 +36,7 @@ def reply(question, *rrsets, authority=(), additional=(), rcode=0):
     made.authority.extend(authority)
     made.additional.extend(additional)
     made.set_rcode(rcode)
-    return made.to_wire()
+    return made.to_wire(want_shuffle=False)
 
 
 def read(question, message):
