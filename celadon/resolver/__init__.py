@@ -1,8 +1,11 @@
 """Names to addresses: libc's answers on any engine, blocking only the greenlet that asks."""
 
 from .cache import Cache, CachePolicy, CacheStats
+from .crawl import CrawlerResolver, CrawlEvent, CrawlStats, Lookup
 from .errors import Kind, ResolveError, ResolverConfigError, ResolverUnavailable
 from .front import StubResolver
+from .guard import BlockedAddress, Guard
+from .hubthread import HubThread
 from .model import AddrInfo, Answer, Config, Edns, QueryOptions, Question, Rcode, Record, RRType, Server, SockAddr
 from .protocols import Engine, Resolver
 from .selection import (
@@ -14,6 +17,7 @@ from .selection import (
     gethostbyname_ex,
     getnameinfo,
     make,
+    permit,
     preload,
     query,
     reset,
@@ -24,13 +28,20 @@ from .selection import (
 __all__ = [
     "AddrInfo",
     "Answer",
+    "BlockedAddress",
     "Cache",
     "CachePolicy",
     "CacheStats",
     "Config",
+    "CrawlEvent",
+    "CrawlStats",
+    "CrawlerResolver",
     "Edns",
     "Engine",
+    "Guard",
+    "HubThread",
     "Kind",
+    "Lookup",
     "QueryOptions",
     "Question",
     "RRType",
@@ -51,6 +62,7 @@ __all__ = [
     "gethostbyname_ex",
     "getnameinfo",
     "make",
+    "permit",
     "preload",
     "query",
     "reset",

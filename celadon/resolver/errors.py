@@ -25,6 +25,7 @@ class Kind(Enum):
     ILLEGAL = "ILLEGAL_INPUT"
     UNSUPPORTED = "UNSUPPORTED"
     ARGUMENT = "ARGUMENT"
+    BLOCKED = "BLOCKED"
     OTHER = "ERROR"
 
 
@@ -57,6 +58,7 @@ EAI_OF_KIND: dict[Kind, int] = {
     Kind.ILLEGAL: _socket.EAI_NONAME,
     Kind.UNSUPPORTED: _socket.EAI_FAIL,
     Kind.ARGUMENT: _socket.EAI_NONAME,
+    Kind.BLOCKED: _socket.EAI_FAIL,
     Kind.OTHER: _socket.EAI_AGAIN,
 }
 
@@ -96,7 +98,7 @@ class ResolveError(_socket.gaierror):
 
     def fresh(self) -> ResolveError:
         """The same failure as a new object, so that tracebacks of two callers do not grow into each other."""
-        return ResolveError(
+        return type(self)(
             self.kind,
             self.name,
             code=self.errno,

@@ -13,12 +13,14 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
+from ..hub import get_hub
 from . import registry
 from .cache import Cache, CachePolicy
 from .config import parse_server
 from .errors import Kind, ResolveError, ResolverConfigError
 from .files import System
 from .front import StubResolver
+from .limit import Limited, Limits
 from .model import AddrInfo, Answer, Config, Question, RRType, SockAddr
 from .names import to_ascii
 from .protocols import Engine, Resolver
@@ -55,13 +57,17 @@ def make(
     attempts: int | None = None,
     deadline: float | None = None,
     cache: Cache | CachePolicy | Mapping[str, Any] | bool | int | None = None,
+    search: Iterable[str] | None = None,
+    concurrency: int | None = None,
+    rate: float | None = None,
 ) -> Resolver:
     """A resolver by name (``ares``, ``python``, ``thread``, ``block``), or the object itself.
 
     ``servers`` are addresses with optional ports (``127.0.0.1:5301``, ``[::1]:53``) in place of resolv.conf's,
     ``timeout`` seconds per try, ``attempts`` rounds over all servers, ``deadline`` seconds for a lookup as a whole.
     ``cache`` is on unless False; a number sizes it, a mapping or a CachePolicy says more, a Cache is shared; the libc
-    resolvers have none. Raises ResolverConfigError for what cannot be.
+    resolvers have none. ``search`` is the list of domains that names are tried in (empty: none). ``concurrency`` bounds
+    the questions in flight, ``rate`` those sent in a second, both per hub; the others wait their turn. Raises ResolverConfigError for what cannot be.
     """
     changes: dict[str, Any] = {}
     if servers is not None:
@@ -77,10 +83,12 @@ def make(
         if attempts < 1:
             raise ResolverConfigError(f"attempts: {attempts!r} is less than 1")
         changes["attempts"] = attempts
+    if search is not None:
+        changes["search"] = (search,) if isinstance(search, str) else tuple(search)
     if deadline is not None and not deadline > 0:
         raise ResolverConfigError(f"deadline: {deadline!r} is not a positive number of seconds")
     if not isinstance(resolver, str) and resolver is not None:
-        if changes or deadline is not None or cache is not None:
+        if changes or any(one is not None for one in (deadline, cache, concurrency, rate)):
             raise ResolverConfigError("options go with a resolver's name, not with an object")
         if not callable(getattr(resolver, "getaddrinfo", None)):
             raise ResolverConfigError(f"{resolver!r} is neither a resolver's name nor has it getaddrinfo")
@@ -91,8 +99,15 @@ def make(
     if name not in registry.ENGINES:
         raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(registry.names())}")
 
+    try:
+        limits = Limits(concurrency, rate)
+    except ValueError as error:
+        raise ResolverConfigError(str(error)) from None
+
     def engine(config: Config) -> Engine:
-        return registry.make_engine(name, config)
+        made = registry.make_engine(name, config)
+        hub = get_hub()
+        return Limited(made, limits, hub.now, hub.call_later) if limits else made
 
     world = _system.changed(changes) if changes else _system.world
     return StubResolver(name, engine, world, cache=_cache(cache), deadline=deadline)
@@ -139,6 +154,17 @@ def reset() -> None:
     old, _process = _process, None
     if old is not None:
         old.close()
+
+
+def permit(address: str) -> None:
+    """Raise BlockedAddress where the resolver in use forbids sending to this literal address.
+
+    Green sockets ask it before they send to an address that needed no lookup. Without a guard it is free.
+    """
+    made = _scope.get() or _process
+    check = getattr(made, "permit", None)
+    if check is not None:
+        check(address)
 
 
 def preload() -> None:
@@ -215,9 +241,9 @@ def query(name: str, rdtype: str | int = "A") -> Answer:
     pycares cannot parse goes to the python engine.
     """
     question = Question(to_ascii(name).removesuffix("."), parse_type(rdtype))
-    made = current()
-    if not isinstance(made, StubResolver):
+    made: Any = current()
+    if not callable(getattr(made, "query", None)):
         raise ResolveError(
             Kind.UNSUPPORTED, name, detail=f"{made!r} asks libc, which knows no record types; use ares or python"
         )
-    return made.query(question)
+    return made.query(question)  # type: ignore[no-any-return]

@@ -1,0 +1,504 @@
+"""A resolver for crawlers: another one's answers, guarded, pinned, ordered, counted, and looked into.
+
+It stands on top of any resolver and is one itself, so it goes wherever a resolver goes: ``use``, ``scope``,
+``patch_all``, an adapter. What it adds is policy about addresses; caching, single flight, deadlines and retries are
+those of the resolver underneath, with defaults for a crawl.
+"""
+
+from __future__ import annotations
+
+import _socket
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from ..hub import get_hub, spawn
+from . import names, selection
+from .cache import Cache, CachePolicy, CacheStats, Entry
+from .errors import Kind, ResolveError
+from .guard import Guard, network, value_of
+from .model import AddrInfo, Answer, Question, RRType, SockAddr
+from .protocols import Resolver
+from .validate import follow
+
+_numeric: Any = _socket.getaddrinfo
+_NUMERICHOST, _CANONNAME, _PASSIVE = _socket.AI_NUMERICHOST, _socket.AI_CANONNAME, _socket.AI_PASSIVE
+_INET, _INET6, _STREAM = int(_socket.AF_INET), int(_socket.AF_INET6), int(_socket.SOCK_STREAM)
+
+#: What a crawl wants of a cache: short-lived names live a minute, old answers outlive an outage of a day.
+CRAWL_CACHE = CachePolicy(
+    entries=200_000, min_ttl=60.0, max_ttl=86_400.0, negative_max=900.0, negative=30.0, failure=5.0,
+    stale=86_400.0, prefetch=0.1,
+)  # fmt: skip
+#: Options of ``use`` that a crawl starts from.
+DEFAULTS: Mapping[str, Any] = MappingProxyType({"timeout": 2.0, "attempts": 4, "deadline": 15.0, "cache": CRAWL_CACHE})
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What is known of a host. ``addresses`` in the order to try them.
+
+    ``ttl`` is in seconds, counted down; ``chain`` the names from the one asked to the canonical one; ``server`` and
+    ``rtt`` (seconds) are of the query that brought it; these are None, empty and 0 where no DNS answer is at hand (a pin,
+    a literal, the hosts file, libc). ``source`` says which: ``pin``, ``literal``, ``cache``, ``dns``, ``system``.
+    ``fresh`` is False for an answer that outlived its TTL because the servers gave nothing better.
+    """
+
+    host: str
+    addresses: tuple[str, ...]
+    ttl: float | None = None
+    chain: tuple[str, ...] = ()
+    server: str | None = None
+    rtt: float = 0.0
+    fresh: bool = True
+    source: str = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlEvent:
+    """The end of one lookup: ``kind`` is ``answer``, ``error`` or ``blocked``.
+
+    ``when`` is the wall clock's time at its end, ``seconds`` what it took, ``source`` as in Lookup, ``status`` the
+    word of its outcome (NOERROR, or that of an error's kind), ``server`` the one that answered, where that is known.
+    """
+
+    kind: str
+    host: str
+    when: float
+    seconds: float
+    source: str
+    status: str
+    server: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlStats:
+    """Counts since the resolver was made. ``errors`` is by kind; ``refused`` counts addresses that the guard took out,
+    ``prefetching`` the hosts that wait for or are in a prefetch; ``cache`` is None where there is none.
+    """
+
+    lookups: int
+    in_flight: int
+    answered: int
+    pinned: int
+    blocked: int
+    refused: int
+    prefetching: int
+    errors: Mapping[str, int] = field(default_factory=dict)
+    cache: CacheStats | None = None
+
+
+def interleave(found: list[AddrInfo], first: int = 0) -> list[AddrInfo]:
+    """Families in turns, each in its own order, that of the first address (or ``first``) leading (RFC 8305 §4)."""
+    if len(found) < 2:
+        return found
+    leading = first or found[0][0]
+    one = deque(row for row in found if row[0] == leading)
+    other = deque(row for row in found if row[0] != leading)
+    if not one or not other:
+        return found
+    mixed = []
+    while one or other:
+        if one:
+            mixed.append(one.popleft())
+        if other:
+            mixed.append(other.popleft())
+    return mixed
+
+
+def _as_given(found: list[AddrInfo]) -> list[AddrInfo]:
+    return found
+
+
+def _ipv4_first(found: list[AddrInfo]) -> list[AddrInfo]:
+    return sorted(found, key=lambda row: row[0] != _INET)
+
+
+#: By name, the order in which addresses are to be tried.
+ORDERS: dict[str, Callable[[list[AddrInfo]], list[AddrInfo]]] = {
+    "system": _as_given,
+    "happy": interleave,
+    "ipv4-first": _ipv4_first,
+}
+
+
+def _name(host: str | bytes) -> str:
+    """The host as it is kept: ASCII, lower case, no final dot. UnicodeError for what IDNA cannot encode."""
+    text = host.decode("latin-1") if isinstance(host, bytes) else names.to_ascii(host)
+    return text.lower().removesuffix(".")
+
+
+class CrawlerResolver:
+    """See the module. Safe for any number of greenlets; one object serves all hubs and threads that have one.
+
+    ``backend`` is a resolver's name or object; ``options`` are those of ``use`` and go with a name, over DEFAULTS.
+    ``guard`` is a Guard, True for one with nothing allowed, False for none; ``order`` one of ``happy`` (families in
+    turns), ``ipv4-first`` and ``system``; ``family`` 0 or the only one that a crawl can reach; ``on_event`` is called
+    with a CrawlEvent at the end of each lookup, and must not wait. Raises ResolverConfigError for what cannot be.
+    """
+
+    def __init__(
+        self,
+        backend: str | Resolver = "python",
+        *,
+        guard: Guard | bool = True,
+        order: str = "happy",
+        family: int = 0,
+        prefetchers: int = 50,
+        on_event: Callable[[CrawlEvent], object] | None = None,
+        **options: Any,
+    ) -> None:
+        if order not in ORDERS:
+            raise selection.ResolverConfigError(f"order: {order!r} is none of {', '.join(ORDERS)}")
+        if isinstance(backend, str):
+            options = {**DEFAULTS, **options}
+        self.inner: Any = selection.make(backend, **options)
+        self.guard: Guard | None = Guard() if guard is True else guard or None
+        self.family = family
+        self.on_event = on_event
+        self._order = ORDERS[order]
+        self._prefetchers = prefetchers
+        self._pins: dict[str, tuple[str, ...]] = {}
+        self._pinned: Counter[tuple[int, int]] = Counter()
+        self._waiting: dict[str, None] = {}
+        self._errors: Counter[str] = Counter()
+        self._lookups = self._in_flight = self._answered = 0
+        self._from_pins = self._blocked = self._refused = 0
+
+    def __repr__(self) -> str:
+        return f"<CrawlerResolver over {self.inner!r}>"
+
+    @property
+    def cache(self) -> Cache | None:
+        """The cache underneath, or None."""
+        cache: Cache | None = getattr(self.inner, "cache", None)
+        return cache
+
+    # -- a resolver's calls --------------------------------------------------------------------------------------
+
+    def getaddrinfo(
+        self,
+        host: str | bytes | None,
+        port: str | bytes | int | None,
+        family: int = 0,
+        type: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+    ) -> list[AddrInfo]:
+        """See ``socket.getaddrinfo``; BlockedAddress if the guard leaves nothing of what the host has.
+
+        A lookup with AI_PASSIVE is for bind(2), and is not judged.
+        """
+        begin = get_hub().now() if self.on_event is not None else 0.0
+        self._lookups += 1
+        self._in_flight += 1
+        try:
+            found, source = self._found(host, port, family, type, proto, flags)
+        except ResolveError as error:
+            self._errors[error.kind.value] += 1
+            blocked = error.kind is Kind.BLOCKED
+            self._blocked += blocked
+            if self.on_event is not None:
+                self._tell("blocked" if blocked else "error", host, begin, None, error)
+            raise
+        finally:
+            self._in_flight -= 1
+        self._answered += 1
+        if self.on_event is not None:
+            self._tell("answer", host, begin, source, None)
+        return found
+
+    def _found(
+        self, host: str | bytes | None, port: Any, family: int, type: int, proto: int, flags: int
+    ) -> tuple[list[AddrInfo], str | None]:
+        if self._pins and isinstance(host, str | bytes):
+            pinned = self._pins.get(_name(host))
+            if pinned is not None:
+                self._from_pins += 1
+                return self._order(_pinned(host, pinned, port, family, type, proto, flags)), "pin"
+        found = self.inner.getaddrinfo(host, port, family or self.family, type, proto, flags)
+        if self.guard is not None and not flags & _PASSIVE:
+            found = self._judged(host, found)
+        return self._order(found), None
+
+    def _judged(self, host: str | bytes | None, found: list[AddrInfo]) -> list[AddrInfo]:
+        guard = self.guard
+        assert guard is not None
+        refused = []
+        good = []
+        for row in found:
+            address = str(row[4][0])
+            if guard.reason(address) is None:
+                good.append(row)
+            elif address not in refused:
+                refused.append(address)
+        self._refused += len(refused)
+        if refused and not good:
+            raise guard.refusal(host or "", refused)
+        if refused and found[0][3] and not good[0][3]:
+            good[0] = (*good[0][:3], found[0][3], good[0][4])  # the canonical name goes with the first
+        return good
+
+    def permit(self, address: str) -> None:
+        """Raise BlockedAddress if a socket must not send to this literal address; green sockets ask before they do."""
+        guard = self.guard
+        if guard is not None and guard.reason(address) is not None:
+            value = value_of(address)
+            if value not in self._pinned:
+                self._blocked += 1
+                self._errors[Kind.BLOCKED.value] += 1
+                raise guard.refusal(address, (address,))
+
+    def getnameinfo(self, sockaddr: SockAddr, flags: int = 0) -> tuple[str, str]:
+        """See ``socket.getnameinfo``; not judged, as nothing is connected to."""
+        return self.inner.getnameinfo(sockaddr, flags)  # type: ignore[no-any-return]
+
+    def gethostbyname(self, host: str | bytes) -> str:
+        """See ``socket.gethostbyname``; guarded and pinned as ``getaddrinfo``."""
+        if isinstance(host, str | bytes) and host and host not in ("<broadcast>", b"<broadcast>"):
+            return str(self.getaddrinfo(host, None, _INET)[0][4][0])
+        return self.inner.gethostbyname(host)  # type: ignore[no-any-return]
+
+    def gethostbyname_ex(self, host: str | bytes) -> tuple[str, list[str], list[str]]:
+        """See ``socket.gethostbyname_ex``; guarded and pinned as ``getaddrinfo``."""
+        if isinstance(host, str | bytes) and _name(host) in self._pins:
+            rows = self.getaddrinfo(host, None, _INET, _STREAM)
+            return _name(host), [], [str(row[4][0]) for row in rows]
+        canonical, aliases, addresses = self.inner.gethostbyname_ex(host)
+        if self.guard is not None:
+            good = [one for one in addresses if self.guard.reason(one) is None]
+            if addresses and not good:
+                self._blocked += 1
+                raise self.guard.refusal(host, addresses)
+            addresses = good
+        return canonical, aliases, addresses
+
+    def gethostbyaddr(self, address: str | bytes) -> tuple[str, list[str], list[str]]:
+        """See ``socket.gethostbyaddr``; not judged, as it asks for a name."""
+        return self.inner.gethostbyaddr(address)  # type: ignore[no-any-return]
+
+    def query(self, question: Question) -> Answer:
+        """One DNS question as it stands; records are data, and not judged. Raises ResolveError."""
+        query: Callable[[Question], Answer] | None = getattr(self.inner, "query", None)
+        if query is None:
+            raise ResolveError(Kind.UNSUPPORTED, question.name, detail=f"{self.inner!r} asks libc")
+        return query(question)
+
+    def close(self) -> None:
+        """Close the resolver underneath."""
+        self._waiting.clear()
+        self.inner.close()
+
+    # -- what a crawler asks besides -----------------------------------------------------------------------------
+
+    def pin(self, host: str, addresses: Iterable[str]) -> None:
+        """Have ``host`` resolve to these literals from now on, whatever DNS says; the guard lets them pass.
+
+        ValueError for what is no address. Another pin of the same host replaces the first.
+        """
+        given = (addresses,) if isinstance(addresses, str) else tuple(addresses)
+        if not given:
+            raise ValueError(f"no address to pin {host!r} to")
+        values = [(one.bits, one.first) for one in map(network, given) if one.first == one.last]
+        if len(values) != len(given):
+            raise ValueError(f"{host!r} can be pinned to addresses only, not to networks: {given!r}")
+        self.unpin(host)
+        self._pins[_name(host)] = given
+        self._pinned.update(values)
+
+    def unpin(self, host: str) -> None:
+        """Let DNS decide again; nothing happens if ``host`` was not pinned."""
+        for one in self._pins.pop(_name(host), ()):
+            value = value_of(one)
+            if value is not None:
+                self._pinned[value] -= 1
+                if not self._pinned[value]:
+                    del self._pinned[value]
+
+    def lookup(self, host: str) -> Lookup:
+        """What the host resolves to, as ``getaddrinfo`` finds it, with its provenance. Raises what that raises."""
+        hub = get_hub()
+        begin = hub.now()
+        rows = self.getaddrinfo(host, None, 0, _STREAM)
+        addresses = tuple(dict.fromkeys(str(row[4][0]) for row in rows))
+        if value_of(host) is not None:
+            return Lookup(host, addresses, source="literal")
+        if _name(host) in self._pins:
+            return Lookup(host, addresses, source="pin")
+        entries = self._entries(host)
+        if not entries:
+            return Lookup(host, addresses)
+        best = next((one for one in entries if one.answer.records), entries[0])
+        chain = follow(best.answer)
+        now = hub.now()
+        expires = min(one.expires for one in entries)
+        return Lookup(
+            host,
+            addresses,
+            ttl=max(expires - now, 0.0),
+            chain=(*chain.aliases, chain.canonical),
+            server=best.answer.server,
+            rtt=best.answer.rtt,
+            fresh=now < expires,
+            source="dns" if any(one.stored >= begin for one in entries) else "cache",
+        )
+
+    def _entries(self, host: str | bytes) -> list[Entry]:
+        """What the cache holds of a host's A and AAAA."""
+        cache = self.cache
+        if cache is None:
+            return []
+        try:
+            name = _name(host)
+        except UnicodeError:
+            return []
+        found = (cache.peek(Question(name, int(kind))) for kind in (RRType.A, RRType.AAAA))
+        return [one for one in found if one is not None]
+
+    def key(self, host: str, by: str = "ip") -> str:
+        """The queue that a polite crawler puts a host's URLs into; never waits.
+
+        By ``ip`` the least of its addresses, by ``prefix24`` that one's /24 (IPv6: /48), by ``host`` its name. As long
+        as no address is known this is the name, and a lookup is set going in the background. ValueError for another
+        ``by``.
+        """
+        if by not in _KEYS:
+            raise ValueError(f"by: {by!r} is none of {', '.join(_KEYS)}")
+        try:
+            name = _name(host)
+        except UnicodeError:
+            return host
+        if by == "host":
+            return name
+        literal = value_of(name)
+        if literal is not None:
+            return _KEYS[by](literal)
+        pinned = self._pins.get(name)
+        texts: Iterable[str] = pinned or (data for one in self._entries(name) for data in follow(one.answer).data)
+        values = [value for value in map(value_of, texts) if value is not None]
+        if values:
+            return _KEYS[by](min(values))
+        if not self._entries(name):
+            self.prefetch((name,))
+        return name
+
+    def prefetch(self, hosts: Iterable[str]) -> None:
+        """Look these hosts up in the background, ``prefetchers`` at a time; what fails is counted and forgotten.
+
+        Returns at once. The lookups run in the calling thread's hub.
+        """
+        waiting = self._waiting
+        for host in hosts:
+            waiting.setdefault(host)
+        hub = get_hub()
+        workers: set[object] = hub.vars.setdefault((self, "prefetch"), set())
+        while len(workers) < min(self._prefetchers, len(waiting)):
+            token = object()
+            workers.add(token)
+            spawn(self._prefetch, token, workers)
+
+    def _prefetch(self, token: object, workers: set[object]) -> None:
+        try:
+            while self._waiting:
+                try:
+                    host, _ = self._waiting.popitem()
+                except KeyError:
+                    return  # another thread's hub took it
+                try:
+                    self.getaddrinfo(host, None, 0, _STREAM)
+                except (OSError, UnicodeError, ValueError):
+                    continue
+        finally:
+            workers.discard(token)
+
+    def dump(self, path: str) -> int:
+        """Write the cache's answers to a file as lines of JSON, with absolute times; how many. Raises OSError."""
+        cache = self.cache
+        count = 0
+        with open(path, "w", encoding="ascii") as file:
+            for line in cache.dump(get_hub().now(), time.time()) if cache is not None else ():
+                file.write(line + "\n")
+                count += 1
+        return count
+
+    def load(self, path: str) -> int:
+        """Take in what ``dump`` wrote, as old as it is by now; how many answers are of use still. Raises OSError."""
+        cache = self.cache
+        if cache is None:
+            return 0
+        with open(path, encoding="ascii", errors="replace") as file:
+            return cache.load(file, get_hub().now(), time.time())
+
+    def stats(self) -> CrawlStats:
+        """A snapshot of the counts."""
+        cache = self.cache
+        return CrawlStats(
+            self._lookups,
+            self._in_flight,
+            self._answered,
+            self._from_pins,
+            self._blocked,
+            self._refused,
+            len(self._waiting),
+            dict(self._errors),
+            cache.stats() if cache is not None else None,
+        )
+
+    def _tell(
+        self, kind: str, host: str | bytes | None, begin: float, source: str | None, error: ResolveError | None
+    ) -> None:
+        shown = host.decode("latin-1") if isinstance(host, bytes) else host or ""
+        server = error.server if error is not None else None
+        if source is None:
+            entries = self._entries(shown) if shown else []
+            source = "literal" if value_of(shown) is not None else "system"
+            if entries:
+                server = server or entries[0].answer.server
+                source = "dns" if any(one.stored >= begin for one in entries) else "cache"
+            elif error is not None and error.kind in _FROM_DNS:
+                source = "dns"
+        assert self.on_event is not None
+        status = "NOERROR" if error is None else error.kind.value
+        seconds = get_hub().now() - begin
+        self.on_event(CrawlEvent(kind, shown, time.time(), seconds, source, status, server))
+
+
+_FROM_DNS = frozenset((Kind.SERVFAIL, Kind.REFUSED, Kind.FORMERR, Kind.NOTIMP, Kind.TIMEOUT, Kind.NETWORK))
+
+
+def _pinned(
+    host: str | bytes, addresses: tuple[str, ...], port: Any, family: int, type: int, proto: int, flags: int
+) -> list[AddrInfo]:
+    hints = flags & ~_CANONNAME | _NUMERICHOST
+    found: list[AddrInfo] = []
+    error: OSError | None = None
+    for address in addresses:
+        try:
+            found += _numeric(address, port, family, type, proto, hints)
+        except _socket.gaierror as failed:
+            error = failed
+            if failed.errno != _socket.EAI_ADDRFAMILY:
+                raise
+    if not found:
+        raise ResolveError(Kind.NODATA, _name(host), detail=f"pinned to {', '.join(addresses)}") from error
+    if flags & _CANONNAME:
+        found[0] = (*found[0][:3], _name(host), found[0][4])
+    return found
+
+
+def _ip_key(value: tuple[int, int]) -> str:
+    bits, number = value
+    raw = number.to_bytes(bits // 8, "big")
+    return _socket.inet_ntop(_INET if bits == 32 else _INET6, raw)
+
+
+def _prefix_key(value: tuple[int, int]) -> str:
+    bits, number = value
+    length = 24 if bits == 32 else 48
+    return f"{_ip_key((bits, number >> (bits - length) << (bits - length)))}/{length}"
+
+
+_KEYS: dict[str, Callable[[tuple[int, int]], str]] = {"ip": _ip_key, "prefix24": _prefix_key, "host": str}

@@ -1,0 +1,94 @@
+"""A hub in a native thread of its own, for programs whose threads belong to another loop or to nobody.
+
+Made of C-level primitives bound at import, so it is a native thread also when the program was patched meanwhile.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+from collections.abc import Callable
+from typing import Any
+
+from ..hub import Greenlet, Hub, get_hub, getcurrent, killall, park, spawn
+
+_start, _allocate = _thread.start_new_thread, _thread.allocate_lock
+
+
+class HubThread:
+    """Starts at the first call, and again in a forked child. Every method may be called from any thread.
+
+    It holds nothing open: a process ends without asking it, as with a daemon thread.
+    """
+
+    def __init__(self) -> None:
+        self._lock = _allocate()
+        self._hub: Hub | None = None
+        self._main: Any = None
+        self._ended: Any = None
+        self._pid = 0
+        self._closed = False
+        self._jobs: set[Greenlet[Any]] = set()
+
+    def __repr__(self) -> str:
+        return f"<HubThread, {len(self._jobs)} calls>"
+
+    def _ready(self) -> Hub:
+        hub = self._hub
+        if hub is not None and self._pid == os.getpid():
+            return hub
+        with self._lock:
+            if self._closed:
+                raise RuntimeError(f"{self!r} is closed")
+            if self._hub is None or self._pid != os.getpid():
+                self._jobs = set()
+                self._pid = os.getpid()
+                self._ended = _allocate()
+                self._ended.acquire()
+                started = _allocate()
+                started.acquire()
+                _start(self._run, (started, self._ended))
+                started.acquire()
+            hub = self._hub
+        assert hub is not None
+        return hub
+
+    def _run(self, started: _thread.LockType, ended: _thread.LockType) -> None:
+        hub = get_hub()
+        hub.holds += 1
+        self._main = getcurrent()
+        self._hub = hub
+        started.release()
+        try:
+            closers = park(lambda: None)
+            killall(list(self._jobs))
+            for closer in closers:
+                closer()
+        finally:
+            hub.holds -= 1
+            ended.release()
+
+    def post(self, function: Callable[..., object], *args: object) -> None:
+        """Call ``function(*args)`` in the thread, in a greenlet of its own, where it may wait. RuntimeError if closed."""
+        self._ready().call_soon_threadsafe(self._spawn, function, args)
+
+    def call_soon(self, function: Callable[..., object], *args: object) -> None:
+        """Call ``function(*args)`` in the thread's hub, where it must not wait. RuntimeError if closed."""
+        self._ready().call_soon_threadsafe(function, *args)
+
+    def _spawn(self, function: Callable[..., object], args: tuple[object, ...]) -> None:
+        job: Greenlet[Any] = spawn(function, *args)
+        self._jobs.add(job)
+        job.rawlink(self._jobs.discard)
+
+    def close(self, *closers: Callable[[], object]) -> None:
+        """Kill what runs, call ``closers`` in the thread, and wait until it has ended. Doing it twice is harmless."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            hub, self._hub = self._hub, None
+            if hub is None or self._pid != os.getpid():
+                return
+        hub.call_soon_threadsafe(hub.unpark, self._main, closers)
+        self._ended.acquire()

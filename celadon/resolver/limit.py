@@ -1,0 +1,141 @@
+"""At most so many questions in flight, and so many sent in a second: an engine around another one.
+
+It stands under the cache and the flights, so that only what goes on the wire counts. What has to wait does so in
+order; a lookup's deadline runs meanwhile, since it counts from the call. Clock and timer are handed in.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import Kind, ResolveError
+from .model import Question
+from .protocols import Cancel, Done, Engine, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``concurrency`` questions in flight at most, ``rate`` sent per second; None for no limit. ValueError below 1."""
+
+    concurrency: int | None = None
+    rate: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("concurrency", "rate"):
+            value = getattr(self, name)
+            if value is not None and not value >= 1:
+                raise ValueError(f"{name}: {value!r} is less than 1")
+
+    def __bool__(self) -> bool:
+        return self.concurrency is not None or self.rate is not None
+
+
+class _Slot:
+    """One question: waiting, in flight (``cancel`` is set), or over."""
+
+    __slots__ = ("cancel", "done", "over", "question")
+
+    def __init__(self, question: Question, done: Done) -> None:
+        self.question = question
+        self.done = done
+        self.cancel: Cancel | None = None
+        self.over = False
+
+
+class Limited:
+    """See the module; an Engine. ``call_later(seconds, function)`` gives something with ``cancel``."""
+
+    def __init__(
+        self, engine: Engine, limits: Limits, now: Callable[[], float], call_later: Callable[..., Any]
+    ) -> None:
+        self.name = engine.name
+        self.engine = engine
+        self._room = limits.concurrency
+        self._interval = 1 / limits.rate if limits.rate else 0.0
+        # What may be sent at once after a rest: a fiftieth of a second's worth, so that timers need not be exact.
+        self._burst = max(self._interval, 0.02)
+        self._next = 0.0
+        self._now = now
+        self._call_later = call_later
+        self._queue: deque[_Slot] = deque()
+        self._flying = 0
+        self._timer: Any = None
+
+    def __repr__(self) -> str:
+        return f"<{self._flying} in flight, {len(self._queue)} waiting for {self.engine!r}>"
+
+    def submit(self, question: Question, done: Done) -> Cancel:
+        """See ``Engine.submit``."""
+        slot = _Slot(question, done)
+        if self._queue or not self._may_send():
+            self._queue.append(slot)
+            self._pump()
+        else:
+            self._send(slot)
+
+        def cancel() -> None:
+            if not slot.over:
+                slot.over = True
+                if slot.cancel is not None:
+                    slot.cancel()
+                    self._flying -= 1
+                    self._pump()
+
+        return cancel
+
+    def _may_send(self) -> bool:
+        if self._room is not None and self._flying >= self._room:
+            return False
+        return not self._interval or self._next <= self._now()
+
+    def _send(self, slot: _Slot) -> None:
+        if self._interval:
+            self._next = max(self._next, self._now() - self._burst) + self._interval
+
+        def landed(outcome: Outcome) -> None:
+            if not slot.over:
+                slot.over = True
+                self._flying -= 1
+                slot.done(outcome)
+                self._pump()
+
+        slot.cancel = self.engine.submit(slot.question, landed)
+        self._flying += 1
+
+    def _pump(self) -> None:
+        """Send what there is room for; where it is the rate that forbids it, come back when it does not."""
+        queue = self._queue
+        while queue and self._may_send():
+            slot = queue.popleft()
+            if slot.over:
+                continue
+            try:
+                self._send(slot)
+            except ResolveError as error:
+                slot.over = True
+                self._call_later(0.0, slot.done, error)  # never from inside ``submit``
+        blocked_by_rate = queue and (self._room is None or self._flying < self._room)
+        if blocked_by_rate and self._timer is None:
+            self._timer = self._call_later(max(self._next - self._now(), 0.0), self._tick)
+        elif not queue and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._pump()
+
+    def close(self) -> None:
+        """Tell everyone who waits, and close the engine, which tells those in flight."""
+        waiting, self._queue = self._queue, deque()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for slot in waiting:
+            if not slot.over:
+                slot.over = True
+                slot.done(ResolveError(Kind.CANCELLED, slot.question.name, detail="the engine was closed"))
+        self.engine.close()
