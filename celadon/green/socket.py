@@ -21,6 +21,7 @@ from ..resolver import (
     gethostbyname,
     gethostbyname_ex,
     getnameinfo,
+    permit,
 )
 
 _base = _std.socket
@@ -33,6 +34,8 @@ _recv, _send = _raw.recv, _raw.send
 
 # How many calls in a row may succeed at once before others get a turn.
 _BUDGET = 128
+# What an empty host stands for.
+_WILDCARDS = {_socket.AF_INET: "0.0.0.0", _socket.AF_INET6: "::"}
 _IN_PROGRESS = frozenset((errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK))
 
 
@@ -125,25 +128,35 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
 
     # -- names -----------------------------------------------------------------------------------------------
 
-    def _resolved(self, address: Any) -> Any:
-        """The address with its name looked up; anything that is no name is left for the C call to judge."""
+    def _resolved(self, address: Any, flags: int = 0) -> Any:
+        """The address with its name looked up; anything that is no name is left for the C call to judge.
+
+        A destination that needs no lookup is one all the same, so the resolver's guard is asked about it here.
+        """
         family = _raw.family.__get__(self)
         if family not in (_socket.AF_INET, _socket.AF_INET6) or not isinstance(address, tuple) or len(address) < 2:
             return address
         host = address[0]
-        if not isinstance(host, str | bytes) or not host or host == "<broadcast>":
+        if not isinstance(host, str | bytes):
+            return address
+        if not host or host == "<broadcast>":
+            if not flags & _socket.AI_PASSIVE:
+                permit(_WILDCARDS[family] if not host else "255.255.255.255")
             return address
         try:
-            _socket.inet_pton(family, host if isinstance(host, str) else host.decode("ascii"))
+            text = host if isinstance(host, str) else host.decode("ascii")
+            _socket.inet_pton(family, text)
         except (OSError, ValueError):
-            found = getaddrinfo(host, None, family, _socket.SOCK_DGRAM)[0][4]
+            found = getaddrinfo(host, None, family, _socket.SOCK_DGRAM, 0, flags)[0][4]
             scope = found[3:] if len(address) < 4 and len(found) > 3 and found[3] else ()
             return (found[0], address[1], 0, *scope) if scope else (found[0], *address[1:])
+        if not flags & _socket.AI_PASSIVE:
+            permit(text)
         return address
 
     def bind(self, address: Any) -> None:
         """See ``socket.bind``."""
-        _raw.bind(self, self._resolved(address))
+        _raw.bind(self, self._resolved(address, _socket.AI_PASSIVE))
 
     def connect(self, address: Any) -> None:
         """See ``socket.connect``; the timeout covers the lookup of a name as well."""

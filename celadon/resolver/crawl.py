@@ -18,7 +18,7 @@ from typing import Any
 from ..hub import get_hub, spawn
 from . import names, selection
 from .cache import Cache, CachePolicy, CacheStats, Entry
-from .errors import Kind, ResolveError
+from .errors import Kind, ResolveError, ResolverConfigError
 from .guard import Guard, network, value_of
 from .model import AddrInfo, Answer, Question, RRType, SockAddr
 from .protocols import Resolver
@@ -42,8 +42,8 @@ class Lookup:
     """What is known of a host. ``addresses`` in the order to try them.
 
     ``ttl`` is in seconds, counted down; ``chain`` the names from the one asked to the canonical one; ``server`` and
-    ``rtt`` (seconds) are of the query that brought it; these are None, empty and 0 where no DNS answer is at hand (a pin,
-    a literal, the hosts file, libc). ``source`` says which: ``pin``, ``literal``, ``cache``, ``dns``, ``system``.
+    ``rtt`` (seconds) are of the query that brought it; these are None, empty and 0 where no DNS answer is at hand (a
+    pin, a literal, the hosts file, libc). ``source`` says which: ``pin``, ``literal``, ``cache``, ``dns``, ``system``.
     ``fresh`` is False for an answer that outlived its TTL because the servers gave nothing better.
     """
 
@@ -126,7 +126,7 @@ ORDERS: dict[str, Callable[[list[AddrInfo]], list[AddrInfo]]] = {
 
 
 def _name(host: str | bytes) -> str:
-    """The host as it is kept: ASCII, lower case, no final dot. UnicodeError for what IDNA cannot encode."""
+    """The host as it is kept: ASCII, lower case, no final dot. ResolveError for what IDNA cannot encode."""
     text = host.decode("latin-1") if isinstance(host, bytes) else names.to_ascii(host)
     return text.lower().removesuffix(".")
 
@@ -152,7 +152,7 @@ class CrawlerResolver:
         **options: Any,
     ) -> None:
         if order not in ORDERS:
-            raise selection.ResolverConfigError(f"order: {order!r} is none of {', '.join(ORDERS)}")
+            raise ResolverConfigError(f"order: {order!r} is none of {', '.join(ORDERS)}")
         if isinstance(backend, str):
             options = {**DEFAULTS, **options}
         self.inner: Any = selection.make(backend, **options)
@@ -198,11 +198,9 @@ class CrawlerResolver:
         try:
             found, source = self._found(host, port, family, type, proto, flags)
         except ResolveError as error:
-            self._errors[error.kind.value] += 1
-            blocked = error.kind is Kind.BLOCKED
-            self._blocked += blocked
+            self._failed(error.kind)
             if self.on_event is not None:
-                self._tell("blocked" if blocked else "error", host, begin, None, error)
+                self._tell("blocked" if error.kind is Kind.BLOCKED else "error", host, begin, None, error)
             raise
         finally:
             self._in_flight -= 1
@@ -223,6 +221,10 @@ class CrawlerResolver:
         if self.guard is not None and not flags & _PASSIVE:
             found = self._judged(host, found)
         return self._order(found), None
+
+    def _failed(self, kind: Kind) -> None:
+        self._errors[kind.value] += 1
+        self._blocked += kind is Kind.BLOCKED
 
     def _judged(self, host: str | bytes | None, found: list[AddrInfo]) -> list[AddrInfo]:
         guard = self.guard
@@ -248,8 +250,7 @@ class CrawlerResolver:
         if guard is not None and guard.reason(address) is not None:
             value = value_of(address)
             if value not in self._pinned:
-                self._blocked += 1
-                self._errors[Kind.BLOCKED.value] += 1
+                self._failed(Kind.BLOCKED)
                 raise guard.refusal(address, (address,))
 
     def getnameinfo(self, sockaddr: SockAddr, flags: int = 0) -> tuple[str, str]:
@@ -271,7 +272,7 @@ class CrawlerResolver:
         if self.guard is not None:
             good = [one for one in addresses if self.guard.reason(one) is None]
             if addresses and not good:
-                self._blocked += 1
+                self._failed(Kind.BLOCKED)
                 raise self.guard.refusal(host, addresses)
             addresses = good
         return canonical, aliases, addresses
@@ -339,7 +340,7 @@ class CrawlerResolver:
             host,
             addresses,
             ttl=max(expires - now, 0.0),
-            chain=(*chain.aliases, chain.canonical),
+            chain=tuple(one.lower() for one in (*chain.aliases, chain.canonical)),
             server=best.answer.server,
             rtt=best.answer.rtt,
             fresh=now < expires,
@@ -353,7 +354,7 @@ class CrawlerResolver:
             return []
         try:
             name = _name(host)
-        except UnicodeError:
+        except ResolveError:
             return []
         found = (cache.peek(Question(name, int(kind))) for kind in (RRType.A, RRType.AAAA))
         return [one for one in found if one is not None]
@@ -369,7 +370,7 @@ class CrawlerResolver:
             raise ValueError(f"by: {by!r} is none of {', '.join(_KEYS)}")
         try:
             name = _name(host)
-        except UnicodeError:
+        except ResolveError:
             return host
         if by == "host":
             return name
@@ -409,7 +410,7 @@ class CrawlerResolver:
                     return  # another thread's hub took it
                 try:
                     self.getaddrinfo(host, None, 0, _STREAM)
-                except (OSError, UnicodeError, ValueError):
+                except (OSError, ValueError):
                     continue
         finally:
             workers.discard(token)

@@ -120,7 +120,6 @@ _GLOBAL = network("2000::/3")
 _LOW32 = 0xFFFF_FFFF
 
 
-
 def _low(number: int) -> int:
     return number & _LOW32
 

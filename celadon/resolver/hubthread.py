@@ -69,7 +69,10 @@ class HubThread:
             ended.release()
 
     def post(self, function: Callable[..., object], *args: object) -> None:
-        """Call ``function(*args)`` in the thread, in a greenlet of its own, where it may wait. RuntimeError if closed."""
+        """Call ``function(*args)`` in the thread, in a greenlet of its own, where it may wait.
+
+        RuntimeError if closed.
+        """
         self._ready().call_soon_threadsafe(self._spawn, function, args)
 
     def call_soon(self, function: Callable[..., object], *args: object) -> None:

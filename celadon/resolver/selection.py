@@ -66,8 +66,9 @@ def make(
     ``servers`` are addresses with optional ports (``127.0.0.1:5301``, ``[::1]:53``) in place of resolv.conf's,
     ``timeout`` seconds per try, ``attempts`` rounds over all servers, ``deadline`` seconds for a lookup as a whole.
     ``cache`` is on unless False; a number sizes it, a mapping or a CachePolicy says more, a Cache is shared; the libc
-    resolvers have none. ``search`` is the list of domains that names are tried in (empty: none). ``concurrency`` bounds
-    the questions in flight, ``rate`` those sent in a second, both per hub; the others wait their turn. Raises ResolverConfigError for what cannot be.
+    resolvers have none. ``search`` is the list of domains that names are tried in (empty: none). ``concurrency``
+    bounds the questions in flight, ``rate`` those sent in a second, both per hub; the others wait their turn. Raises
+    ResolverConfigError for what cannot be.
     """
     changes: dict[str, Any] = {}
     if servers is not None:

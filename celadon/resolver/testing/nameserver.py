@@ -203,6 +203,16 @@ class NameServer:
         """Have the replies about ``name`` go through these, one after the other as their ``times`` run out."""
         self._scripts[name.lower().rstrip(".")].extend([one, one.times] for one in scripts)
 
+    def remove(self, name: str, rdtype: str | None = None) -> None:
+        """Take back a name's records, or those of one type."""
+        node = self._zone.pop(name.lower().rstrip("."), {})
+        if rdtype is not None and node.pop(rdtype.upper(), None) is not None and node:
+            self._zone[name.lower().rstrip(".")] = node
+
+    def unscript(self, name: str) -> None:
+        """Answer about ``name`` without scripts again."""
+        self._scripts.pop(name.lower().rstrip("."), None)
+
     def count(self, name: str, rdtype: str | None = None) -> int:
         """How many queries about ``name`` came."""
         return sum(1 for q in list(self.queries) if q.name == name.lower() and rdtype in (None, q.rdtype))
