@@ -7,14 +7,12 @@ answered, 10 for what went wrong inside; 130 after Ctrl-C.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
-from typing import IO, Any
+from typing import Any
 
 from ...hub import joinall, spawn
 from .. import registry
-from ..bulk import bulk
 from ..errors import Kind, ResolveError, ResolverConfigError, ResolverUnavailable
 from ..files import System
 from ..front import ask
@@ -22,32 +20,32 @@ from ..hosts import normal
 from ..model import Answer, Config, Question, Record, RRType
 from ..names import reverse, to_ascii
 from ..protocols import Engine, Outcome, Resolver
-from . import formats
-from .options import Options, UsageError, help_text, parse
-
-_USAGE, _FILES, _NO_REPLY, _INSIDE = 1, 8, 9, 10
+from . import bulk, formats
+from .exits import FILES, NO_REPLY, USAGE, UsageError, complain
+from .options import Options, help_text, parse
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
-    many = words[:1] == ["bulk"]
     try:
-        options = parse(words[1:] if many else words, many)
+        if words[:1] == ["bulk"]:
+            return bulk.main(words[1:])
+        options = parse(words)
         if "--help" in options.values or (not words):
             print(help_text())
-            return 0 if words else _USAGE
+            return 0 if words else USAGE
         if "--version" in options.values:
             print(f"celadon {_version()}")
             return 0
-        return _many(options) if many else _few(options)
+        return _few(options)
     except (UsageError, ResolverConfigError, ResolverUnavailable) as error:
-        return _complain(str(error), _USAGE)
+        return complain(str(error), USAGE)
     except BrokenPipeError:
         sys.stderr.close()
         return 0
     except OSError as error:
-        return _complain(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), _FILES)
+        return complain(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), FILES)
     except KeyboardInterrupt:
         return 130
 
@@ -57,12 +55,6 @@ def _version() -> str:
         return version("celadon")
     except PackageNotFoundError:
         return "(not installed)"
-
-
-def _complain(what: str, code: int) -> int:
-    # A name that is not UTF-8 arrives as lone surrogates, which no stream takes.
-    print("resolve:", what.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
-    return code
 
 
 def _config(options: Options) -> Config:
@@ -104,7 +96,7 @@ def _few(options: Options) -> int:
         (one for one in options.names for _ in kinds), questions, outcomes, strict=True
     ):
         if isinstance(outcome, ResolveError):
-            code = _complain(outcome.explain(), _USAGE if outcome.kind is Kind.ILLEGAL else _NO_REPLY)
+            code = complain(outcome.explain(), USAGE if outcome.kind is Kind.ILLEGAL else NO_REPLY)
             if "--json" in options.values:
                 print(formats.as_json(given, question, outcome))
         elif "--json" in options.values:
@@ -160,57 +152,3 @@ def _through_libc(made: Resolver, question: Question) -> Outcome:
         return ResolveError(Kind.ILLEGAL, question.name, detail=str(error))
     records = tuple(Record(question.name, question.rdtype, 0, str(one[4][0])) for one in found)
     return Answer(question, 0, records, engine="thread")
-
-
-# -- many names ------------------------------------------------------------------------------------------------
-
-
-def _lines(source: str) -> Iterator[str]:
-    file: IO[bytes] = sys.stdin.buffer if source == "-" else open(source, "rb")  # noqa: SIM115  (closed below)
-    try:
-        for raw in file:
-            name = raw.decode("utf-8", "surrogateescape").strip()
-            if name:
-                yield name
-    finally:
-        if source != "-":
-            file.close()
-
-
-def _many(options: Options) -> int:
-    name = str(options.values.get("--resolver", "python"))
-    if name not in registry.ENGINES:
-        raise UsageError(f"bulk asks DNS: --resolver is one of {', '.join(registry.ENGINES)}, not {name!r}")
-    if len(options.names) > 1:
-        raise UsageError("bulk reads one file")
-    source = options.names[0] if options.names else "-"
-    target = str(options.values.get("--output", "-"))
-    if source != "-":
-        with open(source, "rb"):
-            pass  # say now, not after the output was truncated, that it cannot be read
-    engine = registry.make_engine(name, _config(options))
-    out: IO[str] = sys.stdout if target == "-" else open(target, "w", encoding="utf-8")  # noqa: SIM115
-    counts: dict[str, int] = {}
-    code = 0
-    run = bulk(
-        _lines(source),
-        options.types or [RRType.A],
-        engine=engine,
-        concurrency=int(str(options.values.get("--concurrency", 500))),
-    )
-    try:
-        for question, outcome in run:
-            word = formats.status(outcome)
-            counts[word] = counts.get(word, 0) + 1
-            out.write(formats.as_json(question.name, question, outcome) + "\n")
-    except KeyboardInterrupt:
-        code = 130
-    finally:
-        run.close()  # type: ignore[attr-defined]  # a generator, which cancels what is in flight
-        engine.close()
-        out.flush()
-        if target != "-":
-            out.close()
-    summary = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
-    print(f"resolve: {sum(counts.values())} answers: {summary or 'none'}", file=sys.stderr)
-    return code

@@ -9,10 +9,7 @@ from ..config import parse_server
 from ..errors import ResolverConfigError
 from ..model import Server
 from ..selection import parse_type
-
-
-class UsageError(Exception):
-    """A command line that cannot be; the text is the one line to print."""
+from .exits import UsageError
 
 
 def _positive(text: str) -> float:
@@ -43,8 +40,6 @@ TABLE: dict[str, tuple[str, str | None, Callable[[str], object], str]] = {
     "--resolver": ("", "NAME", str, "ares, python or thread (python)"),
     "--servers": ("-r", "A,B|FILE", str, "servers with optional ports, or a file of them"),
     "--type": ("-t", "TYPE", str, "record type (A); may be given several times"),
-    "--output": ("-w", "FILE", str, "bulk: where to write (stdout)"),
-    "--concurrency": ("-c", "N", _count, "bulk: questions in flight (500)"),
     "--timeout": ("", "S", _positive, "seconds per try (2)"),
     "--attempts": ("", "N", _count, "rounds over all servers (3)"),
     "--reverse": ("-x", None, str, "the names are addresses: ask for their PTR records"),
@@ -70,7 +65,7 @@ def help_text() -> str:
     """What ``--help`` prints."""
     lines = [
         "usage: resolve [@server] [options] NAME... [TYPE...] [+short]",
-        "       resolve bulk [FILE|-] [options]",
+        "       resolve bulk [FILE|-] [options]   (its own: resolve bulk --help)",
         "",
     ]
     for name, (short, placeholder, _, text) in TABLE.items():
@@ -79,22 +74,22 @@ def help_text() -> str:
     return "\n".join(lines)
 
 
-def parse(argv: list[str], bulk: bool) -> Options:
+def parse(argv: list[str]) -> Options:
     """The command line as values. UsageError with one line for what cannot be."""
     made = Options()
     left = list(argv)
     try:
         while left:
             word = left.pop(0)
-            if word.startswith("@") and not bulk:
+            if word.startswith("@"):
                 made.servers.append(_server(word[1:]))
-            elif word == "+short" and not bulk:
+            elif word == "+short":
                 made.short = True
-            elif word.startswith("+") and not bulk:
+            elif word.startswith("+"):
                 raise UsageError(f"unknown option {word}")
             elif word.startswith("-") and word != "-":
                 _option(made, word, left)
-            elif not bulk and made.names and _is_type(word):
+            elif made.names and _is_type(word):
                 made.types.append(parse_type(word))
             else:
                 made.names.append(word)

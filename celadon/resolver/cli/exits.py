@@ -1,0 +1,19 @@
+"""How the command ends: the exit statuses, and the one line on stderr that says why."""
+
+from __future__ import annotations
+
+import sys
+
+#: dig's: 0 for any answer, 1 bad usage, 8 a file that cannot be read or written, 9 no server answered, 10 inside.
+OK, USAGE, FILES, NO_REPLY, INSIDE, INTERRUPTED = 0, 1, 8, 9, 10, 130
+
+
+class UsageError(Exception):
+    """A command line that cannot be; the text is the one line to print."""
+
+
+def complain(what: str, code: int) -> int:
+    """Print one line on stderr; returns ``code``, to be returned."""
+    # A name that is not UTF-8 arrives as lone surrogates, which no stream takes.
+    print("resolve:", what.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+    return code
