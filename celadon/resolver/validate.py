@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .model import Answer, RRType
 
-_MAX_CHAIN = 16
+_MAX_CHAIN = 32  # names; RFC 1034 §3.6.2 sets no bound, resolvers do: loops and the like end here
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,12 @@ def follow(answer: Answer) -> Found:
     """Follow the chain within the answer, in whatever order it came. A loop or an over-long chain finds nothing."""
     question = answer.question
     records = answer.records
-    rdtype = question.rdtype
-    if len(records) == 1 and records[0].rdtype == rdtype and records[0].name.lower() == question.name.lower():
-        return Found((records[0].data,), records[0].name, ())
+    rdtype, rdclass = question.rdtype, question.rdclass
+    if len(records) == 1:
+        one = records[0]
+        if one.rdtype == rdtype and one.name.lower() == question.name.lower() and one.rdclass == rdclass:
+            return Found((one.data,), one.name, ())
+    records = tuple(one for one in records if one.rdclass == rdclass)
     owner = question.name.lower()
     canonical = question.name
     aliases: list[str] = []

@@ -1,106 +1,50 @@
-"""DNS questions through c-ares: one pycares channel per hub, its sockets on the poller, its timeouts on a timer.
+"""DNS questions through c-ares (``cares``): its sockets on the poller, its clock on a timer, and what it cannot do.
 
-pycares' traps decide the shape (measured on 5.2.1): only ``query``, never its getaddrinfo; only safe options;
-a large receive buffer, or floods are lost silently; callbacks may come from inside ``query`` or, when a channel is
-dropped, from a foreign thread, so each result is queued to the hub and a closed engine ignores them; one query
-cannot be cancelled, so a cancelled one is forgotten, and the channel's ``cancel`` runs when the last one is.
-c-ares shortens its timeouts by what it has seen before, so ``timeout`` is its upper bound here, not a promise.
+c-ares asks each server once. Where that brings no answer that can be used (silence, a refusal, a datagram that c-ares
+cannot parse, which ends all its queries at once), our own exchange, the python engine's, asks on until the question's
+time is over; so a forger cannot make a lookup fail, and a late answer that c-ares would not have waited for counts.
+Record types and names that pycares cannot carry, and questions with options, go to that exchange at once.
 """
 
 from __future__ import annotations
 
-import _thread
+import re
 from collections import deque
-from typing import Any
-
-import pycares
+from dataclasses import replace
+from functools import partial
 
 from ...hub import Timer, Watch, get_hub, watch
 from ..errors import Kind, ResolveError
-from ..model import Answer, Config, Question, Record, RRType
-from ..protocols import Cancel, Done, Engine
-from ..wire import encode_question
-from . import python
+from ..model import CLASS_IN, Answer, Config, Question
+from ..protocols import Cancel, Done, Engine, Outcome
+from . import cares, python
 
-_RCVBUF = 4 << 20
 _IN_FLIGHT = 8192  # c-ares spins for ever at 65,536
+_TICK = 0.1  # seconds: c-ares shortens its timeouts down to 0.25 s as it learns
+_LAST = 0.02  # seconds before a question's end in which it is not worth asking again
 
-# c-ares' status -> response code that it stands for, or the kind of failure.
-_RCODES = {pycares.errno.ARES_ENODATA: 0, pycares.errno.ARES_ENOTFOUND: 3}
-_FAILED_RCODES = {
-    pycares.errno.ARES_EFORMERR: 1,
-    pycares.errno.ARES_ESERVFAIL: 2,
-    pycares.errno.ARES_ENOTIMP: 4,
-    pycares.errno.ARES_EREFUSED: 5,
-}
-_KINDS = {
-    pycares.errno.ARES_ETIMEOUT: Kind.TIMEOUT,
-    pycares.errno.ARES_ECONNREFUSED: Kind.NETWORK,
-    pycares.errno.ARES_EBADNAME: Kind.ILLEGAL,
-    pycares.errno.ARES_ECANCELLED: Kind.CANCELLED,
-    pycares.errno.ARES_EDESTRUCTION: Kind.CANCELLED,
-}
-
-
-def _host(name: str) -> str:
-    return name.rstrip(".") + "."
-
-
-# Record type -> how pycares' record becomes zone-file text. What is not here goes to the python engine.
-_PARSED: dict[int, Any] = {
-    RRType.A: lambda d: d.addr,
-    RRType.AAAA: lambda d: d.addr,
-    RRType.CNAME: lambda d: _host(d.cname),
-    RRType.NS: lambda d: _host(d.nsdname),
-    RRType.PTR: lambda d: _host(d.dname),
-    RRType.MX: lambda d: f"{d.priority} {_host(d.exchange)}",
-    RRType.SRV: lambda d: f"{d.priority} {d.weight} {d.port} {_host(d.target)}",
-}
-_ASKED = frozenset(_PARSED)
+_KINDS = {cares.BADRESP: Kind.FORMERR, cares.TIMEOUT: Kind.TIMEOUT}
+_plain = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*").fullmatch  # what c-ares needs no escapes for
 
 
 def preload() -> None:
     """Nothing more to do: importing this module imported pycares, which keeps a thread and a lock of its own."""
 
 
-_OPT_QUERY_CACHE = 1 << 21  # ares.h
+class _Query:
+    """One question: until when it may take, and where it is asked. ``done`` None: nobody waits any more."""
 
+    __slots__ = ("cancel", "done", "inside", "name", "question", "refusal", "since", "timer")
 
-_module: Any = pycares
-
-
-class _Library:
-    """Stands in for pycares' C library while a channel is made, to set what its constructor has no argument for.
-
-    c-ares keeps a cache of its own, which holds NODATA for an hour and cannot be told to forget a name. It is turned
-    off, where this pycares knows the option; the only cache is ours.
-    """
-
-    def __init__(self, library: Any) -> None:
-        self._library = library
-        self._lock = _thread.allocate_lock()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._library, name)
-
-    def ares_init_options(self, channel: Any, options: Any, mask: int) -> int:
-        if hasattr(options, "qcache_max_ttl"):
-            options.qcache_max_ttl = 0
-            mask |= _OPT_QUERY_CACHE
-        status: int = self._library.ares_init_options(channel, options, mask)
-        return status
-
-    def channel(self, **options: Any) -> pycares.Channel:
-        """A channel made with pycares' own constructor over this library."""
-        with self._lock:
-            _module._lib = self
-            try:
-                return pycares.Channel(**options)
-            finally:
-                _module._lib = self._library
-
-
-_library = _Library(_module._lib)
+    def __init__(self, question: Question, name: bytes, done: Done) -> None:
+        self.question = question
+        self.name = name
+        self.done: Done | None = done
+        self.since = 0.0
+        self.inside = False  # c-ares has it, and has brought nothing yet
+        self.refusal: Answer | None = None
+        self.cancel: Cancel | None = None  # of our own exchange
+        self.timer: Timer | None = None  # for the end, once our own exchange has it
 
 
 class AresEngine:
@@ -111,125 +55,220 @@ class AresEngine:
     def __init__(self, config: Config) -> None:
         self._hub = get_hub()
         self._config = config
-        self._pending: dict[object, tuple[Question, Done, float]] = {}
-        self._waiting: deque[tuple[object, Question, Done]] = deque()
+        servers = config.servers
+        #: Seconds for a round over all servers, and for a question as a whole.
+        self._round = config.timeout * len(servers)
+        self._whole = self._round * config.attempts
+        self._server = str(servers[0]) if len(servers) == 1 else None
+        #: In c-ares alone, oldest first: all have the same time there.
+        self._young: dict[_Query, None] = {}
+        self._old: dict[_Query, None] = {}
+        self._waiting: deque[_Query] = deque()
         self._watches: dict[int, Watch] = {}
         self._timer: Timer | None = None
         self._closed = False
         self._fallback: Engine | None = None
-        self._server = str(config.servers[0]) if len(config.servers) == 1 else None
-        self._channel = _library.channel(
-            flags=pycares.ARES_FLAG_STAYOPEN
-            | pycares.ARES_FLAG_EDNS
-            | pycares.ARES_FLAG_NOSEARCH
-            | pycares.ARES_FLAG_NOALIASES,
-            timeout=config.timeout,
-            tries=config.attempts,
-            ndots=config.ndots,
-            domains=[],
-            rotate=config.rotate,
-            servers=[
-                f"[{one.address}]:{one.port}" if ":" in one.address else f"{one.address}:{one.port}"
-                for one in config.servers
-            ],
-            sock_state_cb=self._sock_state,
-            socket_receive_buffer_size=_RCVBUF,
-        )
+        # With one server there is none to go on to: it may be as late as the question allows.
+        self._channel = cares.Channel(config, self._whole if len(servers) == 1 else config.timeout, self._sock_state)
 
     def __repr__(self) -> str:
-        return f"<ares engine, {len(self._pending)} in flight>"
+        return f"<ares engine, {len(self._young) + len(self._old) + len(self._waiting)} in flight>"
 
     def submit(self, question: Question, done: Done) -> Cancel:
-        """See ``Engine.submit``. What pycares cannot parse, and a question with options, goes to the python engine."""
+        """See ``Engine.submit``. What pycares cannot carry goes to the python engine."""
         if self._closed:
             raise ResolveError(Kind.CANCELLED, question.name, detail="the engine is closed")
-        if question.rdtype not in _ASKED or question.rdclass != 1 or question.options is not None:
-            if self._fallback is None:
-                self._fallback = python.make(self._config)
-            return self._fallback.submit(question, done)
-        encode_question(question)  # what cannot be put on the wire is refused here, as by every engine
-        key = object()
-        if len(self._pending) >= _IN_FLIGHT:
-            self._waiting.append((key, question, done))
-        else:
-            self._ask(key, question, done)
-        return lambda: self._forget(key)
+        if (
+            question.rdtype not in cares.READ
+            or question.options is not None
+            or question.rdclass != CLASS_IN
+            or not _plain(question.name)
+        ):
+            return self._exchange().submit(question, done)
+        query = _Query(question, question.name.encode("ascii"), done)
+        if self._channel.inside >= _IN_FLIGHT:
+            self._waiting.append(query)
+        elif self._ask(query) == cares.BADNAME:
+            raise ResolveError(Kind.ILLEGAL, question.name, detail="not a legal domain name (RFC 1035 §2.3.4)")
+        return partial(self._forget, query)
 
-    def _ask(self, key: object, question: Question, done: Done) -> None:
-        self._pending[key] = (question, done, self._hub.now())
+    def _exchange(self) -> Engine:
+        """Our own exchange, whose rounds are those that c-ares left."""
+        if self._fallback is None:
+            config = self._config
+            order = config.servers[1:] + config.servers[:1]  # c-ares began with the first
+            self._fallback = python.make(replace(config, servers=order, attempts=max(config.attempts - 1, 1)))
+        return self._fallback
 
-        def answered(result: Any, error: int | None) -> None:
-            if not self._closed:
-                self._hub.call_soon(self._deliver, key, result, error)
+    # -- what goes into c-ares, and what comes out -------------------------------------------------------------
 
-        self._channel.query(question.name or ".", question.rdtype, callback=answered)
-        if self._timer is None and self._pending:
+    def _ask(self, query: _Query) -> int:
+        query.since = self._hub.now()
+        query.inside = True
+        self._young[query] = None
+        status = self._channel.ask(query, query.name, query.question.rdtype)
+        if status == cares.BADNAME:
+            self._leave(query)
+        elif self._channel.arrived:
+            self._hub.call_soon(self._deliver)  # never from inside submit
+        if self._timer is None and self._young:
             self._arm()
+        return status
 
-    def _forget(self, key: object) -> None:
-        if self._pending.pop(key, None) is not None:
-            if not self._pending:
+    def _deliver(self) -> None:
+        """Tell what c-ares has said, and ask what waited for room."""
+        channel = self._channel
+        arrived = channel.arrived
+        while arrived:
+            channel.arrived = []
+            for query, status, sections in arrived:
+                if query.inside:
+                    query.inside = False
+                    self._said(query, status, sections)
+            arrived = channel.arrived
+        waiting = self._waiting
+        while waiting and channel.inside < _IN_FLIGHT and not self._closed:
+            query = waiting.popleft()
+            if self._ask(query) == cares.BADNAME:
+                self._finish(query, ResolveError(Kind.ILLEGAL, query.question.name))
+
+    def _said(self, query: _Query, status: int, sections: cares.Sections) -> None:
+        if status == cares.NOERROR:
+            self._finish(query, self._answer(query, 0, sections))
+        elif status in (cares.NODATA, cares.NXDOMAIN):
+            self._finish(query, self._answer(query, 0 if status == cares.NODATA else 3, sections))
+        elif query not in self._young or status in (cares.CANCELLED, cares.DESTROYED):
+            return  # our own exchange has it already; or nobody waits
+        else:
+            rcode = cares.REFUSALS.get(status)
+            if rcode is not None:
+                query.refusal = self._answer(query, rcode, ((), (), ()))
+                if self._config.attempts < 2:
+                    self._finish(query, query.refusal)
+                    return
+            self._ask_on(query, _KINDS.get(status, Kind.NETWORK), cares.describe(status))
+
+    def _answer(self, query: _Query, rcode: int, sections: cares.Sections) -> Answer:
+        records, authority, additional = sections
+        return Answer(
+            query.question,
+            rcode,
+            records,
+            authority,
+            additional,
+            server=self._server,
+            rtt=self._hub.now() - query.since,
+            engine=self.name,
+        )
+
+    def _finish(self, query: _Query, outcome: Outcome) -> None:
+        done = query.done
+        self._leave(query)
+        if done is not None:
+            done(outcome)
+
+    def _leave(self, query: _Query) -> None:
+        """Off the books; c-ares may have it still, and will be ignored."""
+        query.done = None
+        query.inside = False
+        self._young.pop(query, None)
+        self._old.pop(query, None)
+        if query.cancel is not None:
+            query.cancel()
+            query.cancel = None
+        if query.timer is not None:
+            query.timer.cancel()
+            query.timer = None
+        if not self._young and not self._old:
+            if self._channel.inside and not self._waiting:
                 self._channel.cancel()
-                self._disarm()
-        else:
-            self._waiting = deque(one for one in self._waiting if one[0] is not key)
-
-    def _deliver(self, key: object, result: Any, error: int | None) -> None:
-        pending = self._pending.pop(key, None)
-        if pending is None:
-            return  # cancelled
-        if not self._pending:
+                self._channel.arrived.clear()
             self._disarm()
-        question, done, since = pending
-        if self._waiting and not self._closed:
-            self._ask(*self._waiting.popleft())
-        rtt = self._hub.now() - since
-        if error is None:
-            records = tuple(
-                Record(one.name.rstrip("."), one.type, one.ttl, _PARSED[one.type](one.data), one.record_class)
-                for one in result.answer
-                if one.type in _PARSED
-            )
-            done(Answer(question, 0, records, server=self._server, rtt=rtt, engine=self.name))
-        elif error in _RCODES or error in _FAILED_RCODES:
-            rcode = _RCODES.get(error, _FAILED_RCODES.get(error, 2))
-            done(Answer(question, rcode, server=self._server, rtt=rtt, engine=self.name))
+
+    def _forget(self, query: _Query) -> None:
+        if query.done is not None:
+            if not query.since and not query.inside:
+                self._waiting.remove(query)
+            self._leave(query)
+
+    # -- where c-ares gives up -----------------------------------------------------------------------------------
+
+    def _ask_on(self, query: _Query, kind: Kind, detail: str) -> None:
+        """Ask through our own exchange, again and again until the question's end."""
+        del self._young[query]
+        self._old[query] = None
+        ends = query.since + self._whole
+        error = ResolveError(kind, query.question.name, detail=detail, server=self._server)
+        if ends - self._hub.now() <= _LAST:
+            self._finish(query, query.refusal or error)
+            return
+        query.timer = self._hub.timers.add(ends, self._over, (query, error))
+        self._ask_again(query)
+
+    def _ask_again(self, query: _Query) -> None:
+        query.cancel = None
+        try:
+            query.cancel = self._exchange().submit(query.question, partial(self._exchanged, query))
+        except ResolveError as error:
+            self._hub.call_soon(self._exchanged, query, error)
+
+    def _exchanged(self, query: _Query, outcome: Outcome) -> None:
+        query.cancel = None
+        if query.done is None:
+            return
+        if isinstance(outcome, Answer):
+            self._finish(query, outcome)
+        elif outcome.kind is Kind.TIMEOUT and query.since + self._whole - self._hub.now() > _LAST:
+            self._ask_again(query)
         else:
-            kind = _KINDS.get(error, Kind.OTHER)
-            done(ResolveError(kind, question.name, detail=str(pycares.errno.strerror(error)), server=self._server))
+            self._finish(query, query.refusal or outcome)
+
+    def _over(self, query: _Query, error: ResolveError) -> None:
+        query.timer = None
+        if error.kind is not Kind.TIMEOUT:
+            error = ResolveError(Kind.TIMEOUT, error.name, server=error.server, tried=(error.explain(),))
+        self._finish(query, query.refusal or error)
 
     # -- c-ares' sockets and clock ---------------------------------------------------------------------------
 
     def _sock_state(self, fd: int, readable: bool, writable: bool) -> None:
-        if self._closed:
-            return
         current = self._watches.get(fd)
         if not readable and not writable:
             if current is not None:
                 del self._watches[fd]
                 current.close()
             return
-        on_readable = (lambda: self._process(fd, -1)) if readable else None
-        on_writable = (lambda: self._process(-1, fd)) if writable else None
+        on_readable = partial(self._process, fd, -1) if readable else None
+        on_writable = partial(self._process, -1, fd) if writable else None
         if current is None:
             self._watches[fd] = watch(fd, on_readable, on_writable)
         else:
             current.update(on_readable, on_writable)
 
-    def _process(self, read: int, write: int) -> None:
+    def _process(self, readable: int, writable: int) -> None:
         if not self._closed:
-            self._channel.process_fd(
-                read if read >= 0 else pycares.ARES_SOCKET_BAD, write if write >= 0 else pycares.ARES_SOCKET_BAD
-            )
+            self._channel.process(readable, writable)
+            if self._channel.arrived:
+                self._deliver()
 
     def _arm(self) -> None:
-        wait: float | None = self._channel.timeout()  # type: ignore[no-untyped-call]
-        self._timer = self._hub.call_later(max(wait if wait is not None else 1.0, 0.001), self._tick)
+        oldest = next(iter(self._young), None)
+        wait = _TICK if oldest is None else oldest.since + self._round - self._hub.now()
+        self._timer = self._hub.call_later(max(min(wait, self._channel.wait(), _TICK), 0.001), self._tick)
 
     def _tick(self) -> None:
         self._timer = None
-        if not self._closed and self._pending:
-            self._process(-1, -1)
+        self._process(-1, -1)
+        limit = self._hub.now() - self._round
+        late = []
+        for query in self._young:
+            if query.since > limit:
+                break
+            late.append(query)
+        for query in late:
+            if query.done is not None:
+                self._ask_on(query, Kind.TIMEOUT, f"no answer in {self._round:g} s")
+        if (self._young or self._old) and not self._closed and self._timer is None:
             self._arm()
 
     def _disarm(self) -> None:
@@ -242,16 +281,18 @@ class AresEngine:
         if self._closed:
             return
         self._closed = True
-        self._disarm()
-        for key_question_done in (*self._pending.values(), *((q, d, 0.0) for _, q, d in self._waiting)):
-            question, done, _ = key_question_done
-            self._hub.call_soon(done, ResolveError(Kind.CANCELLED, question.name, detail="the engine was closed"))
-        self._pending.clear()
+        for query in (*self._young, *self._old, *self._waiting):
+            done = query.done
+            self._leave(query)
+            if done is not None:
+                error = ResolveError(Kind.CANCELLED, query.question.name, detail="the engine was closed")
+                self._hub.call_soon(done, error)
         self._waiting.clear()
+        self._disarm()
+        self._channel.cancel()
         for one in self._watches.values():
             one.close()
         self._watches.clear()
-        self._channel.cancel()
         self._channel.close()
         if self._fallback is not None:
             self._fallback.close()

@@ -1,0 +1,283 @@
+"""c-ares as the ares engine uses it, and all that knows pycares.
+
+pycares' traps decide the shape (measured on 5.2.1): only DNS queries, never its getaddrinfo; only safe options; a large
+receive buffer, or floods are lost silently; no cache of its own, which would hold NODATA for an hour. Its own ``query``
+makes objects of every record and forgets the SOA of a negative reply, so queries are asked with a callback of ours,
+which reads what is needed while c-ares still has the reply. Callbacks may come from inside ``ask``; they only note
+what came, in ``arrived``.
+
+c-ares takes a datagram for a reply that is none (QR=0, another opcode), and ends *every* query of a socket at one that
+it cannot parse. Where the kernel can filter (Linux), such datagrams are dropped before c-ares sees them.
+"""
+
+from __future__ import annotations
+
+import _socket
+import _thread
+import struct
+from array import array
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import pycares
+
+from ..model import CLASS_IN, Config, Record, RRType, Server
+
+_errno = pycares.errno
+NOERROR, NODATA, NXDOMAIN = _errno.ARES_SUCCESS, _errno.ARES_ENODATA, _errno.ARES_ENOTFOUND
+CANCELLED, DESTROYED, BADNAME = _errno.ARES_ECANCELLED, _errno.ARES_EDESTRUCTION, _errno.ARES_EBADNAME
+#: What a server said, by c-ares' status; every other one says that no usable reply came.
+REFUSALS: dict[int, int] = {
+    _errno.ARES_EFORMERR: 1,
+    _errno.ARES_ESERVFAIL: 2,
+    _errno.ARES_ENOTIMP: 4,
+    _errno.ARES_EREFUSED: 5,
+}
+TIMEOUT, BADRESP = _errno.ARES_ETIMEOUT, _errno.ARES_EBADRESP
+
+_RCVBUF = 4 << 20
+_USES = 128  # questions from one source port (RFC 5452 §9.2)
+_OPT_UDP_MAX_QUERIES, _OPT_QUERY_CACHE = 1 << 19, 1 << 21  # ares.h
+_FLAGS = (
+    pycares.ARES_FLAG_STAYOPEN
+    | pycares.ARES_FLAG_NOSEARCH
+    | pycares.ARES_FLAG_NOALIASES
+    | pycares.ARES_FLAG_NO_DFLT_SVR
+)
+
+_module: Any = pycares
+_lib: Any = _module._lib
+_ffi: Any = _module._ffi
+_BAD = pycares.ARES_SOCKET_BAD
+
+
+def describe(status: int) -> str:
+    """A status in c-ares' words."""
+    return str(pycares.errno.strerror(status))
+
+
+# -- records ---------------------------------------------------------------------------------------------------
+
+_string, _buffer, _cast = _ffi.string, _ffi.buffer, _ffi.cast
+_ntop = _socket.inet_ntop
+
+
+def _name(text: Any) -> str:
+    """A name as c-ares writes it, with what is not plain escaped as everywhere here."""
+    name: str = _string(text).decode("latin-1")
+    return name.replace(" ", "\\032") if " " in name else name
+
+
+def _target(key: int) -> Callable[[Any], str]:
+    """Rdata of one name."""
+    return lambda rr: _name(_lib.ares_dns_rr_get_str(rr, key)) + "."
+
+
+def _mx(rr: Any) -> str:
+    exchange = _name(_lib.ares_dns_rr_get_str(rr, _lib.ARES_RR_MX_EXCHANGE))
+    return f"{_lib.ares_dns_rr_get_u16(rr, _lib.ARES_RR_MX_PREFERENCE)} {exchange}."
+
+
+def _srv(rr: Any) -> str:
+    number = _lib.ares_dns_rr_get_u16
+    numbers = (_lib.ARES_RR_SRV_PRIORITY, _lib.ARES_RR_SRV_WEIGHT, _lib.ARES_RR_SRV_PORT)
+    target = _name(_lib.ares_dns_rr_get_str(rr, _lib.ARES_RR_SRV_TARGET))
+    return " ".join([*(str(number(rr, key)) for key in numbers), f"{target}."])
+
+
+def _soa(rr: Any) -> str:
+    keys = ("SERIAL", "REFRESH", "RETRY", "EXPIRE", "MINIMUM")
+    numbers = [str(_lib.ares_dns_rr_get_u32(rr, getattr(_lib, f"ARES_RR_SOA_{key}"))) for key in keys]
+    names = [_name(_lib.ares_dns_rr_get_str(rr, key)) for key in (_lib.ARES_RR_SOA_MNAME, _lib.ARES_RR_SOA_RNAME)]
+    return f"{names[0]}. {names[1]}. {' '.join(numbers)}"
+
+
+#: Record type -> its data as zone-file text. Only these can be asked for.
+READ: dict[int, Callable[[Any], str]] = {
+    RRType.A: lambda rr: _ntop(2, _buffer(_lib.ares_dns_rr_get_addr(rr, _lib.ARES_RR_A_ADDR), 4)),
+    RRType.AAAA: lambda rr: _ntop(10, _buffer(_lib.ares_dns_rr_get_addr6(rr, _lib.ARES_RR_AAAA_ADDR), 16)),
+    RRType.CNAME: _target(_lib.ARES_RR_CNAME_CNAME),
+    RRType.NS: _target(_lib.ARES_RR_NS_NSDNAME),
+    RRType.PTR: _target(_lib.ARES_RR_PTR_DNAME),
+    RRType.MX: _mx,
+    RRType.SRV: _srv,
+    RRType.SOA: _soa,
+}
+
+Sections = tuple[tuple[Record, ...], tuple[Record, ...], tuple[Record, ...]]
+_SECTIONS = (_lib.ARES_SECTION_ANSWER, _lib.ARES_SECTION_AUTHORITY, _lib.ARES_SECTION_ADDITIONAL)
+_EMPTY: Sections = ((), (), ())
+
+
+def _read(reply: Any) -> Sections:
+    """The records of a reply whose types are in ``READ``, by section."""
+    sections: list[tuple[Record, ...]] = []
+    for section in _SECTIONS:
+        found = []
+        for index in range(_lib.ares_dns_record_rr_cnt(reply, section)):
+            rr = _lib.ares_dns_record_rr_get_const(reply, section, index)
+            rdtype = _lib.ares_dns_rr_get_type(rr)
+            read = READ.get(rdtype)
+            if read is not None:
+                ttl = _lib.ares_dns_rr_get_ttl(rr)
+                name = _name(_lib.ares_dns_rr_get_name(rr))
+                ttl = 0 if ttl >> 31 else ttl  # RFC 2181 §8
+                found.append(Record(name, rdtype, ttl, read(rr), _lib.ares_dns_rr_get_class(rr)))
+        sections.append(tuple(found))
+    return sections[0], sections[1], sections[2]
+
+
+# -- queries ---------------------------------------------------------------------------------------------------
+
+_numbers = count(1)
+#: Number of a query inside c-ares -> its channel and what the engine knows it by.
+_inside: dict[int, tuple[Channel, Any]] = {}
+
+
+@_ffi.callback("ares_callback_dnsrec")  # type: ignore[untyped-decorator]
+def _answered(number: Any, status: int, _timeouts: int, reply: Any) -> None:
+    known = _inside.pop(int(_cast("size_t", number)), None)
+    if known is not None:
+        channel, query = known
+        channel.inside -= 1
+        channel.arrived.append((query, status, _read(reply) if reply else _EMPTY))
+
+
+class _Library:
+    """Stands in for pycares' C library while a channel is made, to set what its constructor has no argument for."""
+
+    def __init__(self, library: Any) -> None:
+        self._library = library
+        self._lock = _thread.allocate_lock()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._library, name)
+
+    def ares_init_options(self, channel: Any, options: Any, mask: int) -> int:
+        options.qcache_max_ttl = 0
+        options.udp_max_queries = _USES
+        mask |= _OPT_QUERY_CACHE | _OPT_UDP_MAX_QUERIES
+        status: int = self._library.ares_init_options(channel, options, mask)
+        return status
+
+    def channel(self, **options: Any) -> pycares.Channel:
+        """A channel made with pycares' own constructor over this library."""
+        with self._lock:
+            _module._lib = self
+            try:
+                return pycares.Channel(**options)
+            finally:
+                _module._lib = self._library
+
+
+_library = _Library(_lib)
+
+
+class Channel:
+    """A c-ares channel. ``inside`` counts the queries that c-ares has, ``arrived`` holds what it said to others.
+
+    ``on_socket(fd, readable, writable)`` tells what to watch a socket for, both False before it is closed. ``timeout``
+    is in seconds, for one server. Use from one thread.
+    """
+
+    def __init__(self, config: Config, timeout: float, on_socket: Callable[[int, bool, bool], None]) -> None:
+        self.inside = 0
+        self.arrived: list[tuple[Any, int, Sections]] = []
+        self._filtered: set[int] = set()
+        self._on_socket = on_socket
+        self._channel = _library.channel(
+            flags=_FLAGS
+            | (pycares.ARES_FLAG_EDNS if config.edns0 else 0)
+            | (pycares.ARES_FLAG_USEVC if config.use_vc else 0),
+            timeout=timeout,
+            tries=1,
+            ndots=config.ndots,
+            domains=[],
+            rotate=config.rotate,
+            servers=[_server(one) for one in config.servers],
+            sock_state_cb=self._sock_state,
+            socket_receive_buffer_size=_RCVBUF,
+        )
+        channel: Any = self._channel
+        self._pointer: Any = channel._channel[0]
+
+    def _sock_state(self, fd: int, readable: bool, writable: bool) -> None:
+        if not readable and not writable:
+            self._filtered.discard(fd)
+        elif fd not in self._filtered:
+            self._filtered.add(fd)
+            only_replies(fd)
+        self._on_socket(fd, readable, writable)
+
+    def ask(self, query: Any, name: bytes, rdtype: int) -> int:
+        """Ask for ``name``; c-ares' status, and whatever it is, ``query`` turns up in ``arrived``, now or later."""
+        number = next(_numbers)
+        _inside[number] = (self, query)
+        self.inside += 1
+        status: int = _lib.ares_query_dnsrec(
+            self._pointer, name, CLASS_IN, rdtype, _answered, _cast("void *", number), _ffi.NULL
+        )
+        if status and _inside.pop(number, None) is not None:
+            self.inside -= 1
+            self.arrived.append((query, status, _EMPTY))
+        return status
+
+    def process(self, readable: int = _BAD, writable: int = _BAD) -> None:
+        """Have c-ares look at its sockets and its clock."""
+        _lib.ares_process_fd(self._pointer, readable, writable)
+
+    def wait(self) -> float:
+        """Seconds until c-ares wants to look at its clock; 0 as well when it has nothing to wait for."""
+        seconds: float = self._channel.timeout()  # type: ignore[no-untyped-call]
+        return seconds
+
+    def cancel(self) -> None:
+        """End every query inside; each arrives as CANCELLED."""
+        self._channel.cancel()
+
+    def close(self) -> None:
+        """Let pycares' own thread destroy the channel. Cancel first: what is inside would arrive from that thread."""
+        self._pointer = None
+        self._channel.close()
+
+
+def _server(server: Server) -> str:
+    return f"[{server.address}]:{server.port}" if ":" in server.address else f"{server.address}:{server.port}"
+
+
+# -- what the kernel keeps from c-ares ---------------------------------------------------------------------------
+
+_SO_ATTACH_FILTER = 26  # socket(7), Linux
+_BYTE, _HALF, _AND, _EQUAL, _RETURN = 0x30, 0x28, 0x54, 0x15, 0x06  # bpf(4)'s instructions
+_HEADER = 8  # a UDP filter sees the UDP header as well
+# (instruction, jump if true, jump if false, operand). A load from beyond the datagram's end drops it.
+_PROGRAM = (
+    (_BYTE, 0, 0, _HEADER + 2),
+    (_AND, 0, 0, 0xF8),
+    (_EQUAL, 0, 8, 0x80),  # QR=1 and opcode QUERY, or drop
+    (_HALF, 0, 0, _HEADER + 4),
+    (_EQUAL, 4, 0, 1),  # one question: a message of 17 bytes at least
+    (_EQUAL, 0, 5, 0),  # none: only in a refusal
+    (_BYTE, 0, 0, _HEADER + 3),
+    (_AND, 0, 0, 15),
+    (_EQUAL, 2, 3, 0),
+    (_BYTE, 0, 0, _HEADER + 16),
+    (_RETURN, 0, 0, 0xFFFF),
+    (_RETURN, 0, 0, 0),
+    (_RETURN, 0, 0, 0xFFFF),
+)
+_CODE = array("B", b"".join(struct.pack("=HBBI", *one) for one in _PROGRAM))
+_FILTER = struct.pack("@HP", len(_PROGRAM), _CODE.buffer_info()[0])
+
+
+def only_replies(fd: int) -> None:
+    """Have the kernel drop what arrives at a UDP socket and is no reply by its header; nothing where it cannot."""
+    borrowed = _socket.socket(fileno=fd)
+    try:
+        if borrowed.type == _socket.SOCK_DGRAM:
+            borrowed.setsockopt(_socket.SOL_SOCKET, _SO_ATTACH_FILTER, _FILTER)
+    except OSError:
+        return  # c-ares sees everything then, and our own exchange asks again
+    finally:
+        borrowed.detach()
