@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench clean
+.PHONY: demo test test-integration bench clean
 
 $(VENV)/.ready: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -23,8 +23,23 @@ test: $(VENV)/.ready
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
+.venv-integration/.ready: pyproject.toml
+	test -x .venv-integration/bin/python || $(PYTHON) -m venv .venv-integration
+	.venv-integration/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev,integration]'
+	touch $@
+
+.venv-niquests/.ready: pyproject.toml
+	test -x .venv-niquests/bin/python || $(PYTHON) -m venv .venv-niquests
+	.venv-niquests/bin/python -m pip install --quiet --disable-pip-version-check -e '.[niquests]' pytest pytest-timeout
+	touch $@
+
+# The adapters with the libraries that `make test` skips: Scrapy, Twisted, pycurl, niquests.
+test-integration: .venv-integration/.ready .venv-niquests/.ready
+	.venv-integration/bin/python -m pytest tests/adapters
+	.venv-niquests/bin/python -m pytest tests/adapters/test_niquests.py
+
 bench: .venv-bench/.ready
 	.venv-bench/bin/python -m benchmarks.run
 
 clean:
-	rm -rf $(VENV) .venv-bench build *.egg-info .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-bench .venv-integration .venv-niquests build *.egg-info .mypy_cache .ruff_cache

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent / "celadon"
+ADAPTERS = ROOT / "resolver" / "adapters"
 FILES = sorted(ROOT.rglob("*.py"))
 RANK = {"hub": 0, "resolver": 1, "green": 2}
 DOORS = {"celadon.hub", "celadon.hub.testing", "celadon.hub.debug", "celadon.resolver", "celadon.resolver.testing"}
 POLICY = {"cache", "config", "flight", "hosts", "names", "sort", "validate", "stub", "wire", "model", "errors"}
+POLICY |= {"crawlmodel", "guard", "limit"}
 POLICY |= {"exchange", "health", "pace", "rdata"}
 
 
@@ -51,7 +53,12 @@ def test_a_file(path):
             if other in RANK and other != mine:
                 assert RANK[other] < RANK[mine], f"{mine} must not know {other}"
                 assert name in DOORS, f"{name} is not a public door"
-        if mine in ("hub", "resolver"):
+        if root == "celadon" and path.parent != ADAPTERS:
+            assert not name.startswith("celadon.resolver.adapters"), "only its user imports an adapter"
+        if path.parent == ADAPTERS:
+            # They serve threads and loops of other libraries, whose futures and sockets are the standard library's.
+            assert root not in ("threading", "queue"), f"{name} may be patched under us"
+        elif mine in ("hub", "resolver"):
             assert root not in ("threading", "queue", "concurrent", "socket", "asyncio"), (
                 f"{name} may be patched under us"
             )

@@ -1,7 +1,8 @@
 """Names to addresses: libc's answers on any engine, blocking only the greenlet that asks."""
 
 from .cache import Cache, CachePolicy, CacheStats
-from .crawl import CrawlerResolver, CrawlEvent, CrawlStats, Lookup
+from .crawl import CrawlerResolver
+from .crawlmodel import CrawlEvent, CrawlStats, Lookup
 from .errors import Kind, ResolveError, ResolverConfigError, ResolverUnavailable
 from .front import StubResolver
 from .guard import BlockedAddress, Guard

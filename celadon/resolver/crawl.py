@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import _socket
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from ..hub import get_hub, spawn
-from . import names, selection
-from .cache import Cache, CachePolicy, CacheStats, Entry
+from ..hub import Timeout, get_hub, spawn
+from . import selection
+from .cache import Cache, CachePolicy, Entry
+from .crawlmodel import KEYS, ORDERS, CrawlEvent, CrawlStats, Lookup, pinned_values, plain_name
+from .crawlmodel import pinned as pinned_rows
 from .errors import Kind, ResolveError, ResolverConfigError
-from .guard import Guard, network, value_of
+from .guard import Guard, value_of
 from .model import AddrInfo, Answer, Question, RRType, SockAddr
 from .protocols import Resolver
 from .validate import follow
@@ -37,98 +38,7 @@ CRAWL_CACHE = CachePolicy(
 DEFAULTS: Mapping[str, Any] = MappingProxyType({"timeout": 2.0, "attempts": 4, "deadline": 15.0, "cache": CRAWL_CACHE})
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """What is known of a host. ``addresses`` in the order to try them.
-
-    ``ttl`` is in seconds, counted down; ``chain`` the names from the one asked to the canonical one; ``server`` and
-    ``rtt`` (seconds) are of the query that brought it; these are None, empty and 0 where no DNS answer is at hand (a
-    pin, a literal, the hosts file, libc). ``source`` says which: ``pin``, ``literal``, ``cache``, ``dns``, ``system``.
-    ``fresh`` is False for an answer that outlived its TTL because the servers gave nothing better.
-    """
-
-    host: str
-    addresses: tuple[str, ...]
-    ttl: float | None = None
-    chain: tuple[str, ...] = ()
-    server: str | None = None
-    rtt: float = 0.0
-    fresh: bool = True
-    source: str = "system"
-
-
-@dataclass(frozen=True, slots=True)
-class CrawlEvent:
-    """The end of one lookup: ``kind`` is ``answer``, ``error`` or ``blocked``.
-
-    ``when`` is the wall clock's time at its end, ``seconds`` what it took, ``source`` as in Lookup, ``status`` the
-    word of its outcome (NOERROR, or that of an error's kind), ``server`` the one that answered, where that is known.
-    """
-
-    kind: str
-    host: str
-    when: float
-    seconds: float
-    source: str
-    status: str
-    server: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CrawlStats:
-    """Counts since the resolver was made. ``errors`` is by kind; ``refused`` counts addresses that the guard took out,
-    ``prefetching`` the hosts that wait for or are in a prefetch; ``cache`` is None where there is none.
-    """
-
-    lookups: int
-    in_flight: int
-    answered: int
-    pinned: int
-    blocked: int
-    refused: int
-    prefetching: int
-    errors: Mapping[str, int] = field(default_factory=dict)
-    cache: CacheStats | None = None
-
-
-def interleave(found: list[AddrInfo], first: int = 0) -> list[AddrInfo]:
-    """Families in turns, each in its own order, that of the first address (or ``first``) leading (RFC 8305 §4)."""
-    if len(found) < 2:
-        return found
-    leading = first or found[0][0]
-    one = deque(row for row in found if row[0] == leading)
-    other = deque(row for row in found if row[0] != leading)
-    if not one or not other:
-        return found
-    mixed = []
-    while one or other:
-        if one:
-            mixed.append(one.popleft())
-        if other:
-            mixed.append(other.popleft())
-    return mixed
-
-
-def _as_given(found: list[AddrInfo]) -> list[AddrInfo]:
-    return found
-
-
-def _ipv4_first(found: list[AddrInfo]) -> list[AddrInfo]:
-    return sorted(found, key=lambda row: row[0] != _INET)
-
-
-#: By name, the order in which addresses are to be tried.
-ORDERS: dict[str, Callable[[list[AddrInfo]], list[AddrInfo]]] = {
-    "system": _as_given,
-    "happy": interleave,
-    "ipv4-first": _ipv4_first,
-}
-
-
-def _name(host: str | bytes) -> str:
-    """The host as it is kept: ASCII, lower case, no final dot. ResolveError for what IDNA cannot encode."""
-    text = host.decode("latin-1") if isinstance(host, bytes) else names.to_ascii(host)
-    return text.lower().removesuffix(".")
+_FROM_DNS = frozenset((Kind.SERVFAIL, Kind.REFUSED, Kind.FORMERR, Kind.NOTIMP, Kind.TIMEOUT, Kind.NETWORK))
 
 
 class CrawlerResolver:
@@ -213,10 +123,10 @@ class CrawlerResolver:
         self, host: str | bytes | None, port: Any, family: int, type: int, proto: int, flags: int
     ) -> tuple[list[AddrInfo], str | None]:
         if self._pins and isinstance(host, str | bytes):
-            pinned = self._pins.get(_name(host))
+            pinned = self._pins.get(plain_name(host))
             if pinned is not None:
                 self._from_pins += 1
-                return self._order(_pinned(host, pinned, port, family, type, proto, flags)), "pin"
+                return self._order(pinned_rows(host, pinned, port, family, type, proto, flags)), "pin"
         found = self.inner.getaddrinfo(host, port, family or self.family, type, proto, flags)
         if self.guard is not None and not flags & _PASSIVE:
             found = self._judged(host, found)
@@ -265,9 +175,9 @@ class CrawlerResolver:
 
     def gethostbyname_ex(self, host: str | bytes) -> tuple[str, list[str], list[str]]:
         """See ``socket.gethostbyname_ex``; guarded and pinned as ``getaddrinfo``."""
-        if isinstance(host, str | bytes) and _name(host) in self._pins:
+        if isinstance(host, str | bytes) and plain_name(host) in self._pins:
             rows = self.getaddrinfo(host, None, _INET, _STREAM)
-            return _name(host), [], [str(row[4][0]) for row in rows]
+            return plain_name(host), [], [str(row[4][0]) for row in rows]
         canonical, aliases, addresses = self.inner.gethostbyname_ex(host)
         if self.guard is not None:
             good = [one for one in addresses if self.guard.reason(one) is None]
@@ -303,16 +213,14 @@ class CrawlerResolver:
         given = (addresses,) if isinstance(addresses, str) else tuple(addresses)
         if not given:
             raise ValueError(f"no address to pin {host!r} to")
-        values = [(one.bits, one.first) for one in map(network, given) if one.first == one.last]
-        if len(values) != len(given):
-            raise ValueError(f"{host!r} can be pinned to addresses only, not to networks: {given!r}")
+        values = pinned_values(host, given)
         self.unpin(host)
-        self._pins[_name(host)] = given
+        self._pins[plain_name(host)] = given
         self._pinned.update(values)
 
     def unpin(self, host: str) -> None:
         """Let DNS decide again; nothing happens if ``host`` was not pinned."""
-        for one in self._pins.pop(_name(host), ()):
+        for one in self._pins.pop(plain_name(host), ()):
             value = value_of(one)
             if value is not None:
                 self._pinned[value] -= 1
@@ -327,7 +235,7 @@ class CrawlerResolver:
         addresses = tuple(dict.fromkeys(str(row[4][0]) for row in rows))
         if value_of(host) is not None:
             return Lookup(host, addresses, source="literal")
-        if _name(host) in self._pins:
+        if plain_name(host) in self._pins:
             return Lookup(host, addresses, source="pin")
         entries = self._entries(host)
         if not entries:
@@ -353,37 +261,45 @@ class CrawlerResolver:
         if cache is None:
             return []
         try:
-            name = _name(host)
+            name = plain_name(host)
         except ResolveError:
             return []
         found = (cache.peek(Question(name, int(kind))) for kind in (RRType.A, RRType.AAAA))
         return [one for one in found if one is not None]
 
-    def key(self, host: str, by: str = "ip") -> str:
+    def find(self, host: str, port: int, family: int = 0, seconds: float | None = None) -> list[AddrInfo]:
+        """The addresses to connect a stream to, in at most ``seconds``. ResolveError as ``getaddrinfo``."""
+        if seconds is None:
+            return self.getaddrinfo(host, port, family, _STREAM)
+        with Timeout(seconds, ResolveError(Kind.TIMEOUT, host, detail=f"no answer within {seconds} s")):
+            return self.getaddrinfo(host, port, family, _STREAM)
+        raise AssertionError("a Timeout with an error of its own swallows nothing")
+
+    def key(self, host: str, by: str = "ip", *, prefetch: Callable[[Iterable[str]], object] | None = None) -> str:
         """The queue that a polite crawler puts a host's URLs into; never waits.
 
         By ``ip`` the least of its addresses, by ``prefix24`` that one's /24 (IPv6: /48), by ``host`` its name. As long
-        as no address is known this is the name, and a lookup is set going in the background. ValueError for another
-        ``by``.
+        as no address is known this is the name, and ``prefetch`` (by default this object's) sets a lookup going in the
+        background. ValueError for another ``by``.
         """
-        if by not in _KEYS:
-            raise ValueError(f"by: {by!r} is none of {', '.join(_KEYS)}")
+        if by not in KEYS:
+            raise ValueError(f"by: {by!r} is none of {', '.join(KEYS)}")
         try:
-            name = _name(host)
+            name = plain_name(host)
         except ResolveError:
             return host
         if by == "host":
             return name
         literal = value_of(name)
         if literal is not None:
-            return _KEYS[by](literal)
+            return KEYS[by](literal)
         pinned = self._pins.get(name)
         texts: Iterable[str] = pinned or (data for one in self._entries(name) for data in follow(one.answer).data)
         values = [value for value in map(value_of, texts) if value is not None]
         if values:
-            return _KEYS[by](min(values))
+            return KEYS[by](min(values))
         if not self._entries(name):
-            self.prefetch((name,))
+            (prefetch or self.prefetch)((name,))
         return name
 
     def prefetch(self, hosts: Iterable[str]) -> None:
@@ -465,41 +381,3 @@ class CrawlerResolver:
         status = "NOERROR" if error is None else error.kind.value
         seconds = get_hub().now() - begin
         self.on_event(CrawlEvent(kind, shown, time.time(), seconds, source, status, server))
-
-
-_FROM_DNS = frozenset((Kind.SERVFAIL, Kind.REFUSED, Kind.FORMERR, Kind.NOTIMP, Kind.TIMEOUT, Kind.NETWORK))
-
-
-def _pinned(
-    host: str | bytes, addresses: tuple[str, ...], port: Any, family: int, type: int, proto: int, flags: int
-) -> list[AddrInfo]:
-    hints = flags & ~_CANONNAME | _NUMERICHOST
-    found: list[AddrInfo] = []
-    error: OSError | None = None
-    for address in addresses:
-        try:
-            found += _numeric(address, port, family, type, proto, hints)
-        except _socket.gaierror as failed:
-            error = failed
-            if failed.errno != _socket.EAI_ADDRFAMILY:
-                raise
-    if not found:
-        raise ResolveError(Kind.NODATA, _name(host), detail=f"pinned to {', '.join(addresses)}") from error
-    if flags & _CANONNAME:
-        found[0] = (*found[0][:3], _name(host), found[0][4])
-    return found
-
-
-def _ip_key(value: tuple[int, int]) -> str:
-    bits, number = value
-    raw = number.to_bytes(bits // 8, "big")
-    return _socket.inet_ntop(_INET if bits == 32 else _INET6, raw)
-
-
-def _prefix_key(value: tuple[int, int]) -> str:
-    bits, number = value
-    length = 24 if bits == 32 else 48
-    return f"{_ip_key((bits, number >> (bits - length) << (bits - length)))}/{length}"
-
-
-_KEYS: dict[str, Callable[[tuple[int, int]], str]] = {"ip": _ip_key, "prefix24": _prefix_key, "host": str}

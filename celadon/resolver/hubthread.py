@@ -9,9 +9,11 @@ import _thread
 import os
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 from ..hub import Greenlet, Hub, get_hub, getcurrent, killall, park, spawn
 
+_all: WeakSet[HubThread] = WeakSet()
 _start, _allocate = _thread.start_new_thread, _thread.allocate_lock
 
 
@@ -26,32 +28,36 @@ class HubThread:
         self._hub: Hub | None = None
         self._main: Any = None
         self._ended: Any = None
-        self._pid = 0
         self._closed = False
         self._jobs: set[Greenlet[Any]] = set()
+        _all.add(self)
+
+    def _forget(self) -> None:
+        """In a forked child: the thread is not there, and the lock may have been held."""
+        self._lock = _allocate()
+        self._hub = self._main = self._ended = None
+        self._jobs = set()
 
     def __repr__(self) -> str:
         return f"<HubThread, {len(self._jobs)} calls>"
 
-    def _ready(self) -> Hub:
-        hub = self._hub
-        if hub is not None and self._pid == os.getpid():
-            return hub
+    def _send(self, function: Callable[..., object], *args: object) -> None:
+        # Under the lock, so that the hub cannot be torn down between taking the call and being woken.
         with self._lock:
             if self._closed:
                 raise RuntimeError(f"{self!r} is closed")
-            if self._hub is None or self._pid != os.getpid():
-                self._jobs = set()
-                self._pid = os.getpid()
-                self._ended = _allocate()
-                self._ended.acquire()
-                started = _allocate()
-                started.acquire()
-                _start(self._run, (started, self._ended))
-                started.acquire()
-            hub = self._hub
-        assert hub is not None
-        return hub
+            if self._hub is None:
+                self._begin()
+            assert self._hub is not None
+            self._hub.call_soon_threadsafe(function, *args)
+
+    def _begin(self) -> None:
+        self._ended = _allocate()
+        self._ended.acquire()
+        started = _allocate()
+        started.acquire()
+        _start(self._run, (started, self._ended))
+        started.acquire()
 
     def _run(self, started: _thread.LockType, ended: _thread.LockType) -> None:
         hub = get_hub()
@@ -64,6 +70,8 @@ class HubThread:
             killall(list(self._jobs))
             for closer in closers:
                 closer()
+            with self._lock:
+                pass  # whoever closes has woken the hub, and needs it no more
         finally:
             hub.holds -= 1
             ended.release()
@@ -73,11 +81,11 @@ class HubThread:
 
         RuntimeError if closed.
         """
-        self._ready().call_soon_threadsafe(self._spawn, function, args)
+        self._send(self._spawn, function, args)
 
     def call_soon(self, function: Callable[..., object], *args: object) -> None:
         """Call ``function(*args)`` in the thread's hub, where it must not wait. RuntimeError if closed."""
-        self._ready().call_soon_threadsafe(function, *args)
+        self._send(function, *args)
 
     def _spawn(self, function: Callable[..., object], args: tuple[object, ...]) -> None:
         job: Greenlet[Any] = spawn(function, *args)
@@ -91,7 +99,16 @@ class HubThread:
                 return
             self._closed = True
             hub, self._hub = self._hub, None
-            if hub is None or self._pid != os.getpid():
+            if hub is None:
                 return
-        hub.call_soon_threadsafe(hub.unpark, self._main, closers)
+            hub.call_soon_threadsafe(hub.unpark, self._main, closers)
         self._ended.acquire()
+
+
+def _after_fork_in_child() -> None:
+    for one in list(_all):
+        one._forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

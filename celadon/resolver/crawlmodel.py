@@ -1,0 +1,158 @@
+"""What a crawler's resolver tells, and its policies, as values and functions of data."""
+
+from __future__ import annotations
+
+import _socket
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import names
+from .cache import CacheStats
+from .errors import Kind, ResolveError
+from .guard import network
+from .model import AddrInfo
+
+_numeric: Any = _socket.getaddrinfo
+_NUMERICHOST, _CANONNAME = _socket.AI_NUMERICHOST, _socket.AI_CANONNAME
+_INET, _INET6 = int(_socket.AF_INET), int(_socket.AF_INET6)
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What is known of a host. ``addresses`` in the order to try them.
+
+    ``ttl`` is in seconds, counted down; ``chain`` the names from the one asked to the canonical one; ``server`` and
+    ``rtt`` (seconds) are of the query that brought it; these are None, empty and 0 where no DNS answer is at hand (a
+    pin, a literal, the hosts file, libc). ``source`` says which: ``pin``, ``literal``, ``cache``, ``dns``, ``system``.
+    ``fresh`` is False for an answer that outlived its TTL because the servers gave nothing better.
+    """
+
+    host: str
+    addresses: tuple[str, ...]
+    ttl: float | None = None
+    chain: tuple[str, ...] = ()
+    server: str | None = None
+    rtt: float = 0.0
+    fresh: bool = True
+    source: str = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlEvent:
+    """The end of one lookup: ``kind`` is ``answer``, ``error`` or ``blocked``.
+
+    ``when`` is the wall clock's time at its end, ``seconds`` what it took, ``source`` as in Lookup, ``status`` the
+    word of its outcome (NOERROR, or that of an error's kind), ``server`` the one that answered, where that is known.
+    """
+
+    kind: str
+    host: str
+    when: float
+    seconds: float
+    source: str
+    status: str
+    server: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlStats:
+    """Counts since the resolver was made. ``errors`` is by kind; ``refused`` counts addresses that the guard took out,
+    ``prefetching`` the hosts that wait for or are in a prefetch; ``cache`` is None where there is none.
+    """
+
+    lookups: int
+    in_flight: int
+    answered: int
+    pinned: int
+    blocked: int
+    refused: int
+    prefetching: int
+    errors: Mapping[str, int] = field(default_factory=dict)
+    cache: CacheStats | None = None
+
+
+def interleave(found: list[AddrInfo], first: int = 0) -> list[AddrInfo]:
+    """Families in turns, each in its own order, that of the first address (or ``first``) leading (RFC 8305 §4)."""
+    if len(found) < 2:
+        return found
+    leading = first or found[0][0]
+    one = deque(row for row in found if row[0] == leading)
+    other = deque(row for row in found if row[0] != leading)
+    if not one or not other:
+        return found
+    mixed = []
+    while one or other:
+        if one:
+            mixed.append(one.popleft())
+        if other:
+            mixed.append(other.popleft())
+    return mixed
+
+
+def _as_given(found: list[AddrInfo]) -> list[AddrInfo]:
+    return found
+
+
+def _ipv4_first(found: list[AddrInfo]) -> list[AddrInfo]:
+    return sorted(found, key=lambda row: row[0] != _INET)
+
+
+#: By name, the order in which addresses are to be tried.
+ORDERS: dict[str, Callable[[list[AddrInfo]], list[AddrInfo]]] = {
+    "system": _as_given,
+    "happy": interleave,
+    "ipv4-first": _ipv4_first,
+}
+
+
+def plain_name(host: str | bytes) -> str:
+    """The host as it is kept: ASCII, lower case, no final dot. ResolveError for what IDNA cannot encode."""
+    text = host.decode("latin-1") if isinstance(host, bytes) else names.to_ascii(host)
+    return text.lower().removesuffix(".")
+
+
+def pinned_values(host: str, addresses: Iterable[str]) -> list[tuple[int, int]]:
+    """The addresses as ``value_of`` gives them. ValueError for what is none."""
+    blocks = [network(one) for one in addresses]
+    if any(one.first != one.last for one in blocks):
+        raise ValueError(f"{host!r} can be pinned to addresses only, not to networks")
+    return [(one.bits, one.first) for one in blocks]
+
+
+def pinned(
+    host: str | bytes, addresses: tuple[str, ...], port: Any, family: int, type: int, proto: int, flags: int
+) -> list[AddrInfo]:
+    """What getaddrinfo gives for a host that has these literals and no others."""
+    hints = flags & ~_CANONNAME | _NUMERICHOST
+    found: list[AddrInfo] = []
+    error: OSError | None = None
+    for address in addresses:
+        try:
+            found += _numeric(address, port, family, type, proto, hints)
+        except _socket.gaierror as failed:
+            error = failed
+            if failed.errno != _socket.EAI_ADDRFAMILY:
+                raise
+    if not found:
+        raise ResolveError(Kind.NODATA, plain_name(host), detail=f"pinned to {', '.join(addresses)}") from error
+    if flags & _CANONNAME:
+        found[0] = (*found[0][:3], plain_name(host), found[0][4])
+    return found
+
+
+def _ip_key(value: tuple[int, int]) -> str:
+    bits, number = value
+    raw = number.to_bytes(bits // 8, "big")
+    return _socket.inet_ntop(_INET if bits == 32 else _INET6, raw)
+
+
+def _prefix_key(value: tuple[int, int]) -> str:
+    bits, number = value
+    length = 24 if bits == 32 else 48
+    return f"{_ip_key((bits, number >> (bits - length) << (bits - length)))}/{length}"
+
+
+#: By name, what URLs with the same key have in common.
+KEYS: dict[str, Callable[[tuple[int, int]], str]] = {"ip": _ip_key, "prefix24": _prefix_key, "host": str}

@@ -1,0 +1,126 @@
+"""aiohttp and bare asyncio through their adapters, unpatched."""
+
+import asyncio
+import time
+
+import pytest
+
+from celadon.resolver import BlockedAddress
+from celadon.resolver.adapters.asyncio import install
+from celadon.resolver.testing import Delay, Drop
+
+aiohttp = pytest.importorskip("aiohttp", reason="aiohttp is not installed")
+from celadon.resolver.adapters.aiohttp import Resolver, connector  # noqa: E402
+
+REFUSED = (aiohttp.ClientConnectorError, aiohttp.InvalidURL)
+
+
+@pytest.fixture
+def fetch(thread):
+    def get(url, **kwargs):
+        async def main():
+            async with aiohttp.ClientSession(connector=connector(thread)) as session, session.get(url, **kwargs) as got:
+                return await got.text()
+
+        return asyncio.run(main())
+
+    return get
+
+
+def test_a_page(fetch, site):
+    assert fetch(f"http://good.test:{site.port}/") == "good.test at 127.0.1.1"
+    assert fetch(f"http://127.0.1.9:{site.port}/") == "127.0.1.9 at 127.0.1.9"
+
+
+def test_nobody_gets_to_the_machine_itself(fetch, site, private):
+    for url in private:
+        with pytest.raises(REFUSED):
+            fetch(url)
+        with pytest.raises(REFUSED):
+            fetch(f"http://good.test:{site.port}/", params={"to": url})
+    assert set(site.reached) == {"127.0.1.1"}
+
+
+def test_rebinding(fetch, site, flip):
+    url = f"http://flip.test:{site.port}/"
+    assert fetch(url) == "flip.test at 127.0.1.3"
+    for address in ("127.0.0.1", "169.254.169.254"):
+        flip(address)
+        with pytest.raises(aiohttp.ClientConnectorDNSError) as caught:
+            fetch(url)
+        assert isinstance(caught.value.os_error, BlockedAddress)
+    assert site.reached == ["127.0.1.3"]
+
+
+def test_a_given_up_request_gives_up_its_lookup(fetch, names, thread):
+    names.script("good.test", Drop())
+    with pytest.raises(asyncio.TimeoutError):
+        fetch("http://good.test/", timeout=aiohttp.ClientTimeout(total=0.1))
+    deadline = time.monotonic() + 5
+    while thread.resolver.stats().in_flight and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not thread.resolver.stats().in_flight
+
+
+def test_many_at_once_are_one_query(thread, site, names):
+    names.script("good.test", Delay(0.1))
+
+    async def main():
+        async with aiohttp.ClientSession(connector=connector(thread)) as session:
+
+            async def one():
+                async with session.get(f"http://good.test:{site.port}/") as got:
+                    return await got.text()
+
+            return await asyncio.gather(*(one() for _ in range(50)))
+
+    assert set(asyncio.run(main())) == {"good.test at 127.0.1.1"}
+    assert len(names.queries) == 2, "A and AAAA"
+
+
+def test_the_plain_resolver(thread):
+    async def main():
+        made = Resolver(thread)
+        try:
+            return await made.resolve("good.test", 80)
+        finally:
+            await made.close()
+
+    [row] = asyncio.run(main())
+    assert (row["hostname"], row["host"], row["port"]) == ("good.test", "127.0.1.1", 80)
+
+
+# -- asyncio itself ------------------------------------------------------------------------------------------------
+
+
+def test_a_loop(thread, site, names):
+    async def main():
+        loop = asyncio.get_running_loop()
+        undo = install(loop, thread)
+        found = await loop.getaddrinfo("good.test", 80, type=1)
+        reader, writer = await asyncio.open_connection("good.test", site.port)
+        writer.write(b"GET / HTTP/1.0\r\nHost: good.test\r\n\r\n")
+        page = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        for host in ("evil.test", "127.0.0.1", "::1", "2130706433", "localhost"):
+            with pytest.raises(BlockedAddress):
+                await asyncio.open_connection(host, site.port)
+        undo()
+        assert "getaddrinfo" not in vars(loop)
+        return found, page, await loop.getnameinfo(("127.0.0.1", 80), 3)
+
+    found, page, _ = asyncio.run(main())
+    assert found == [(2, 1, 6, "", ("127.0.1.1", 80))]
+    assert page.endswith(b"good.test at 127.0.1.1")
+    assert site.reached == ["127.0.1.1"]
+
+
+def test_a_loop_that_takes_no_attributes(thread):
+    class Closed:
+        __slots__ = ("sock_connect",)
+
+    closed = Closed()
+    closed.sock_connect = None
+    with pytest.raises(TypeError, match="no attributes"):
+        install(closed, thread)
