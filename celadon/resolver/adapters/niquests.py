@@ -70,7 +70,8 @@ class AsyncResolver(_Ours, AsyncBaseResolver):
         quic_upgrade_via_dns_rr: bool = False,
     ) -> list[Any]:
         """See ``AsyncBaseResolver.getaddrinfo``."""
-        return list(await asyncio.wrap_future(self._thread.submit(host, port, family, type, proto, flags)))
+        found = await asyncio.wrap_future(self._thread.submit(host, port, family, type, proto, flags))
+        return list(found)
 
     async def close(self) -> None:
         """See ``AsyncBaseResolver.close``."""
