@@ -100,10 +100,17 @@ CLASS_IN = 1
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A name server: address literal (an IPv6 scope as ``fe80::1%eth0``) and port."""
+    """A name server: address literal (an IPv6 scope as ``fe80::1%eth0``) and port.
+
+    ``scheme`` is how it is spoken to: ``udp`` (with TCP where that is needed), ``tcp``, ``tls`` (RFC 7858), ``https``
+    (RFC 8484, ``path`` as it stands in the URI). ``hostname`` is whom its certificate must name, empty for the address.
+    """
 
     address: str
     port: int = 53
+    scheme: str = "udp"
+    hostname: str = ""
+    path: str = ""
 
     def __str__(self) -> str:
         return f"{self.address}#{self.port}"
@@ -119,7 +126,8 @@ class QueryOptions:
     ``bufsize`` the bytes allowed over UDP. ``nsid`` asks for the server's identity (RFC 5001), ``subnet`` is
     ``address/prefix`` (RFC 7871), ``cookie`` a client cookie of 8 bytes, alone or with the server's (RFC 7873),
     ``padding`` the block length in bytes that the message is padded to (RFC 8467), ``edns_options`` further
-    ``(code, data)`` pairs.
+    ``(code, data)`` pairs. ``final``: the first reply counts whatever its rcode, and is asked for as it says here, with
+    no falling back to plainer forms.
     """
 
     server: Server | None = None
@@ -138,6 +146,7 @@ class QueryOptions:
     cookie: bytes | None = None
     padding: int = 0
     edns_options: tuple[tuple[int, bytes], ...] = ()
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

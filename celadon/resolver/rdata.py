@@ -16,7 +16,12 @@ from .model import type_name
 
 
 class WireError(ValueError):
-    """Bytes that are no well-formed DNS message."""
+    """Bytes that are no well-formed DNS message.
+
+    ``unusable``: they are one, and not a forger's noise, but break a rule that makes them worthless (RFC 6891 §6.1.1).
+    """
+
+    unusable = False
 
 
 _SAFE = bytes(c for c in range(0x21, 0x7F) if c not in b'"().;\\@$')  # what needs no escape in a label

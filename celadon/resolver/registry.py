@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from .errors import ResolverConfigError
+from .errors import ResolverConfigError, ResolverUnavailable
 from .model import Config
 from .protocols import Engine, Resolver
 
@@ -44,6 +44,16 @@ def make_resolver(name: str, config: Config | None) -> Resolver:
 def exotic() -> Any:
     """The module that tells the data of rare record types, by a library that is slow to import."""
     return import_module(f"{__package__}.exotic")
+
+
+def transport(scheme: str) -> Callable[[Any], Any]:
+    """What makes the layer that a stream to a server of this scheme goes through. ResolverUnavailable without it."""
+    try:
+        module = import_module(f"{__package__}.engines.python_{scheme}")
+    except ImportError as error:
+        raise ResolverUnavailable(f"servers by {scheme}:// need a library that is not here: {error}") from None
+    made: Callable[[Any], Any] = module.layer
+    return made
 
 
 def preload() -> None:

@@ -90,22 +90,22 @@ def question_tail(question: Question) -> bytes:
     return encode_name(question.name) + rdtype.to_bytes(2, "big") + question.rdclass.to_bytes(2, "big")
 
 
-def encode_question(question: Question, edns: bool = True, cookie: bytes = b"") -> bytes:
+def encode_question(question: Question, edns: bool = True, cookie: bytes = b"", padding: int = 0) -> bytes:
     """The message after its id: header, question and an EDNS record (RFC 6891) that allows 1,232 bytes.
 
     ``question.options`` change that; ``edns`` False leaves the OPT record out whatever they say. ``cookie`` is the
-    COOKIE option's data (RFC 7873), empty for none.
+    COOKIE option's data (RFC 7873), empty for none; ``padding`` the block that the message is padded to.
     """
     tail = question_tail(question)
     options = question.options
-    if options is not None or cookie:
-        return _with_options(options or QueryOptions(), tail, edns, cookie)
+    if options is not None or cookie or padding:
+        return _with_options(options or QueryOptions(), tail, edns, cookie, padding)
     if edns:
         return WITH_OPT + tail + OPT
     return WITHOUT_OPT + tail
 
 
-def _with_options(options: QueryOptions, tail: bytes, edns: bool, cookie: bytes) -> bytes:
+def _with_options(options: QueryOptions, tail: bytes, edns: bool, cookie: bytes, padding: int) -> bytes:
     flags = 0x0400 * options.aa | 0x0100 * options.rd | 0x40 * options.z | 0x20 * options.ad | 0x10 * options.cd
     if not edns or options.edns is None:
         return flags.to_bytes(2, "big") + b"\0\1\0\0\0\0\0\0" + tail
@@ -117,9 +117,9 @@ def _with_options(options: QueryOptions, tail: bytes, edns: bool, cookie: bytes)
     if options.cookie or cookie:
         given.append((10, options.cookie or cookie))
     data = b"".join(code.to_bytes(2, "big") + len(one).to_bytes(2, "big") + one for code, one in given)
-    if options.padding:
-        bare = 12 + len(tail) + 11 + len(data) + 4
-        fill = -bare % options.padding
+    padding = options.padding or padding
+    if padding:
+        fill = -(12 + len(tail) + 11 + len(data) + 4) % padding
         data += b"\0\x0c" + fill.to_bytes(2, "big") + bytes(fill)  # RFC 7830
     opt = b"\0\0\x29" + options.bufsize.to_bytes(2, "big") + bytes((0, options.edns, 0x80 * options.dnssec, 0))
     return flags.to_bytes(2, "big") + b"\0\1\0\0\0\0\0\1" + tail + opt + len(data).to_bytes(2, "big") + data
@@ -296,7 +296,9 @@ def _parse(data: bytes, at: int) -> tuple[list[_Raw], list[_Raw], list[_Raw], Ed
                 raise WireError("rdata runs out of the message")
             if rdtype == 41:
                 if edns is not None or index != 2 or owner:
-                    raise WireError("an OPT record where none may be (RFC 6891 §6.1.1)")
+                    error = WireError("an OPT record where none may be (RFC 6891 §6.1.1)")
+                    error.unusable = True
+                    raise error
                 rcode |= data[at + 4] << 4
                 edns = Edns(data[at + 5], bool(data[at + 6] & 0x80), rdclass, _edns_options(data[start:end]))
             else:

@@ -1,0 +1,80 @@
+"""How fast questions may leave: a token bucket for rates, and a window of questions in flight that gives way to loss.
+
+Both are functions of a time that is handed in. Neither can latch: whatever made them slow, time alone makes them
+fast again, and what a name turned out to be (NXDOMAIN, illegal) never counts as congestion.
+"""
+
+from __future__ import annotations
+
+_CUT = 0.7
+_CUT_EVERY = 1.0  # seconds: one bad moment is one cut
+_GROWTH = 1.2  # for each _STEP without a cut
+_STEP = 0.25  # seconds
+_SLICE = 0.5  # seconds over which loss is reckoned
+_ENOUGH = 16  # lost questions below which a share means nothing
+_LOSS = 0.15
+
+
+class Pace:
+    """At most ``rate`` a second, evenly, with a burst of a twentieth of a second's worth."""
+
+    __slots__ = ("_at", "_burst", "_tokens", "rate")
+
+    def __init__(self, rate: float, now: float) -> None:
+        self.rate = rate
+        self._burst = max(1.0, rate / 20)
+        self._tokens = 1.0
+        self._at = now
+
+    def wait(self, now: float) -> float:
+        """The seconds until one may be taken; 0 for now."""
+        tokens = self._tokens = min(self._burst, self._tokens + (now - self._at) * self.rate)
+        self._at = now
+        return 0.0 if tokens >= 1 else (1 - tokens) / self.rate
+
+    def take(self) -> None:
+        """Take one, after ``wait`` said 0."""
+        self._tokens -= 1
+
+
+class Window:
+    """How many questions may be in flight: ``most`` at first, less while many of them are lost, never below ``least``.
+
+    A cut comes at most once a second, and is undone by growth at a fixed rate in time, whether or not anything was
+    answered meanwhile: a steady loss that has nothing to do with the pace (a bad line) costs little.
+    """
+
+    __slots__ = ("_grown", "_last_cut", "_lost", "_slice", "_slice_answers", "least", "most", "size")
+
+    def __init__(self, most: int, adaptive: bool, least: int = 64) -> None:
+        self.most = most
+        self.least = min(least, most) if adaptive else most
+        self.size = float(most)
+        self._last_cut = self._slice = self._grown = float("-inf")
+        self._slice_answers = 0
+        self._lost = 0
+
+    def lost(self, now: float, answers: int, in_flight: int) -> None:
+        """A question got no reply in its time; ``answers`` counts all replies since the beginning."""
+        if now - self._slice > _SLICE:
+            self._slice, self._slice_answers, self._lost = now, answers, 0
+        self._lost += 1
+        if (
+            self._lost >= _ENOUGH
+            and now - self._last_cut >= _CUT_EVERY
+            and self._lost > _LOSS * (answers - self._slice_answers + self._lost)
+        ):
+            self.size = max(float(self.least), min(self.size, in_flight) * _CUT)
+            self._last_cut = self._grown = now
+
+    def room(self, now: float) -> int:
+        """The window now."""
+        if self.size < self.most and now - self._grown >= _STEP:
+            steps = min(int((now - self._grown) / _STEP), 1000)
+            self.size = min(float(self.most), self.size * _GROWTH**steps)
+            self._grown += steps * _STEP
+        return int(self.size)
+
+    def changes_at(self) -> float:
+        """When ``room`` may say more than now; infinity if it is as large as it gets."""
+        return self._grown + _STEP if self.size < self.most else float("inf")
