@@ -13,6 +13,7 @@ _STEP = 0.25  # seconds
 _SLICE = 0.5  # seconds over which loss is reckoned
 _ENOUGH = 16  # lost questions below which a share means nothing
 _LOSS = 0.15
+_NEARLY = 1e-6  # what rounding may lack of a whole token
 
 
 class Pace:
@@ -30,7 +31,7 @@ class Pace:
         """The seconds until one may be taken; 0 for now."""
         tokens = self._tokens = min(self._burst, self._tokens + (now - self._at) * self.rate)
         self._at = now
-        return 0.0 if tokens >= 1 else (1 - tokens) / self.rate
+        return 0.0 if tokens > 1 - _NEARLY else (1 - tokens) / self.rate
 
     def take(self) -> None:
         """Take one, after ``wait`` said 0."""

@@ -322,7 +322,7 @@ class PythonEngine:
         self._flying -= 1
         if self._waiting:
             self._pump()
-        elif not self._flying:
+        if not self._flying:
             self._buckets.clear()
             if self._timer is not None:
                 self._timer.cancel()
