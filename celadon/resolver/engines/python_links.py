@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import _socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol, TypeAlias
 
 from ...hub import Watch, watch
 from .. import registry
-from ..exchange import Query
+from ..exchange import Query, Tuning
 from ..health import Health
 from ..model import Server
-
-if TYPE_CHECKING:
-    from .python import PythonEngine
 
 _RCVBUF = 4 << 20  # the default overflows silently at some 250 answers
 _OLD = 10.0  # seconds after which a source port is given up
@@ -46,6 +43,28 @@ def connected(server: Server, kind: int) -> _socket.socket:
     return made
 
 
+class Driver(Protocol):
+    """What a link tells its engine."""
+
+    tuning: Tuning
+    largest: int  # bytes of a datagram
+
+    def now(self) -> float:
+        """The hub's time."""
+
+    def received(self, query: Query, message: bytes, now: float, tcp: bool, state: Health) -> None:
+        """A message came under a question's id."""
+
+    def stranger(self, link: UdpLink, too_many: bool) -> None:
+        """A datagram came under no question's id."""
+
+    def link_ended(self, link: UdpLink) -> None:
+        """The link closes, having done its work."""
+
+    def link_failed(self, link: Link, error: OSError) -> None:
+        """The link is of no use any more."""
+
+
 class UdpLink:
     """A connected UDP socket: the kernel takes datagrams from its server only, and chose its port at random.
 
@@ -56,7 +75,7 @@ class UdpLink:
 
     tcp = False
 
-    def __init__(self, engine: PythonEngine, state: Health, now: float) -> None:
+    def __init__(self, engine: Driver, state: Health, now: float) -> None:
         self.engine = engine
         self.state = state
         self.flight: dict[bytes, Query] = {}
@@ -165,7 +184,7 @@ class StreamLink:
 
     tcp = True
 
-    def __init__(self, engine: PythonEngine, state: Health, now: float, layer: Layer) -> None:
+    def __init__(self, engine: Driver, state: Health, now: float, layer: Layer) -> None:
         self.engine = engine
         self.state = state
         self.flight: dict[bytes, Query] = {}
@@ -233,7 +252,7 @@ class StreamLink:
         self._socket.close()
 
 
-Link = UdpLink | StreamLink
+Link: TypeAlias = UdpLink | StreamLink
 
 
 def layer_for(server: Server) -> Layer:
