@@ -64,8 +64,8 @@ def test_bulk_has_one_line_per_name_and_type(server, tmp_path, capsys, engine):
     names = [f"n{n}.test" for n in range(300)] + ["fail.test", "dead.test", "..", "x" * 70, "n1.test"]
     source, target = tmp_path / "names", tmp_path / "out"
     source.write_bytes("\n".join(names).encode() + b"\n\xff\xfe\n")
-    args = ["bulk", str(source), "-r", server.address, "-t", "A,AAAA", "-w", str(target), "--timeout", "0.2"]
-    assert main([*args, "--attempts", "1", "--resolver", engine, "-c", "50"]) == 0
+    args = ["bulk", str(source), "-r", server.address, "-t", "A,AAAA", "-w", str(target), "--timeout", "0.5"]
+    assert main([*args, "--attempts", "2", "--resolver", engine, "-c", "50"]) == 0
     rows = [json.loads(line) for line in target.read_text().splitlines()]
     assert len(rows) == 2 * (len(names) + 1)
     for row in rows:
