@@ -22,7 +22,7 @@ def test_one_name(server, capsys):
     assert main([f"@{server.address}", "www.test", "A", "+short"]) == 0
     assert capsys.readouterr() == (synthetic_address("www.test") + "\n", "")
     assert main([f"@{server.address}", "www.test", "--json", "--resolver", "ares"]) == 0
-    assert json.loads(capsys.readouterr().out)["answers"][0]["data"] == synthetic_address("www.test")
+    assert json.loads(capsys.readouterr().out)["data"]["answers"][0]["data"] == synthetic_address("www.test")
     assert main([f"@{server.address}", "www.test", "A", "AAAA"]) == 0
     out = capsys.readouterr().out
     assert out.count("status: NOERROR") == 2
@@ -37,13 +37,13 @@ def test_one_name(server, capsys):
         (["@SERVER", ".".join(["abcdefg"] * 40)], 1, "legal"),
         (["@SERVER", "a\0b"], 1, "null"),
         (["@SERVER", "\udcff"], 1, "idna"),
-        (["@SERVER", "a", "--resolver", "nonsense"], 1, "nonsense"),
-        (["@SERVER", "a", "-t", "NONSENSE"], 1, "NONSENSE"),
-        (["@nowhere", "a"], 1, "nowhere"),
-        (["@SERVER", "a", "-p", "99999"], 1, "99999"),
-        (["@SERVER", "a", "--nonsense"], 1, "--nonsense"),
+        (["@SERVER", "x", "--resolver", "nonsense"], 1, "nonsense"),
+        (["@SERVER", "x", "-t", "NONSENSE"], 1, "NONSENSE"),
+        (["@nowhere", "x"], 1, "nowhere"),
+        (["@SERVER", "x", "-p", "99999"], 1, "99999"),
+        (["@SERVER", "x", "--nonsense"], 1, "--nonsense"),
         (["@SERVER", "-x", "a"], 1, "IP address"),
-        (["@127.0.0.1:1", "a", "--timeout", "0.1", "--attempts", "1"], 9, "UNREACHABLE"),
+        (["@127.0.0.1:1", "x", "--timeout", "0.1", "--attempts", "1"], 9, "UNREACHABLE"),
         (["@SERVER", "dead.test", "--timeout", "0.1", "--attempts", "1"], 9, "TIMEOUT"),
         (["bulk", "/nonexistent", "-r", "SERVER"], 8, "/nonexistent"),
         (["bulk", "/etc/hosts", "-r", "SERVER", "-w", "/nonexistent/x"], 8, "/nonexistent/x"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 #: dig's: 0 for any answer, 1 bad usage, 8 a file that cannot be read or written, 9 no server answered, 10 inside.
-OK, USAGE, FILES, NO_REPLY, INSIDE, INTERRUPTED = 0, 1, 8, 9, 10, 130
+OK, USAGE, FILES, NO_REPLY, INSIDE = 0, 1, 8, 9, 10
+INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell says of SIGINT and SIGPIPE
 
 
 class UsageError(Exception):

@@ -1,18 +1,60 @@
-"""The command's options, as one table that parsing and help are made from."""
+"""The options of ``resolve`` in dig's dialect, as one table: the parser, the help, the completions and the manual
+page are all made from it.
+
+An option may be written dig's way (``+short``, ``+nostats``, ``+tries=1``, ``-p 5353``) and GNU's (``--short``,
+``--no-stats``, ``--tries 1``, ``--port=5353``). What dig has and this command has not is in the table as well, so that
+an old command line goes on working with a warning.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ..config import parse_server
 from ..errors import ResolverConfigError
-from ..model import Server
 from ..selection import parse_type
 from .exits import UsageError
+from .settings import Run, Settings
+
+CLASSES = {"IN": 1, "CH": 3, "CHAOS": 3, "HS": 4, "HESIOD": 4, "NONE": 254, "ANY": 255}
+FORMATS = ("dig", "short", "json", "yaml", "table")
+
+#: The change that an option makes: (Settings or Run, its value or None, False for its ``no`` form) -> the changed one.
+Change = Callable[[Any, str | None, bool], Any]
 
 
-def _positive(text: str) -> float:
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option. ``value`` is the placeholder of its value, in brackets where that may be left out.
+
+    ``dig`` says that it may stand behind a ``+``, ``no`` that it has a negative form; ``whole`` that it holds for the
+    command and not for a question. ``letter`` is its short form. An option without help is accepted in silence.
+    """
+
+    name: str
+    value: str
+    change: Change
+    help: str
+    group: str
+    letter: str = ""
+    dig: bool = True
+    no: bool = True
+    whole: bool = False
+    choices: tuple[str, ...] = ()
+
+
+# -- values ------------------------------------------------------------------------------------------------------
+
+
+def _number(text: str, least: int, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+        raise UsageError(f"{text!r} is not a number from {least} to {most}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
@@ -22,128 +64,296 @@ def _positive(text: str) -> float:
     return value
 
 
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 60000):
-        raise UsageError(f"{text!r} is not a number from 1 to 60000")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise UsageError(f"{text!r} is not a port from 1 to 65535")
-    return int(text)
-
-
-# long option -> (short option, placeholder or None for a switch, conversion, help)
-TABLE: dict[str, tuple[str, str | None, Callable[[str], object], str]] = {
-    "--port": ("-p", "PORT", _port, "port of the servers (53)"),
-    "--resolver": ("", "NAME", str, "ares, python or thread (python)"),
-    "--servers": ("-r", "A,B|FILE", str, "servers with optional ports, or a file of them"),
-    "--type": ("-t", "TYPE", str, "record type (A); may be given several times"),
-    "--timeout": ("", "S", _positive, "seconds per try (2)"),
-    "--attempts": ("", "N", _count, "rounds over all servers (3)"),
-    "--reverse": ("-x", None, str, "the names are addresses: ask for their PTR records"),
-    "--json": ("", None, str, "one JSON object per answer"),
-    "--help": ("-h", None, str, "print this and exit"),
-    "--version": ("", None, str, "print the version and exit"),
-}
-_SHORT = {row[0]: name for name, row in TABLE.items() if row[0]}
-
-
-@dataclass
-class Options:
-    """A parsed command line."""
-
-    values: dict[str, object] = field(default_factory=dict)
-    types: list[int] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    servers: list[Server] = field(default_factory=list)
-    short: bool = False
-
-
-def help_text() -> str:
-    """What ``--help`` prints."""
-    lines = [
-        "usage: resolve [@server] [options] NAME... [TYPE...] [+short]",
-        "       resolve bulk [FILE|-] [options]   (its own: resolve bulk --help)",
-        "",
-    ]
-    for name, (short, placeholder, _, text) in TABLE.items():
-        head = ", ".join(filter(None, (short, name))) + (f" {placeholder}" if placeholder else "")
-        lines.append(f"  {head:28} {text}")
-    return "\n".join(lines)
-
-
-def parse(argv: list[str]) -> Options:
-    """The command line as values. UsageError with one line for what cannot be."""
-    made = Options()
-    left = list(argv)
+def _hex(text: str) -> bytes:
     try:
-        while left:
-            word = left.pop(0)
-            if word.startswith("@"):
-                made.servers.append(_server(word[1:]))
-            elif word == "+short":
-                made.short = True
-            elif word.startswith("+"):
-                raise UsageError(f"unknown option {word}")
-            elif word.startswith("-") and word != "-":
-                _option(made, word, left)
-            elif made.names and _is_type(word):
-                made.types.append(parse_type(word))
-            else:
-                made.names.append(word)
-        given = made.values.get("--servers")
-        if given is not None:
-            made.servers += [parse_server(one) for one in _server_list(str(given))]
-    except ResolverConfigError as error:
-        raise UsageError(str(error)) from None
-    port = made.values.get("--port")
-    if port is not None:
-        made.servers = [Server(one.address, int(str(port))) for one in made.servers]
-    return made
+        return bytes.fromhex(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not hexadecimal") from None
 
 
-def _server(text: str) -> Server:
-    return parse_server("127.0.0.1" if text == "localhost" else text)
+def rdclass(word: str) -> int | None:
+    """A class' number from its mnemonic or ``CLASS3``; None for what is none."""
+    upper = word.upper()
+    if upper.startswith("CLASS") and upper[5:].isascii() and upper[5:].isdigit() and int(upper[5:]) < 65536:
+        return int(upper[5:])
+    return CLASSES.get(upper)
 
 
-def _is_type(word: str) -> bool:
+def rdtype(word: str) -> int | None:
+    """A type's number from its mnemonic or ``TYPE28``; None for what is none."""
     try:
-        parse_type(word)
+        return parse_type(word)
     except ResolverConfigError:
-        return False
-    return True
+        return None
 
 
-def _option(made: Options, word: str, left: list[str]) -> None:
-    name, equals, value = word.partition("=")
-    name = _SHORT.get(name, name)
-    if name not in TABLE:
-        raise UsageError(f"unknown option {word}")
-    _, placeholder, convert, _ = TABLE[name]
-    if placeholder is None:
-        made.values[name] = True
-        return
-    if not equals:
-        if not left:
-            raise UsageError(f"option {word} needs a value ({placeholder})")
-        value = left.pop(0)
+# -- changes -----------------------------------------------------------------------------------------------------
+
+
+def _set(field: str, on: object = True, off: object = False) -> Change:
+    return lambda target, value, positive: replace(target, **{field: on if positive else off})
+
+
+def _take(field: str, convert: Callable[[str], object], default: object = None, off: object = None) -> Change:
+    def change(target: Any, value: str | None, positive: bool) -> Any:
+        if not positive:
+            return replace(target, **{field: off})
+        return replace(target, **{field: default if value is None else convert(value)})
+
+    return change
+
+
+def _whole_number(field: str, least: int, most: int, default: object = None, off: object = None) -> Change:
+    return _take(field, lambda text: _number(text, least, most), default, off)
+
+
+def _types(target: Settings, value: str | None, positive: bool) -> Settings:
+    found = []
+    for word in (value or "").split(","):
+        number = rdtype(word)
+        if number is None:
+            raise UsageError(f"unknown record type {word!r}")
+        found.append(number)
+    return replace(target, types=(*target.types, *found))
+
+
+def _class(target: Settings, value: str | None, positive: bool) -> Settings:
+    number = rdclass(value or "")
+    if number is None:
+        raise UsageError(f"unknown class {value!r}")
+    return replace(target, rdclass=number)
+
+
+def _servers(target: Settings, value: str | None, positive: bool) -> Settings:
+    given = value or ""
     try:
-        made.values[name] = convert(value)
-    except UsageError as error:
-        raise UsageError(f"option {name}: {error}") from None
-    if name == "--type":
-        made.types += [parse_type(one) for one in value.split(",")]
-
-
-def _server_list(given: str) -> list[str]:
-    try:
-        return [str(parse_server(one)) for one in given.split(",")]
+        servers = [str(parse_server(one)) for one in given.split(",")]
     except ResolverConfigError as error:
         try:
             with open(given, encoding="utf-8", errors="replace") as file:
-                lines = [line.partition("#")[0].strip() if "#" in line[:1] else line.strip() for line in file]
+                lines = [line.partition("#")[0].strip() if line[:1] == "#" else line.strip() for line in file]
         except (OSError, ValueError):
-            raise error from None
-        return [line for line in lines if line]
+            raise UsageError(str(error)) from None
+        servers = [line for line in lines if line]
+        for one in servers:
+            _checked_server(one)
+    return replace(target, servers=(*target.servers, *servers))
+
+
+def _checked_server(text: str) -> None:
+    try:
+        parse_server(text)
+    except ResolverConfigError as error:
+        raise UsageError(str(error)) from None
+
+
+_SECTIONS = ("comments", "question", "answer", "authority", "additional", "stats", "cmd")
+
+
+def _all(target: Settings, value: str | None, positive: bool) -> Settings:
+    return replace(target, **dict.fromkeys(_SECTIONS, positive))  # type: ignore[arg-type]
+
+
+def _retry(target: Settings, value: str | None, positive: bool) -> Settings:
+    return replace(target, tries=_number(value or "", 0, 99) + 1)
+
+
+def _ednsopt(target: Settings, value: str | None, positive: bool) -> Settings:
+    if not positive:
+        return replace(target, ednsopt=())
+    code, colon, data = (value or "").partition(":")
+    return replace(target, ednsopt=(*target.ednsopt, (_number(code, 0, 65535), _hex(data) if colon else b"")))
+
+
+def _trace(target: Settings, value: str | None, positive: bool) -> Settings:
+    if not positive:
+        return replace(target, trace=False)
+    return replace(target, trace=True, rd=False, dnssec=True)
+
+
+def _format(target: Settings, value: str | None, positive: bool) -> Settings:
+    if value not in FORMATS:
+        raise UsageError(f"{value!r} is none of {', '.join(FORMATS)}")
+    return replace(target, format=value, short=value == "short")
+
+
+def _when(target: Run, value: str | None, positive: bool) -> Run:
+    if value not in ("auto", "always", "never"):
+        raise UsageError(f"{value!r} is none of auto, always, never")
+    return replace(target, color=value)
+
+
+def _status(target: Run, value: str | None, positive: bool) -> Run:
+    if value not in ("dig", "rcode"):
+        raise UsageError(f"{value!r} is none of dig, rcode")
+    return replace(target, by_rcode=value == "rcode")
+
+
+_SHELLS = ("bash", "zsh", "fish")
+
+
+def _completion(target: Run, value: str | None, positive: bool) -> Run:
+    if value not in _SHELLS:
+        raise UsageError(f"{value!r} is none of {', '.join(_SHELLS)}")
+    return replace(target, action=f"completion {value}")
+
+
+def _unsupported(name: str) -> Change:
+    def change(target: Run, value: str | None, positive: bool) -> Run:
+        return replace(target, warnings=(*target.warnings, name)) if positive else target
+
+    return change
+
+
+def _nothing(target: Any, value: str | None, positive: bool) -> Any:
+    return target
+
+
+# -- the table -----------------------------------------------------------------------------------------------------
+
+_ASK, _WHOM, _HOW, _SHOW, _FORMAT, _REST = (
+    "What to ask",
+    "Whom to ask",
+    "How to ask",
+    "What to show",
+    "Output",
+    "The command",
+)
+
+
+def _plus(group: str, *rows: tuple[str, str, Change, str]) -> list[Option]:
+    return [Option(name, value, change, text, group) for name, value, change, text in rows]
+
+
+def _long(group: str, letter: str, name: str, value: str, change: Change, text: str, *choices: str) -> Option:
+    """An option that has no form with a plus."""
+    whole = change not in _PER_QUESTION
+    return Option(name, value, change, text, group, letter, False, False, whole, choices)
+
+
+_PER_QUESTION = (_types, _class, _nothing, _servers, _format)
+
+TABLE: tuple[Option, ...] = (
+    _long(_ASK, "t", "type", "TYPE", _types, "record type (A), in any number: MX, A,AAAA, TYPE65"),
+    _long(_ASK, "c", "class", "CLASS", _class, "class (IN): CH, HS, CLASS3"),
+    _long(_ASK, "q", "name", "NAME", _nothing, "a name, whatever it looks like"),
+    _long(_ASK, "x", "reverse", "ADDRESS", _nothing, "the name of an address: its PTR record"),
+    _long(_ASK, "f", "batch", "FILE", _take("batch", str), "read command lines from a file, - for stdin"),
+    *_plus(
+        _ASK,
+        ("search", "", _set("search"), "use resolv.conf's search list and ndots"),
+        ("showsearch", "", _set("showsearch"), "search, and show what each name led to"),
+        ("domain", "NAME", _take("domain", str), "search this domain in place of resolv.conf's list"),
+        ("ndots", "N", _whole_number("ndots", 0, 15), "dots from which on a name is tried as it is first"),
+        ("trace", "", _trace, "follow the delegations from the root down"),
+        ("nssearch", "", _set("nssearch"), "the SOA record from each name server of the zone"),
+        ("idnin", "", _set("idnin"), "take names in any script (IDNA)"),
+    ),
+    _long(_WHOM, "", "servers", "A,B|FILE", _servers, "servers with optional ports, or a file of them; as @A @B"),
+    _long(_WHOM, "p", "port", "PORT", _whole_number("port", 1, 65535), "port of the servers (53)"),
+    _long(_WHOM, "4", "ipv4", "", _set("family", 4), "servers over IPv4 only"),
+    _long(_WHOM, "6", "ipv6", "", _set("family", 6), "servers over IPv6 only"),
+    _long(_WHOM, "", "hints", "A,B|FILE", _take("hints", str), "with +trace: the root servers, or a root hints file"),
+    _long(_WHOM, "", "resolver", "NAME", _take("resolver", str), "who asks (python); thread and block are libc",
+          "python", "ares", "thread", "block"),
+    *_plus(
+        _HOW,
+        ("tcp", "", _set("tcp"), "TCP without trying UDP"),
+        ("vc", "", _set("tcp"), ""),
+        ("ignore", "", _set("ignore"), "take a truncated answer as it is"),
+        ("timeout", "SECONDS", _take("timeout", _seconds, 2.0, 2.0), "how long to wait for a reply (2)"),
+        ("time", "SECONDS", _take("timeout", _seconds, 2.0, 2.0), ""),
+        ("tries", "N", _whole_number("tries", 1, 99, 3, 3), "rounds over all servers (3)"),
+        ("attempts", "N", _whole_number("tries", 1, 99, 3, 3), ""),
+        ("retry", "N", _retry, "as tries, without the first"),
+        ("recurse", "", _set("rd"), "ask for recursion (on)"),
+        ("rdflag", "", _set("rd"), ""),
+        ("dnssec", "", _set("dnssec"), "ask for DNSSEC records (the DO bit)"),
+        ("do", "", _set("dnssec"), ""),
+        ("cdflag", "", _set("cd"), "ask without validation (the CD bit)"),
+        ("adflag", "", _set("ad"), "the AD bit in the question (on)"),
+        ("aaflag", "", _set("aa"), "the AA bit in the question"),
+        ("aaonly", "", _set("aa"), ""),
+        ("zflag", "", _set("z"), "the reserved bit in the question"),
+        ("bufsize", "BYTES", _whole_number("bufsize", 0, 65535, 1232, 512), "what may come over UDP (1232)"),
+        ("edns", "[VERSION]", _whole_number("edns", 0, 255, 0), "EDNS version (0); +noedns for none"),
+        ("nsid", "", _set("nsid"), "ask for the server's identity (RFC 5001)"),
+        ("subnet", "ADDRESS/BITS", _take("subnet", str), "tell the server a client's subnet (RFC 7871)"),
+        ("cookie", "[HEX]", _take("cookie", _hex, b""), "a DNS cookie (on, a random one)"),
+        ("padding", "BYTES", _whole_number("padding", 0, 512, 0, 0), "pad the question to a multiple (RFC 7830)"),
+        ("ednsopt", "CODE[:HEX]", _ednsopt, "any other EDNS option"),
+    ),
+    *_plus(
+        _SHOW,
+        ("short", "", _set("short"), "the data alone, a line each"),
+        ("all", "", _all, "all of the parts below, or none"),
+        ("cmd", "", _set("cmd"), "the first lines, which repeat the command"),
+        ("comments", "", _set("comments"), "header, flags and titles"),
+        ("question", "", _set("question"), "the question"),
+        ("answer", "", _set("answer"), "the answer"),
+        ("authority", "", _set("authority"), "the authority section"),
+        ("additional", "", _set("additional"), "the additional section"),
+        ("stats", "", _set("stats"), "time, server and size"),
+        ("ttlid", "", _set("ttlid"), "TTLs"),
+        ("ttlunits", "", _set("ttlunits"), "TTLs as 1h30m"),
+        ("class", "", _set("show_class"), "classes"),
+        ("multiline", "", _set("multiline"), "long records over several lines, with comments"),
+        ("rrcomments", "", _set("rrcomments"), "what the numbers of a DNSKEY record mean"),
+        ("crypto", "", _set("crypto"), "keys and signatures"),
+        ("split", "N", _whole_number("split", 0, 1024, None, 0), "break long codes after N characters (56)"),
+        ("identify", "", _set("identify"), "with +short: who answered, and how fast"),
+        ("qr", "", _set("qr"), "the question as it is sent"),
+        ("idnout", "", _set("idnout"), "names in their own script (on a terminal)"),
+        ("expandaaaa", "", _set("expandaaaa"), "IPv6 addresses in full"),
+    ),
+    Option("json", "", _set("format", "json", "dig"), "one JSON object per question, on one line", _FORMAT),
+    Option("yaml", "", _set("format", "yaml", "dig"), "as dig's +yaml", _FORMAT),
+    _long(_FORMAT, "", "format", "FORMAT", _format, f"one of {', '.join(FORMATS)}", *FORMATS),
+    _long(_FORMAT, "", "color", "WHEN", _when, "colour in a table (auto: on a terminal without NO_COLOR)",
+          "auto", "always", "never"),
+    _long(_FORMAT, "", "exit-status", "KIND", _status, "dig, or rcode: 2 for no such data, 3 for a failed server",
+          "dig", "rcode"),
+    _long(_REST, "", "why", "", _set("why"), "say on stderr which resolver and servers are asked, and why"),
+    _long(_REST, "", "strict-args", "", _set("strict"), "an option of dig's that is not supported is an error"),
+    _long(_REST, "", "completion", "SHELL", _completion, "print a completion script: bash, zsh, fish", *_SHELLS),
+    _long(_REST, "", "man", "", _set("action", "man"), "print the manual page (| man -l -)"),
+    _long(_REST, "v", "version", "", _set("action", "version"), "print the version"),
+    _long(_REST, "h", "help", "", _set("action", "help"), "print this"),
+    _long(_REST, "r", "rcfile", "", _nothing, ""),  # dig's -r: there is no ~/.digrc here
+    _long(_SHOW, "u", "microseconds", "", _set("microseconds"), "query times in microseconds"),
+    *(
+        Option(name, value, _unsupported(f"+{name}"), "", _REST, whole=True)
+        for name, value in (
+            ("badcookie", ""), ("besteffort", ""), ("dns64prefix", ""), ("dscp", "N"), ("ednsflags", "[N]"),
+            ("ednsnegotiation", ""), ("expire", ""), ("fail", ""), ("header-only", ""), ("https", "[PATH]"),
+            ("https-get", "[PATH]"), ("https-post", "[PATH]"), ("http-plain", "[PATH]"), ("http-plain-get", "[PATH]"),
+            ("http-plain-post", "[PATH]"), ("keepalive", ""), ("keepopen", ""), ("mapped", ""), ("onesoa", ""),
+            ("opcode", "N"), ("qid", "N"), ("raflag", ""), ("showbadcookie", ""), ("tcflag", ""), ("tls", ""),
+            ("tls-ca", "[FILE]"), ("tls-certfile", "FILE"), ("tls-hostname", "NAME"), ("tls-keyfile", "FILE"),
+            ("unknownformat", ""), ("defname", ""), ("sigchase", ""), ("topdown", ""),
+        )
+    ),
+    _long(_REST, "b", "bind", "ADDRESS", _unsupported("-b"), ""),
+    _long(_REST, "k", "keyfile", "FILE", _unsupported("-k"), ""),
+    _long(_REST, "m", "memory", "", _unsupported("-m"), ""),
+    _long(_REST, "y", "tsig", "KEY", _unsupported("-y"), ""),
+)  # fmt: skip
+
+LETTERS = {option.letter: option for option in TABLE if option.letter}
+PLUS = {option.name: option for option in TABLE if option.dig}
+LONG = {option.name: option for option in TABLE if option.dig} | {o.name: o for o in TABLE if not o.dig}
+#: Short forms that fingers know, where a prefix alone would be ambiguous.
+_ALIASES = {"ad": "adflag", "aa": "aaflag", "cd": "cdflag", "rec": "recurse", "ra": "raflag", "tc": "tcflag",
+            "add": "additional", "auth": "authority", "ans": "answer", "com": "comments", "multi": "multiline",
+            "st": "stats", "q": "question", "rrcomm": "rrcomments", "sea": "search", "backend": "resolver"}  # fmt: skip
+
+
+def find(word: str, among: dict[str, Option]) -> Option | None:
+    """The option that a keyword or an unambiguous beginning of it names; UsageError for an ambiguous one."""
+    name = _ALIASES.get(word, word)
+    if name in among:
+        return among[name]
+    matching = [one for one in among.values() if word and one.name.startswith(word)]
+    if len({id(one.change) if not one.help else one.name for one in matching}) > 1:
+        raise UsageError(f"{word!r} may be {', '.join(one.name for one in matching)}")
+    return matching[0] if matching else None

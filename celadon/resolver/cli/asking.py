@@ -1,0 +1,201 @@
+"""The questions of a command line, put to an engine: the one place of the command that waits for answers."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field, replace
+
+from .. import registry
+from ..config import parse_server
+from ..errors import Kind, ResolveError, ResolverConfigError
+from ..files import System
+from ..front import ask
+from ..model import Answer, Config, Question, Record, RRType, Server
+from ..names import candidates
+from ..protocols import Engine, Outcome, Resolver
+from ..selection import make
+from .exits import UsageError
+from .settings import Lookup, Run, Settings
+
+_COOKIE = 8  # bytes of a client cookie (RFC 7873 §4)
+_PLAIN = Settings().query_options(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What became of a question: the outcome, when it came (seconds of the epoch), and who was to be asked.
+
+    ``names`` gives for ``address#port`` the name that the server was given under. ``passed`` are the replies about
+    other names of a search list, on the way to this one.
+    """
+
+    lookup: Lookup
+    outcome: Outcome
+    when: float
+    servers: tuple[Server, ...] = ()
+    names: dict[str, str] = field(default_factory=dict)
+    passed: tuple[Reply, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The servers that a question goes to, and the names that they were given under."""
+
+    found: tuple[Server, ...]
+    names: dict[str, str]
+
+
+class Asker:
+    """Asks on behalf of one command, with one engine for each configuration. ``close`` it in the end."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.system = System().world().config
+        self._engines: dict[Config, Engine | Resolver] = {}
+        self._names: dict[str, tuple[Server, ...]] = {}
+
+    def close(self) -> None:
+        """Close the engines; what is in flight is cancelled."""
+        for one in self._engines.values():
+            one.close()
+        self._engines.clear()
+
+    # -- whom ------------------------------------------------------------------------------------------------
+
+    def servers(self, settings: Settings) -> Servers:
+        """UsageError where there is none of the wanted family, or a name that has no address."""
+        found: list[Server] = []
+        names: dict[str, str] = {}
+        if settings.servers:
+            for text in settings.servers:
+                for server in self._named(text):
+                    found.append(server)
+                    if text != server.address and not _is_address(text):
+                        names[str(server)] = text
+        else:
+            found = list(self.system.servers)
+        if self.run.port:
+            names = {str(Server(server_of(key).address, self.run.port)): name for key, name in names.items()}
+            found = [replace(one, port=self.run.port) for one in found]
+        if self.run.family:
+            found = [one for one in found if (":" in one.address) == (self.run.family == 6)]
+        if not found:
+            raise UsageError(f"no server over IPv{self.run.family}")
+        return Servers(tuple(found), names)
+
+    def _named(self, text: str) -> tuple[Server, ...]:
+        try:
+            return (parse_server(text),)
+        except ResolverConfigError as error:
+            if "#" in text or ":" in text or "/" in text or not text:
+                raise UsageError(str(error)) from None
+        if text not in self._names:
+            resolver = make("thread")
+            try:
+                found = resolver.getaddrinfo(text, 53, 0, 2)
+            except (OSError, ValueError) as error:
+                reason = error.strerror if isinstance(error, OSError) else error
+                raise UsageError(f"server {text}: {reason or error}") from None
+            finally:
+                resolver.close()
+            self._names[text] = tuple(Server(str(one[4][0])) for one in found)
+        return self._names[text]
+
+    def config(self, settings: Settings, servers: Servers) -> Config:
+        """resolv.conf's configuration, with what the command line says in its place."""
+        changes: dict[str, object] = {"servers": servers.found, "timeout": settings.timeout, "attempts": settings.tries}
+        if settings.domain is not None:
+            changes["search"] = (settings.domain.rstrip("."),)
+        if settings.ndots is not None:
+            changes["ndots"] = settings.ndots
+        return replace(self.system, **changes)  # type: ignore[arg-type]
+
+    def engine(self, settings: Settings, config: Config) -> Engine | Resolver:
+        """The engine of this configuration, made when it is first asked for."""
+        made = self._engines.get(config)
+        if made is None:
+            name = self.run.resolver
+            if name in registry.RESOLVERS:
+                ours = settings.servers or self.run.port or self.run.family
+                made = registry.make_resolver(name, config if ours else None)
+            else:
+                made = registry.make_engine(name, config)
+            self._engines[config] = made
+        return made
+
+    # -- what ------------------------------------------------------------------------------------------------
+
+    def ask(self, lookup: Lookup) -> Reply:
+        """Ask, along the search list where one is wanted; parks the calling greenlet."""
+        settings = lookup.settings
+        servers = self.servers(settings)
+        config = self.config(settings, servers)
+        engine = self.engine(settings, config)
+        searching = settings.search or settings.showsearch or settings.domain is not None
+        names = candidates(lookup.name, config) if searching else [lookup.name.removesuffix(".")]
+        passed: list[Reply] = []
+        for name in names:
+            question = self.question(lookup, name)
+            outcome = _outcome(engine, question)
+            reply = Reply(lookup, outcome, time.time(), servers.found, servers.names, tuple(passed))
+            if not (isinstance(outcome, Answer) and outcome.rcode == 3):
+                break
+            passed.append(reply)
+        return reply
+
+    def question(self, lookup: Lookup, name: str, server: Server | None = None) -> Question:
+        """The question, with all that the settings want of it."""
+        settings = lookup.settings
+        if self.run.resolver != "python" and server is None and settings.query_options(None) == _PLAIN:
+            return Question(name, lookup.rdtype, settings.rdclass)  # c-ares itself takes no options
+        cookie = settings.cookie
+        if cookie == b"" and settings.edns is not None:
+            cookie = os.urandom(_COOKIE)
+        options = replace(settings.query_options(cookie), server=server)
+        return Question(name, lookup.rdtype, settings.rdclass, options)
+
+
+def server_of(text: str) -> Server:
+    """The server of ``address#port``."""
+    address, _, port = text.rpartition("#")
+    return Server(address, int(port))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parse_server(text)
+    except ResolverConfigError:
+        return False
+    return True
+
+
+def _outcome(made: Engine | Resolver, question: Question) -> Outcome:
+    try:
+        if isinstance(made, Engine):
+            return ask(made, (question,))[0]
+        return _through_libc(made, question)
+    except ResolveError as error:
+        return error
+
+
+_FAMILIES = {int(RRType.A): 2, int(RRType.AAAA): 10}
+
+
+def _through_libc(made: Resolver, question: Question) -> Outcome:
+    family = _FAMILIES.get(question.rdtype)
+    if family is None:
+        raise ResolveError(
+            Kind.UNSUPPORTED, question.name, detail="libc answers A and AAAA only; use --resolver ares or python"
+        )
+    try:
+        found = made.getaddrinfo(question.name, None, family, 1)
+    except OSError as error:
+        kind = {-2: Kind.NXDOMAIN, -5: Kind.NODATA}.get(error.errno or 0, Kind.TIMEOUT)
+        if kind is Kind.TIMEOUT:
+            return ResolveError(kind, question.name, detail=error.strerror or "")
+        return Answer(question, 3 if kind is Kind.NXDOMAIN else 0, engine="thread")
+    except (ValueError, TypeError) as error:  # UnicodeError of a name without an IDNA form, a NUL
+        return ResolveError(Kind.ILLEGAL, question.name, detail=str(error))
+    records = tuple(Record(question.name, question.rdtype, 0, str(one[4][0])) for one in found)
+    return Answer(question, 0, records, engine="thread")

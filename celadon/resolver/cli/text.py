@@ -1,0 +1,188 @@
+"""An answer as dig prints it: header, EDNS, sections and figures, each of which may be left out."""
+
+from __future__ import annotations
+
+import _socket
+import time
+from binascii import hexlify
+
+from ..model import Answer, Edns, rcode_name
+from .asking import Reply
+from .records import data_of, question_line, record_line
+from .settings import Settings
+
+_FLAGS = (
+    ("qr", 0x8000),
+    ("aa", 0x0400),
+    ("tc", 0x0200),
+    ("rd", 0x0100),
+    ("ra", 0x0080),
+    ("ad", 0x0020),
+    ("cd", 0x0010),
+)
+# RFC 8914 §4 and IANA's registry of extended DNS errors.
+_EDE = ("Other", "Unsupported DNSKEY Algorithm", "Unsupported DS Digest Type", "Stale Answer", "Forged Answer",
+        "DNSSEC Indeterminate", "DNSSEC Bogus", "Signature Expired", "Signature Not Yet Valid", "DNSKEY Missing",
+        "RRSIGs Missing", "No Zone Key Bit Set", "NSEC Missing", "Cached Error", "Not Ready", "Blocked", "Censored",
+        "Filtered", "Prohibited", "Stale NXDOMAIN Answer", "Not Authoritative", "Not Supported",
+        "No Reachable Authority", "Network Error", "Invalid Data")  # fmt: skip
+
+
+def flag_words(answer: Answer) -> str:
+    """The header's flags as words."""
+    return " ".join(name for name, bit in _FLAGS if answer.flags & bit)
+
+
+def counts(answer: Answer) -> tuple[int, int, int]:
+    """The header's counts of answer, authority and additional records, the OPT record among the last."""
+    return len(answer.records), len(answer.authority), len(answer.additional) + (answer.edns is not None)
+
+
+def message(answer: Answer, settings: Settings, title: str = ";; Got answer:") -> str:
+    """One message in dig's form. Ends with a line feed unless it is empty."""
+    out: list[str] = []
+    question = answer.question
+    cookie = question.options.cookie if question.options is not None and answer.flags & 0x8000 else None
+    if settings.comments:
+        out += [title, *_header(answer), ""]
+        if answer.edns is not None:
+            out += [";; OPT PSEUDOSECTION:", *edns_lines(answer.edns, cookie)]
+    if settings.question:
+        if settings.comments:
+            out.append(";; QUESTION SECTION:")
+        out.append(question_line(question.name, question.rdclass, question.rdtype, settings))
+        if settings.comments:
+            out.append("")
+    for word, wanted, records in (
+        ("ANSWER", settings.answer, answer.records),
+        ("AUTHORITY", settings.authority, answer.authority),
+        ("ADDITIONAL", settings.additional, answer.additional),
+    ):
+        if wanted and records:
+            if settings.comments:
+                out.append(f";; {word} SECTION:")
+            out += [record_line(one, settings) for one in records]
+            if settings.comments:
+                out.append("")
+    return "".join(f"{line}\n" for line in out)
+
+
+def _header(answer: Answer) -> list[str]:
+    found, authority, additional = counts(answer)
+    flags = answer.flags
+    mbz = f"; MBZ: 0x{flags & 0x40:x}" if flags & 0x40 else ""
+    lines = [
+        f";; ->>HEADER<<- opcode: QUERY, status: {rcode_name(answer.rcode)}, id: {answer.id}",
+        f";; flags:{''.join(f' {one}' for one in flag_words(answer).split())}{mbz}; QUERY: 1, ANSWER: {found}, "
+        f"AUTHORITY: {authority}, ADDITIONAL: {additional}",
+    ]
+    if flags & 0x8180 == 0x8100:
+        lines.append(";; WARNING: recursion requested but not available")
+    options = answer.question.options
+    if (
+        answer.edns is None
+        and answer.rcode in (1, 4)
+        and flags & 0x8000
+        and (options is None or options.edns is not None)
+    ):
+        word = rcode_name(answer.rcode)
+        extra = "+nodnssec +noedns" if options is not None and options.dnssec else "+noedns"
+        lines += ["", f";; WARNING: EDNS query returned status {word} - retry with '{extra}'"]
+    return lines
+
+
+def edns_lines(edns: Edns, cookie: bytes | None) -> list[str]:
+    """The OPT record in words; ``cookie`` is the client cookie that was sent, to judge the one that came back."""
+    lines = [f"; EDNS: version: {edns.version}, flags:{' do' if edns.dnssec else ''}; udp: {edns.bufsize}"]
+    for code, data in edns.options:
+        title, value = option(code, data)
+        if code == 10 and cookie and len(data) > 8:
+            value += " (good)" if data[:8] == cookie[:8] else " (bad)"
+        elif code == 10 and cookie and data == cookie:
+            value += " (echoed)"
+        lines.append(f"; {title}: {value}".rstrip())
+    return lines
+
+
+def option(code: int, data: bytes) -> tuple[str, str]:
+    """An EDNS option's name and its value in words."""
+    if code == 3:
+        return "NSID", f"{hexlify(data, ' ').decode()} ({_quoted(data)})"
+    if code == 8 and len(data) >= 4:
+        return "CLIENT-SUBNET", _subnet(data)
+    if code == 10:
+        return "COOKIE", data.hex()
+    if code == 12:
+        return "PAD", f"({len(data)} bytes)"
+    if code == 15 and len(data) >= 2:
+        number = data[0] << 8 | data[1]
+        name = f" ({_EDE[number]})" if number < len(_EDE) else ""
+        text = data[2:].rstrip(b"\0").decode("utf-8", "backslashreplace")
+        return "EDE", f"{number}{name}" + (f": ({text})" if text else "")
+    if code == 11 and len(data) == 2:
+        return "TCP-KEEPALIVE", f"{(data[0] << 8 | data[1]) / 10:.1f} secs"
+    return f"OPT={code}", f"{hexlify(data, ' ').decode()} ({_quoted(data)})" if data else ""
+
+
+def _quoted(data: bytes) -> str:
+    return '"' + "".join(chr(c) if 0x20 <= c < 0x7F else "." for c in data) + '"'
+
+
+def _subnet(data: bytes) -> str:
+    family, prefix, scope = data[1], data[2], data[3]
+    if family == 1:
+        address = ".".join(map(str, data[4:8].ljust(4, b"\0")))
+    else:
+        packed = data[4:20].ljust(16, b"\0")
+        address = _socket.inet_ntop(_socket.AF_INET6, packed)
+    return f"{address}/{prefix}/{scope}"
+
+
+def stats(reply: Reply, answer: Answer, microseconds: bool) -> str:
+    """The figures below an answer, with the empty line that ends it."""
+    out = [f";; Query time: {duration(answer.rtt, microseconds)}"]
+    server = server_words(reply, answer)
+    if server:
+        out.append(f";; SERVER: {server} ({'TCP' if answer.tcp else 'UDP'})")
+    out.append(time.strftime(";; WHEN: %a %b %d %H:%M:%S %Z %Y", time.localtime(reply.when)))
+    if answer.size:
+        out.append(f";; MSG SIZE  rcvd: {answer.size}")
+    return "\n".join([*out, "", ""])
+
+
+def duration(seconds: float, microseconds: bool) -> str:
+    """A time as dig gives it."""
+    return f"{seconds * 1e6:.0f} usec" if microseconds else f"{int(seconds * 1e3)} msec"
+
+
+def server_words(reply: Reply, answer: Answer) -> str:
+    """``127.0.0.1#53(127.0.0.1)``: who answered, and under which name it was given."""
+    if not answer.server:
+        return ""
+    return f"{answer.server}({reply.names.get(answer.server, answer.server.rpartition('#')[0])})"
+
+
+def received(reply: Reply, answer: Answer) -> str:
+    """The line that stands for the figures with ``+identify`` and ``+trace``."""
+    return f";; Received {answer.size} bytes from {server_words(reply, answer)} in {int(answer.rtt * 1000)} ms\n\n"
+
+
+def dig(reply: Reply, answer: Answer, microseconds: bool = False) -> str:
+    """The whole of an answer."""
+    settings = reply.lookup.settings
+    text = message(answer, settings)
+    if settings.stats:
+        return text + stats(reply, answer, microseconds)
+    if settings.identify:
+        return text + received(reply, answer)
+    return text
+
+
+def short(answer: Answer, settings: Settings) -> str:
+    """The data alone, a line each."""
+    end = (
+        f" from server {(answer.server or '').rpartition('#')[0]} in {int(answer.rtt * 1000)} ms."
+        if settings.identify
+        else ""
+    )
+    return "".join(f"{data_of(one, settings)}{end}\n" for one in answer.records)
