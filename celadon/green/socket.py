@@ -30,7 +30,8 @@ _raw: Any = _socket.socket
 _std_any: Any = _std
 _real_close, _sendfile_use_send = _std_any.socket._real_close, _std_any.socket._sendfile_use_send
 _UNSET: Any = _std_any._GLOBAL_DEFAULT_TIMEOUT
-_recv, _send = _raw.recv, _raw.send
+_recv, _recv_into, _send = _raw.recv, _raw.recv_into, _raw.send
+_DONTWAIT, _WAITALL = _socket.MSG_DONTWAIT, _socket.MSG_WAITALL
 
 # How many calls in a row may succeed at once before others get a turn.
 _BUDGET = 128
@@ -219,7 +220,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         try:
             return _raw.sendto(self, data, *args)  # type: ignore[no-any-return]
         except BlockingIOError:
-            if self._limit == 0:
+            if self._limit == 0 or (len(args) > 1 and args[0] & _DONTWAIT):
                 raise
             return self._retry(_raw.sendto, (data, *args), True, self._limit)  # type: ignore[no-any-return]
 
@@ -229,43 +230,90 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
             list(buffers), list(ancdata), flags, self._resolved(address)
         )  # fmt: skip
         try:
-            return _raw.sendmsg(self, *args)  # type: ignore[no-any-return]
+            sent: int = _raw.sendmsg(self, *args)
         except BlockingIOError:
-            if self._limit == 0:
+            if self._limit == 0 or flags & _DONTWAIT:
                 raise
-            return self._retry(_raw.sendmsg, args, True, self._limit)  # type: ignore[no-any-return]
+            sent = self._retry(_raw.sendmsg, args, True, self._limit)
+        if self._waits_for_all(flags) and sent < sum(memoryview(one).nbytes for one in args[0]):
+            return self._send_rest(b"".join(args[0]), flags, sent)
+        return sent
 
     # -- moving bytes ----------------------------------------------------------------------------------------
 
-    def recv(self, *args: Any) -> bytes:
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         """See ``socket.recv``."""
         try:
-            data = _recv(self, *args)
+            data = _recv(self, bufsize, flags)
         except BlockingIOError:
-            if self._limit is not None:
-                if self._limit == 0:
+            if self._limit is not None or flags & _DONTWAIT:
+                if self._limit == 0 or flags & _DONTWAIT:
                     raise
-                return self._retry(_recv, args, False, self._limit)  # type: ignore[no-any-return]
+                return self._retry(_recv, (bufsize, flags), False, self._limit)  # type: ignore[no-any-return]
             wait = (self._registered or self._registration()).wait_readable
             while True:
                 wait()
                 try:
-                    return _recv(self, *args)  # type: ignore[no-any-return]
+                    data = _recv(self, bufsize, flags)
+                    break
                 except BlockingIOError:
                     continue
-        self._eager += 1
-        if self._eager >= _BUDGET and self._limit != 0:
-            self._let_others()
+        else:
+            self._eager += 1
+            if self._eager >= _BUDGET and self._limit != 0:
+                self._let_others()
+        if flags & _WAITALL and self._waits_for_all(flags):
+            while data and len(data) < bufsize and (more := self.recv(bufsize - len(data), flags & ~_WAITALL)):
+                data += more
         return data  # type: ignore[no-any-return]
 
-    def send(self, *args: Any) -> int:
-        """See ``socket.send``."""
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """See ``socket.recv_into``."""
         try:
-            return _send(self, *args)  # type: ignore[no-any-return]
+            size: int = _recv_into(self, buffer, nbytes, flags)
         except BlockingIOError:
-            if self._limit == 0:
+            if self._limit == 0 or flags & _DONTWAIT:
                 raise
-            return self._retry(_send, args, True, self._limit)  # type: ignore[no-any-return]
+            size = self._retry(_recv_into, (buffer, nbytes, flags), False, self._limit)
+        if flags & _WAITALL and self._waits_for_all(flags):
+            with memoryview(buffer) as view, view.cast("B") as left:
+                wanted = nbytes or len(left)
+                while size and size < wanted:
+                    more = self.recv_into(left[size:wanted], 0, flags & ~_WAITALL)
+                    if not more:
+                        break
+                    size += more
+        return size
+
+    def _waits_for_all(self, flags: int = 0) -> bool:
+        """Whether the kernel would not return before all is moved, were the fd a blocking one."""
+        return self._limit is None and not flags & (_DONTWAIT | _socket.MSG_PEEK) and self.type == _socket.SOCK_STREAM
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """See ``socket.send``; without a timeout it takes all of ``data``, as a blocking stream does."""
+        try:
+            sent: int = _send(self, data, flags)
+        except BlockingIOError:
+            if self._limit == 0 or flags & _DONTWAIT:
+                raise
+            sent = self._retry(_send, (data, flags), True, self._limit)
+        try:
+            if sent >= len(data):
+                return sent
+        except TypeError:
+            pass  # a buffer without a length
+        return self._send_rest(data, flags, sent) if self._waits_for_all(flags) else sent
+
+    def _send_rest(self, data: Any, flags: int, sent: int) -> int:
+        with memoryview(data) as view, view.cast("B") as left:
+            while sent < len(left):
+                try:
+                    sent += _send(self, left[sent:], flags)
+                except BlockingIOError:
+                    self._registration().wait_writable()
+                except OSError:
+                    break  # as the kernel does: what was taken is reported now, the error at the next call
+        return sent
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """See ``socket.sendall``; the timeout is for all of it."""
@@ -315,14 +363,15 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         return _base.detach(self)
 
 
-def _reading(name: str) -> Any:
+def _reading(name: str, flags_at: int) -> Any:
     call = getattr(_raw, name)
 
     def method(self: socket, *args: Any, **kwargs: Any) -> Any:
         try:
             return call(self, *args, **kwargs)
         except BlockingIOError:
-            if self._limit == 0:
+            flags = args[flags_at] if len(args) > flags_at else kwargs.get("flags", 0)
+            if self._limit == 0 or flags & _DONTWAIT:
                 raise
             if kwargs:
                 return self._retry(lambda me, *rest: call(me, *rest, **kwargs), args, False, self._limit)
@@ -334,8 +383,9 @@ def _reading(name: str) -> Any:
     return method
 
 
-for _name in ("recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"):
-    setattr(socket, _name, _reading(_name))
+# Each with the place of its flags among the arguments.
+for _name, _flags_at in {"recvfrom": 1, "recvfrom_into": 2, "recvmsg": 2, "recvmsg_into": 2}.items():
+    setattr(socket, _name, _reading(_name, _flags_at))
 
 
 def socketpair(family: int | None = None, type: int = _socket.SOCK_STREAM, proto: int = 0) -> tuple[socket, socket]:

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ..hub import get_hub
-from .socket import _timed_out, socket
+from .socket import socket
 
 
 class SSLSocket(_std.SSLSocket, socket):  # type: ignore[misc]  # the two classes' stubs differ in Any
     """See ``ssl.SSLSocket``; its calls block the calling greenlet only."""
 
-    def _patient(self, call: Callable[..., Any], *args: Any) -> Any:
+    def _patient(self, what: str, call: Callable[..., Any], *args: Any) -> Any:
         limit = self.gettimeout()
         now = get_hub().now
         deadline = None if limit is None else now() + limit
@@ -34,19 +34,19 @@ class SSLSocket(_std.SSLSocket, socket):  # type: ignore[misc]  # the two classe
             try:
                 wait(None if deadline is None else max(deadline - now(), 0))
             except TimeoutError:
-                raise _timed_out() from None
+                raise TimeoutError(f"The {what} operation timed out") from None
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:
         """See ``SSLSocket.read``."""
-        return self._patient(super().read, len, buffer)
+        return self._patient("read", super().read, len, buffer)
 
     def write(self, data: Any) -> int:
         """See ``SSLSocket.write``."""
-        return self._patient(super().write, data)  # type: ignore[no-any-return]
+        return self._patient("write", super().write, data)  # type: ignore[no-any-return]
 
     def send(self, data: Any, flags: int = 0) -> int:
         """See ``SSLSocket.send``."""
-        return self._patient(super().send, data, flags)  # type: ignore[no-any-return]
+        return self._patient("write", super().send, data, flags)  # type: ignore[no-any-return]
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """See ``SSLSocket.sendall``."""
@@ -57,11 +57,11 @@ class SSLSocket(_std.SSLSocket, socket):  # type: ignore[misc]  # the two classe
 
     def do_handshake(self, block: bool = False) -> None:
         """See ``SSLSocket.do_handshake``."""
-        self._patient(super().do_handshake, block)
+        self._patient("handshake", super().do_handshake, block)
 
     def unwrap(self) -> Any:
         """See ``SSLSocket.unwrap``."""
-        return self._patient(super().unwrap)
+        return self._patient("shutdown", super().unwrap)
 
 
 __all__ = ["SSLSocket"]
