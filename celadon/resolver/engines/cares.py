@@ -184,8 +184,6 @@ class Channel:
     def __init__(self, config: Config, timeout: float, on_socket: Callable[[int, bool, bool], None]) -> None:
         self.inside = 0
         self.arrived: list[tuple[Any, int, Sections]] = []
-        self._filtered: set[int] = set()
-        self._on_socket = on_socket
         self._channel = _library.channel(
             flags=_FLAGS
             | (pycares.ARES_FLAG_EDNS if config.edns0 else 0)
@@ -196,19 +194,12 @@ class Channel:
             domains=[],
             rotate=config.rotate,
             servers=[_server(one) for one in config.servers],
-            sock_state_cb=self._sock_state,
+            sock_state_cb=on_socket,
             socket_receive_buffer_size=_RCVBUF,
         )
         channel: Any = self._channel
         self._pointer: Any = channel._channel[0]
-
-    def _sock_state(self, fd: int, readable: bool, writable: bool) -> None:
-        if not readable and not writable:
-            self._filtered.discard(fd)
-        elif fd not in self._filtered:
-            self._filtered.add(fd)
-            only_replies(fd)
-        self._on_socket(fd, readable, writable)
+        _lib.ares_set_socket_callback(self._pointer, _created, _ffi.NULL)
 
     def ask(self, query: Any, name: bytes, rdtype: int) -> int:
         """Ask for ``name``; c-ares' status, and whatever it is, ``query`` turns up in ``arrived``, now or later."""
@@ -249,22 +240,26 @@ def _server(server: Server) -> str:
 # -- what the kernel keeps from c-ares ---------------------------------------------------------------------------
 
 _SO_ATTACH_FILTER = 26  # socket(7), Linux
-_BYTE, _HALF, _AND, _EQUAL, _RETURN = 0x30, 0x28, 0x54, 0x15, 0x06  # bpf(4)'s instructions
+_BYTE, _HALF, _AND, _EQUAL, _ABOVE, _RETURN = 0x30, 0x28, 0x54, 0x15, 0x25, 0x06  # bpf(4)'s instructions
 _HEADER = 8  # a UDP filter sees the UDP header as well
-# (instruction, jump if true, jump if false, operand). A load from beyond the datagram's end drops it.
+# (instruction, jump if true, jump if false, operand). A load from beyond the datagram's end drops it; what is cut to
+# its header is malformed, which ends the query at once, and our own exchange asks.
 _PROGRAM = (
     (_BYTE, 0, 0, _HEADER + 2),
     (_AND, 0, 0, 0xF8),
-    (_EQUAL, 0, 8, 0x80),  # QR=1 and opcode QUERY, or drop
+    (_EQUAL, 0, 10, 0x80),  # QR=1 and opcode QUERY, or drop
     (_HALF, 0, 0, _HEADER + 4),
-    (_EQUAL, 4, 0, 1),  # one question: a message of 17 bytes at least
-    (_EQUAL, 0, 5, 0),  # none: only in a refusal
+    (_EQUAL, 0, 4, 1),  # one question: a message of 17 bytes at least
+    (_BYTE, 0, 0, _HEADER + 16),
     (_BYTE, 0, 0, _HEADER + 3),
     (_AND, 0, 0, 15),
-    (_EQUAL, 2, 3, 0),
-    (_BYTE, 0, 0, _HEADER + 16),
-    (_RETURN, 0, 0, 0xFFFF),
+    (_ABOVE, 5, 6, 5),  # a response code that c-ares would tell as "no data": cut
+    (_EQUAL, 0, 3, 0),  # no question: only in a refusal, or drop
+    (_BYTE, 0, 0, _HEADER + 3),
+    (_AND, 0, 0, 15),
+    (_EQUAL, 0, 1, 0),
     (_RETURN, 0, 0, 0),
+    (_RETURN, 0, 0, _HEADER + 12),
     (_RETURN, 0, 0, 0xFFFF),
 )
 _CODE = array("B", b"".join(struct.pack("=HBBI", *one) for one in _PROGRAM))
@@ -275,9 +270,16 @@ def only_replies(fd: int) -> None:
     """Have the kernel drop what arrives at a UDP socket and is no reply by its header; nothing where it cannot."""
     borrowed = _socket.socket(fileno=fd)
     try:
-        if borrowed.type == _socket.SOCK_DGRAM:
-            borrowed.setsockopt(_socket.SOL_SOCKET, _SO_ATTACH_FILTER, _FILTER)
+        borrowed.setsockopt(_socket.SOL_SOCKET, _SO_ATTACH_FILTER, _FILTER)
     except OSError:
         return  # c-ares sees everything then, and our own exchange asks again
     finally:
         borrowed.detach()
+
+
+@_ffi.callback("ares_sock_create_callback")  # type: ignore[untyped-decorator]
+def _created(fd: int, kind: int, _data: Any) -> int:
+    """c-ares has connected a socket, and sent nothing yet."""
+    if kind == _socket.SOCK_DGRAM:
+        only_replies(fd)
+    return 0

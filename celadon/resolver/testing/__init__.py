@@ -1,6 +1,7 @@
 """For tests: a scriptable name server, and what every engine and resolver must do."""
 
 from .conformance import ZONE, check_dns_engine, check_engine, check_resolver, outcome_of
+from .hostile import FAULTS
 from .nameserver import (
     Delay,
     Drop,
@@ -12,6 +13,7 @@ from .nameserver import (
     Rcode,
     Refused,
     Script,
+    Sent,
     Servfail,
     Truncate,
     WrongId,
@@ -21,6 +23,7 @@ from .nameserver import (
 )
 
 __all__ = [
+    "FAULTS",
     "ZONE",
     "Delay",
     "Drop",
@@ -32,6 +35,7 @@ __all__ = [
     "Rcode",
     "Refused",
     "Script",
+    "Sent",
     "Servfail",
     "Truncate",
     "WrongId",

@@ -10,11 +10,13 @@ import _socket
 import _thread
 import os
 import select
+import struct
 import time
 import zlib
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from heapq import heappop, heappush
 from types import TracebackType
 
@@ -42,18 +44,39 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """Something that a server sends, ``after`` seconds from what it sent before.
+
+    ``source`` is ``"port"`` for a datagram from another port, ``"address"`` for one from 127.0.0.2. Over TCP, ``raw``
+    bytes go without a length before them, and ``end`` is ``"close"`` or ``"reset"`` for what becomes of the
+    connection then.
+    """
+
+    data: bytes = b""
+    after: float = 0.0
+    source: str = ""
+    raw: bool = False
+    end: str = ""
+
+
+Change = Callable[[bytes, bytes], Sequence["bytes | Sent"]]
+
+
+@dataclass(frozen=True, slots=True)
 class Script:
     """What to do with a reply, in place of sending it as it is.
 
-    ``change`` turns (query bytes, reply bytes) into the datagrams to send, none to stay silent; ``delay`` is seconds;
-    ``times`` how many queries it holds for (None: all); ``tcp`` whether it holds over TCP as well.
+    ``change`` turns (query bytes, reply bytes) into what to send, nothing to stay silent; ``delay`` is seconds;
+    ``times`` how many queries it holds for (None: all); ``tcp`` whether it holds over TCP as well, and ``stream`` what
+    takes the place of ``change`` there.
     """
 
-    change: Callable[[bytes, bytes], list[bytes]]
+    change: Change
     delay: float = 0.0
     times: int | None = None
     tcp: bool = True
     elsewhere: bool = False
+    stream: Change | None = None
 
 
 def _flags(reply: bytes, rcode: int = 0, set_bits: int = 0) -> bytes:
@@ -182,6 +205,7 @@ class NameServer:
         else:
             raise OSError(f"no port of {host} is free for both UDP and TCP")
         self._elsewhere = _socket.socket(family, _socket.SOCK_DGRAM)
+        self._stranger = _socket.socket(family, _socket.SOCK_DGRAM)
         self._udp.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVBUF, 4 << 20)
         self._tcp.listen(64)
         for one in (self._udp, self._tcp):
@@ -261,7 +285,7 @@ class NameServer:
             poller.close()
             for stream, _buffer in streams.values():
                 stream.close()
-            for one in (self._udp, self._tcp, self._elsewhere):
+            for one in (self._udp, self._tcp, self._elsewhere, self._stranger):
                 one.close()
             self._stopped.release()
 
@@ -278,8 +302,15 @@ class NameServer:
                     send(reply, peer)
                 continue
 
-            def answer(data: bytes, elsewhere: bool = False, peer: tuple[str, int] = peer) -> None:
-                (self._elsewhere if elsewhere else self._udp).sendto(data, peer)
+            def answer(sent: Sent, peer: tuple[str, int] = peer) -> None:
+                source = self._udp
+                if sent.source == "port":
+                    source = self._elsewhere
+                elif sent.source == "address":
+                    source = self._stranger
+                    if not source.getsockname()[1]:
+                        source.bind(("127.0.0.2", self.port))
+                source.sendto(sent.data, peer)
 
             self._answer(query, False, peer[1], answer)
 
@@ -296,16 +327,23 @@ class NameServer:
             query = bytes(buffer[2 : 2 + size])
             del buffer[: 2 + size]
 
-            def answer(data: bytes, elsewhere: bool = False) -> None:
+            def answer(sent: Sent) -> None:
+                data = sent.data
                 try:
-                    stream.send(len(data).to_bytes(2, "big") + data)
+                    stream.settimeout(1.0)
+                    if data or not sent.end:
+                        stream.sendall(data if sent.raw else len(data).to_bytes(2, "big") + data)
+                    if sent.end == "reset":
+                        stream.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    if sent.end:
+                        stream.shutdown(_socket.SHUT_RD if sent.end == "reset" else _socket.SHUT_RDWR)
                 except OSError:
                     return  # the client went away
 
             self._answer(query, True, port, answer)
         return True
 
-    def _answer(self, query: bytes, tcp: bool, port: int, send: Callable[..., None]) -> None:
+    def _answer(self, query: bytes, tcp: bool, port: int, send: Callable[[Sent], None]) -> None:
         try:
             asked = dns.message.from_wire(query)
             question = asked.question[0]
@@ -317,17 +355,19 @@ class NameServer:
         reply = self._lookup(asked, name, rdtype, question)
         script = self._take_script(name, tcp)
         if script is None:
-            send(reply)
+            send(Sent(reply))
             return
-        datagrams = script.change(query, reply)
-        for index, data in enumerate(datagrams):
-            elsewhere = script.elsewhere and index == 0
-            if script.delay:
+        change = script.stream if tcp and script.stream is not None else script.change
+        late = script.delay
+        for index, one in enumerate(change(query, reply)):
+            sent = one if isinstance(one, Sent) else Sent(one, source="port" * (script.elsewhere and index == 0))
+            late += sent.after
+            if late:
                 self._sequence += 1
-                late = time.monotonic() + script.delay
-                heappush(self._timers, (late, self._sequence, lambda data=data, e=elsewhere: send(data, e)))  # type: ignore[misc]
+                work: Callable[[], None] = partial(send, sent)
+                heappush(self._timers, (time.monotonic() + late, self._sequence, work))
             else:
-                send(data, elsewhere)
+                send(sent)
 
     def _take_script(self, name: str, tcp: bool) -> Script | None:
         scripts = self._scripts.get(name)
