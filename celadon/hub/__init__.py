@@ -3,24 +3,32 @@
 from greenlet import GreenletExit, getcurrent
 
 from .cancel import NotReady, Timeout, fail_after, move_on_after, with_timeout
+from .children import wait_pid
 from .errors import BlockingInHubError, HubClosedError, LoopExit, WokenTwiceError
 from .greenlets import Greenlet, iwait, joinall, kill, killall, spawn, spawn_later, spawn_raw, wait
 from .group import Group, Pool
+from .hubs import get_hub, hub_if_any
 from .io import Registration, Watch, notify_closing, wait_readable, wait_writable, watch
 from .local import local
-from .loop import Hub, get_hub, hub_if_any
+from .loop import Hub
+from .meeting import Barrier, BrokenBarrierError, Condition
 from .park import TIMED_OUT, WaitQueue, park, park_for, sleep, unpark, unpark_error
-from .queues import Empty, Full, LifoQueue, PriorityQueue, Queue
-from .sync import AsyncResult, BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
+from .queues import Channel, Empty, Full, JoinableQueue, LifoQueue, PriorityQueue, Queue, ShutDown, SimpleQueue
+from .signals import SignalHandler, signal_handler
+from .sync import AsyncResult, BoundedSemaphore, DummySemaphore, Event, Lock, RLock, Semaphore
 from .threads import ThreadPool, ThreadResult, default_pool, to_thread
 from .timers import Timer
 
 __all__ = [
     "TIMED_OUT",
     "AsyncResult",
+    "Barrier",
     "BlockingInHubError",
     "BoundedSemaphore",
+    "BrokenBarrierError",
+    "Channel",
     "Condition",
+    "DummySemaphore",
     "Empty",
     "Event",
     "Full",
@@ -29,6 +37,7 @@ __all__ = [
     "Group",
     "Hub",
     "HubClosedError",
+    "JoinableQueue",
     "LifoQueue",
     "Lock",
     "LoopExit",
@@ -39,6 +48,9 @@ __all__ = [
     "RLock",
     "Registration",
     "Semaphore",
+    "ShutDown",
+    "SignalHandler",
+    "SimpleQueue",
     "ThreadPool",
     "ThreadResult",
     "Timeout",
@@ -60,6 +72,7 @@ __all__ = [
     "notify_closing",
     "park",
     "park_for",
+    "signal_handler",
     "sleep",
     "spawn",
     "spawn_later",
@@ -68,6 +81,7 @@ __all__ = [
     "unpark",
     "unpark_error",
     "wait",
+    "wait_pid",
     "wait_readable",
     "wait_writable",
     "watch",

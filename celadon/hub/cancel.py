@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from greenlet import getcurrent, greenlet
 
-from .loop import Hub, get_hub
+from .hubs import get_hub
+from .loop import Hub
 from .timers import Timer
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from greenlet import greenlet
 
-from .loop import describe, get_hub
+from .hubs import get_hub
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Parked:
 
 def ps() -> list[Parked]:
     """The greenlets of this thread that are parked now, longest first."""
-    return [Parked(who, describe(abort)) for who, abort in get_hub().parked.items()]
+    return [Parked(who, repr(wait)) for who, wait in list( get_hub().parked.items())]
 
 
 def where(who: greenlet) -> str:

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import copy_context
+from functools import partial
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from .cancel import NotReady
-from .loop import Hub, get_hub
-from .park import TIMED_OUT, WaitQueue
+from .hubs import _local, get_hub
+from .loop import Hub
+from .park import TIMED_OUT, WaitQueue, first_time, may_park
 from .timers import Timer
 
 P = ParamSpec("P")
@@ -28,8 +30,8 @@ class Greenlet(greenlet, Generic[T]):
     r"""One function running in its own greenlet, in a copy of the spawner's context (contextvars).
 
     Made by ``spawn``; or made and then started; or subclassed with a ``_run`` method. It belongs to the
-    thread that made it. An exception that escapes is reported on stderr with ``str(greenlet)`` and kept for
-    ``get``; GreenletExit is silent and counts as success, its instance being the value.
+    thread that made it; other threads may join and kill it. An exception that escapes is reported on stderr with
+    ``str(greenlet)`` and kept for ``get``; GreenletExit is silent and counts as success, its instance being the value.
     """
 
     __slots__ = (
@@ -60,7 +62,7 @@ class Greenlet(greenlet, Generic[T]):
         self._value: T | BaseException | None = None
         self._error: BaseException | None = None
         self._links: list[Callable[[Greenlet[T]], object]] | None = None
-        self._joiners: WaitQueue | None = None
+        self._joiners: dict[greenlet, Hub] | None = None
         self._timer: Timer | None = None
         self._name: str | None = None
 
@@ -84,14 +86,14 @@ class Greenlet(greenlet, Generic[T]):
         """Run it in the loop's next turn. Nothing happens if it was started or killed before."""
         if self._state == _NEW:
             self._state = _SCHEDULED
-            self._hub.ready.append((self.switch, None))
+            self._hub.ready.append((None, (self.switch, ())))
 
     def start_later(self, seconds: float) -> None:
         """Run it ``seconds`` from now. Nothing happens if it was started or killed before."""
         if self._state == _NEW:
             self._state = _SCHEDULED
             hub = self._hub
-            self._timer = hub.timers.add(hub.now() + seconds, self.switch, (None,))
+            self._timer = hub.timers.add(hub.now() + seconds, self.switch)
 
     # -- running ---------------------------------------------------------------------------------------------
 
@@ -99,7 +101,7 @@ class Greenlet(greenlet, Generic[T]):
         """What a subclass overrides instead of handing in a function."""
         raise TypeError(f"{type(self).__name__} was given no function to run and does not define _run")
 
-    def run(self, _: object = None) -> None:
+    def run(self) -> None:
         """The body, called by the loop."""
         if self._state == _DONE:
             return  # killed before it began
@@ -126,10 +128,8 @@ class Greenlet(greenlet, Generic[T]):
         hub = self._hub
         if hub.pending:
             hub.pending.pop(self, None)
-        joiners = self._joiners
-        if joiners is not None:
-            self._joiners = None
-            joiners.wake_all()
+        if self._joiners:
+            self._wake_joiners()
         if self._links is not None:
             for link in self._links:
                 hub.call_soon(link, self)
@@ -201,11 +201,47 @@ class Greenlet(greenlet, Generic[T]):
         """Wait until it ended, at most ``timeout`` seconds; look at ``ready()`` to know which."""
         if self._state == _DONE:
             return
-        if self._hub is not get_hub():
-            raise RuntimeError(f"{self!r} belongs to another thread; wait for it there")
-        if self._joiners is None:
-            self._joiners = WaitQueue(f"the end of {self!r}")
-        self._joiners.wait(timeout)
+        hub = _local.hub or get_hub()
+        me = getcurrent()
+        if hub.pending or me is hub.greenlet:
+            may_park(hub, me, self)
+        joiners = self._joiners
+        if joiners is None:
+            with first_time:
+                joiners = self._joiners = self._joiners or {}
+        try:
+            hub.parked[me] = self
+            joiners[me] = hub
+            if self._state == _DONE:  # in its own thread, just now
+                self._wake_joiners()
+            if timeout is None:
+                hub.leave(me)
+                return
+            timer = hub.timers.add(hub.now() + timeout, hub.expire, (me, TIMED_OUT))
+            try:
+                hub.leave(me)
+            finally:
+                timer.cancel()
+        except BaseException:
+            hub.back_out(me)
+            raise
+
+    def _wake_joiners(self) -> None:
+        joiners = self._joiners
+        if joiners:
+            for waiter, hub in list(joiners.items()):
+                if joiners.pop(waiter, None) is not None:
+                    hub.deliver(waiter, None)
+
+    @property
+    def shared(self) -> bool:
+        """For the loop: whether the one who asks waits for another thread's greenlet."""
+        return self._hub is not _local.hub
+
+    def give_up(self, waiter: greenlet) -> bool:
+        """For the loop, when one who waits for this one's end is killed or late."""
+        joiners = self._joiners
+        return joiners is not None and joiners.pop(waiter, None) is not None
 
     def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Wait for the end and return the value, or raise what it failed with.
@@ -238,6 +274,8 @@ class Greenlet(greenlet, Generic[T]):
         hub = self._hub
         if hub is not get_hub():
             hub.call_soon_threadsafe(self.kill, exception, False)
+            if block:
+                self.join(timeout)
             return
         error = exception() if isinstance(exception, type) else exception
         if self._state < _RUNNING:
@@ -302,7 +340,7 @@ def spawn(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Greenl
     """Run ``function(*args, **kwargs)`` in a new greenlet from the loop's next turn on."""
     made: Greenlet[T] = Greenlet(function, *args, **kwargs)
     made._state = _SCHEDULED
-    made._hub.ready.append((made.switch, None))
+    made._hub.ready.append((None, (made.switch, ())))
     return made
 
 
@@ -316,9 +354,9 @@ def spawn_later(seconds: float, function: Callable[P, T], *args: P.args, **kwarg
 def spawn_raw(function: Callable[..., object], *args: Any, **kwargs: Any) -> greenlet:
     """Run a function in a bare greenlet: cheaper, cannot be joined; an exception is reported by the loop."""
     hub = get_hub()
-    raw = greenlet(lambda _: function(*args, **kwargs), hub.greenlet)
+    raw = greenlet(partial(function, *args, **kwargs) if args or kwargs else function, hub.greenlet)
     raw.gr_context = copy_context()
-    hub.ready.append((raw.switch, None))
+    hub.ready.append((None, (raw.switch, ())))
     return raw
 
 

@@ -17,14 +17,15 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from functools import partial
+from contextlib import suppress
 from typing import Any
 
 from greenlet import getcurrent, greenlet
 
 from .errors import HubClosedError
-from .loop import Hub, _call, _local, all_hubs, get_hub
-from .park import TIMED_OUT, park, park_for
+from .hubs import _local, all_hubs, get_hub
+from .loop import Hub
+from .park import TIMED_OUT, may_park
 from .poller import EDGE, ONESHOT, READ, READ_READY, WRITE, WRITE_READY
 
 
@@ -79,27 +80,54 @@ class _Entry:
         hub.fds[fd] = self
 
     def disarm(self) -> None:
-        """Leave the poller, from any thread."""
-        if self.hub.fds.get(self.fd) is self:
-            del self.hub.fds[self.fd]
-            self.hub.poller.remove(self.fd)
+        """Leave the poller; from any thread, though where the poller does not allow that it happens a moment later."""
+        hub = self.hub
+        if hub is not _local.hub and not hub.poller.removes_from_any_thread:
+            with suppress(HubClosedError):
+                hub.call_soon_threadsafe(self.disarm)
+        elif hub.fds.get(self.fd) is self:
+            # The two steps may be taken by two threads at once, each once and without harm.
+            hub.fds.pop(self.fd, None)
+            hub.poller.remove(self.fd)
+
+    def rearm_now(self) -> None:
+        """See ``FdEntry``."""
+        if self.readers or self.writers:
+            with suppress(OSError):  # closed behind our back: as if nothing had been lost
+                self.hub.poller.modify(self.fd, self.mask)
 
     def wait(self, waiters: list[greenlet], timeout: float | None) -> None:
         """Park until the direction of ``waiters`` is ready; builtin TimeoutError after ``timeout`` seconds."""
         hub = self.hub
         me = getcurrent()
-        waiters.append(me)
+        if hub.pending or me is hub.greenlet:
+            may_park(hub, me, self)
         hub.io_waiters += 1
         try:
+            hub.parked[me] = self
+            waiters.append(me)
             if timeout is None:
-                park(partial(self._give_up, waiters, me))
-            elif park_for(partial(self._give_up, waiters, me), timeout) is TIMED_OUT:
-                raise TimeoutError("timed out")
+                hub.leave(me)
+                return
+            timer = hub.timers.add(hub.now() + timeout, hub.expire, (me, TIMED_OUT))
+            try:
+                if hub.leave(me) is TIMED_OUT:
+                    raise TimeoutError("timed out")
+            finally:
+                timer.cancel()
+        except BaseException:
+            hub.back_out(me)
+            raise
         finally:
             hub.io_waiters -= 1
 
-    def _give_up(self, waiters: list[greenlet], waiter: greenlet) -> None:
-        waiters.remove(waiter)
+    #: See ``loop.Wait``.
+    shared = False
+
+    def give_up(self, waiter: greenlet) -> bool:
+        """See ``loop.Wait``."""
+        (self.readers if waiter in self.readers else self.writers).remove(waiter)
+        return True
 
 
 class Registration:
@@ -156,18 +184,16 @@ class Registration:
         if self.fd < 0:
             return
         self.fd = -1
-        mine = None
         for entry in self._entries:
             entry.disarm()
             if entry.readers or entry.writers:
-                mine = mine or get_hub()
-                _tell_closing(entry, mine)
+                _tell_closing(entry)
         self._entries = []
         self._entry = self._hub = None
 
 
-def _tell_closing(entry: _Entry, mine: Hub) -> None:
-    if entry.hub is mine:
+def _tell_closing(entry: _Entry) -> None:
+    if entry.hub is _local.hub:
         entry.closing()
     elif not entry.hub.closed:
         try:
@@ -227,12 +253,11 @@ def wait_writable(fd: int, timeout: float | None = None) -> None:
 
 def notify_closing(fd: int) -> None:
     """Wake everyone who waits for the number ``fd``, in any thread, with OSError(EBADF). Call it before closing."""
-    mine = get_hub()
     for hub in all_hubs():
         entry = hub.fds.get(fd)
         if isinstance(entry, _Entry):
             entry.disarm()
-            _tell_closing(entry, mine)
+            _tell_closing(entry)
 
 
 class Watch:
@@ -282,9 +307,12 @@ class Watch:
     def fire(self, mask: int) -> None:
         """Queue the callbacks."""
         if mask & READ_READY and self._on_readable is not None:
-            self._hub.ready.append((_call, (self._call_readable, ())))
+            self._hub.ready.append((None, (self._call_readable, ())))
         if mask & WRITE_READY and self._on_writable is not None:
-            self._hub.ready.append((_call, (self._call_writable, ())))
+            self._hub.ready.append((None, (self._call_writable, ())))
+
+    def rearm_now(self) -> None:
+        """See ``FdEntry``: level-triggered, so nothing is ever lost."""
 
     # Looked up when they run: an earlier callback of the same turn may have closed or changed the watch.
     def _call_readable(self) -> Any:

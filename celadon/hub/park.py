@@ -1,23 +1,26 @@
 """One way to wait, one way to wake.
 
-``park(abort)`` is the only way out of a greenlet and ``unpark`` the only way back in; sleep, join, kill,
-timeouts, locks, queues, fds and threads are built on the two. ``abort()`` undoes the registration that would
-have woken the waiter; it is called at most once, and only when something else (a kill, a timeout) wakes it
-first. So whoever wakes and whoever gives up can never both be believed, and a killed waiter leaves nothing
-behind. Waking somebody who is not parked is an error at once, not a stray value in user code later.
+``park`` is the only way out of a greenlet and ``unpark`` the only way back in; sleep, join, kill, timeouts, locks,
+queues, fds and threads are built on the two. What a greenlet waits on can be told to give it up: whoever wakes and
+whoever gives up (a kill, a timeout) can never both be believed, and a killed waiter leaves nothing behind. Waking
+somebody who is not parked is an error at once, not a stray value in user code later.
 """
 
 from __future__ import annotations
 
+from _thread import allocate_lock
 from collections import OrderedDict
-from functools import partial
+from collections.abc import Callable
 from typing import Any, Final
 
 from greenlet import getcurrent, greenlet
 
 from .errors import BlockingInHubError
-from .loop import Abort, Hub, _local, get_hub
+from .hubs import _local, get_hub
+from .loop import Hub
 from .timers import Timer
+
+Abort = Callable[[], object]
 
 
 class _TimedOut:
@@ -33,24 +36,47 @@ class _TimedOut:
 TIMED_OUT: Final = _TimedOut()
 
 
+class _Wait:
+    """A wait that anybody registered by means of their own, and the function that undoes it."""
+
+    __slots__ = ("abort",)
+
+    shared = False
+
+    def __init__(self, abort: Abort) -> None:
+        self.abort = abort
+
+    def __repr__(self) -> str:
+        target = getattr(self.abort, "func", self.abort)
+        owner = getattr(target, "__self__", None)
+        return repr(owner) if owner is not None else str(getattr(target, "__qualname__", repr(target)))
+
+    def give_up(self, waiter: greenlet) -> bool:
+        self.abort()
+        return True
+
+
 def park(abort: Abort) -> Any:
     """Wait until somebody calls ``unpark`` for this greenlet; returns the value given there.
 
-    Raises what ``unpark_error``, a kill or a Timeout brings; for the last two ``abort()`` was called before.
-    Raises BlockingInHubError in a callback of the hub.
+    Raises what ``unpark_error``, a kill or a Timeout brings; for the last two ``abort()`` was called before: it
+    undoes the registration that would have woken the waiter, and is called at most once. Raises BlockingInHubError
+    in a callback of the hub.
     """
     hub = _local.hub or get_hub()
     me = getcurrent()
-    if hub.pending and me in hub.pending:
-        abort()
-        error = hub.take_pending(me)
-        if error is not None:
-            raise error
-    if me is hub.greenlet:
-        abort()
-        raise BlockingInHubError(f"a hub callback tried to wait ({abort!r}); spawn a greenlet for it")
-    hub.parked[me] = abort
-    return hub.switch()
+    if hub.pending or me is hub.greenlet:
+        try:
+            may_park(hub, me, abort)
+        except BaseException:
+            abort()
+            raise
+    hub.parked[me] = _Wait(abort)
+    try:
+        return hub.leave(me)
+    except BaseException:
+        hub.back_out(me)
+        raise
 
 
 def park_for(abort: Abort, seconds: float | None) -> Any:
@@ -58,18 +84,21 @@ def park_for(abort: Abort, seconds: float | None) -> Any:
     if seconds is None:
         return park(abort)
     hub = _local.hub or get_hub()
-    timer = hub.timers.add(hub.now() + seconds, _expire, (hub, getcurrent(), abort))
+    # The timer is dead before the greenlet can park again, so it cannot end another wait than this one.
+    timer = hub.timers.add(hub.now() + seconds, hub.expire, (getcurrent(), TIMED_OUT))
     try:
         return park(abort)
     finally:
         timer.cancel()
 
 
-def _expire(hub: Hub, waiter: greenlet, abort: Abort) -> None:
-    # The abort function is made anew for each wait, so it tells this wait from a later one of the same greenlet.
-    if hub.parked.get(waiter) is abort:
-        abort()
-        hub.unpark(waiter, TIMED_OUT)
+def may_park(hub: Hub, me: greenlet, what: object) -> None:
+    """Raise what is pending for ``me``, or BlockingInHubError for the hub's own greenlet. Call it, then register."""
+    if me is hub.greenlet:
+        raise BlockingInHubError(f"a hub callback tried to wait ({what!r}); spawn a greenlet for it")
+    error = hub.take_pending(me)
+    if error is not None:
+        raise error
 
 
 def unpark(waiter: greenlet, value: object = None) -> None:
@@ -91,71 +120,142 @@ def sleep(seconds: float = 0) -> None:
     Interrupted by a kill or a Timeout; then no timer stays behind.
     """
     hub = _local.hub or get_hub()
-    if seconds > 0:
-        me = getcurrent()
-        timer = hub.timers.add(hub.now() + seconds, hub.unpark, (me,))
-        park(timer.cancel)
-        return
     me = getcurrent()
     if hub.pending or me is hub.greenlet:
-        _check(hub, me)
-    hub.ready.append((me.switch, None))
-    hub.switch()
+        may_park(hub, me, "sleep")
+    try:
+        if seconds > 0:
+            hub.parked[me] = hub.timers.add(hub.now() + seconds, hub.unpark, (me,))
+            hub.leave(me)
+            return
+        hub.ready.append((me, None))
+        hub.leave(me)
+    except BaseException:
+        if seconds > 0:
+            hub.back_out(me)
+        else:
+            _unqueue(hub, me)
+        raise
     if hub.pending:
-        _check(hub, me)
+        may_park(hub, me, "sleep")
 
 
-def _check(hub: Hub, me: greenlet) -> None:
-    if me is hub.greenlet:
-        raise BlockingInHubError("a hub callback tried to sleep; spawn a greenlet for it")
-    error = hub.take_pending(me)
-    if error is not None:
-        raise error
+def _unqueue(hub: Hub, me: greenlet) -> None:
+    # Only a signal handler can have raised here, perhaps before the way into the loop: then nobody shall come back.
+    for entry in [one for one in hub.ready if one[0] is me]:
+        hub.ready.remove(entry)
 
 
-class WaitQueue:
-    """Greenlets that wait for one thing, first come, first served: the only wait queue there is.
+# Only for the moment in which something is waited for, or linked to, for the first time.
+first_time = allocate_lock()
 
-    ``what`` names what they wait for in reports of who waits on what. For greenlets of one thread.
+
+class Waiters:
+    """Greenlets that wait for one thing, first come, first served: the base of all that can be waited for.
+
+    Greenlets of several threads may wait, and any thread may wake. To take a waiter out of the line, one atomic
+    operation, is to claim it, for waking or for giving up.
     """
 
-    __slots__ = ("_waiters", "what")
+    __slots__ = ("_waiters",)
+
+    shared = True
+
+    def __init__(self) -> None:
+        #: Made at the first wait: most of what can be waited for is there when it is looked at.
+        self._waiters: OrderedDict[greenlet, Hub] | None = None
+
+    def _line(self) -> OrderedDict[greenlet, Hub]:
+        with first_time:
+            if self._waiters is None:
+                self._waiters = OrderedDict()
+            return self._waiters
+
+    def wait(self, seconds: float | None = None) -> Any:
+        """Park until woken; returns the waker's value, or TIMED_OUT after ``seconds``."""
+        hub = _local.hub or get_hub()
+        me = getcurrent()
+        if hub.pending or me is hub.greenlet:
+            may_park(hub, me, self)
+        line = self._waiters
+        if line is None:
+            line = self._line()
+        try:
+            hub.parked[me] = self
+            line[me] = hub
+            self.settle()
+            if seconds is None:
+                return hub.leave(me)
+            timer = hub.timers.add(hub.now() + seconds, hub.expire, (me, TIMED_OUT))
+            try:
+                return hub.leave(me)
+            finally:
+                timer.cancel()
+        except BaseException:
+            hub.back_out(me)
+            raise
+
+    def settle(self) -> None:
+        """Give what there is to those who wait.
+
+        Called after a waiter has lined up: another thread may have brought, just before, what the waiter had not
+        found. One always sees the other, because each first shows what it has and then looks.
+        """
+
+    def give_up(self, waiter: greenlet) -> bool:
+        """See ``loop.Wait``."""
+        line = self._waiters
+        return line is not None and line.pop(waiter, None) is not None
+
+    def wake(self, value: object = None) -> bool:
+        """Wake the one that has waited longest; False if nobody waits. From any thread."""
+        line = self._waiters
+        while line:
+            try:
+                waiter, hub = line.popitem(False)
+            except KeyError:  # another thread was faster
+                return False
+            if hub.deliver(waiter, value):
+                return True
+        return False
+
+    def wake_all(self, value: object = None) -> None:
+        """Wake everyone who waits now. From any thread."""
+        line = self._waiters
+        if line:
+            for waiter, hub in list(line.items()):
+                if line.pop(waiter, None) is not None:
+                    hub.deliver(waiter, value)
+
+
+class WaitQueue(Waiters):
+    """A line of waiters by itself. ``what`` names what they wait for in reports of who waits on what."""
+
+    __slots__ = ("what",)
 
     def __init__(self, what: str) -> None:
         self.what = what
-        self._waiters: OrderedDict[greenlet, None] = OrderedDict()
+        super().__init__()
 
     def __repr__(self) -> str:
         return self.what
 
     def __len__(self) -> int:
-        return len(self._waiters)
+        return len(self._waiters) if self._waiters else 0
 
     def __bool__(self) -> bool:
         return bool(self._waiters)
 
-    def wait(self, seconds: float | None = None) -> Any:
-        """Park until woken; returns the waker's value, or TIMED_OUT after ``seconds``."""
-        me = getcurrent()
-        self._waiters[me] = None
-        abort = partial(self._give_up, me)
-        return park(abort) if seconds is None else park_for(abort, seconds)
 
-    def _give_up(self, waiter: greenlet) -> None:
-        del self._waiters[waiter]
-
-    def wake(self, value: object = None) -> bool:
-        """Wake the one that has waited longest; False if nobody waits."""
-        if not self._waiters:
-            return False
-        waiter, _ = self._waiters.popitem(False)
-        get_hub().unpark(waiter, value)
-        return True
-
-    def wake_all(self, value: object = None) -> None:
-        """Wake everyone who waits now."""
-        while self.wake(value):
-            pass
-
-
-__all__ = ["TIMED_OUT", "Timer", "WaitQueue", "park", "park_for", "sleep", "unpark", "unpark_error"]
+__all__ = [
+    "TIMED_OUT",
+    "Timer",
+    "WaitQueue",
+    "Waiters",
+    "may_park",
+    "park",
+    "park_for",
+    "sleep",
+    "unpark",
+    "unpark_error",
+]

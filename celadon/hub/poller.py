@@ -33,9 +33,11 @@ _new_poll = select.poll
 
 
 class Poller(Protocol):
-    """Readiness of many fds. Not thread-safe, but ``remove`` may be called from another thread on epoll."""
+    """Readiness of many fds. Only its hub's thread may use it, but for ``remove`` where it says so."""
 
     edge_triggered: bool
+    #: Whether ``remove`` is safe, and takes effect, while another thread is in ``poll``.
+    removes_from_any_thread: bool
 
     def add(self, fd: int, mask: int) -> None:
         """Begin to watch ``fd``; raises FileExistsError if it is watched already, OSError(EBADF, EPERM)."""
@@ -57,6 +59,7 @@ class EpollPoller:
     """epoll(7)."""
 
     edge_triggered = True
+    removes_from_any_thread = True
 
     def __init__(self) -> None:
         assert _new_epoll is not None
@@ -80,6 +83,7 @@ class PollPoller:
     """poll(2), where there is nothing better; also what the fallback tests run on."""
 
     edge_triggered = False
+    removes_from_any_thread = False
 
     def __init__(self) -> None:
         self._poll = _new_poll()

@@ -1,22 +1,28 @@
-"""Queues between greenlets. An item goes from hand to hand: to the getter that has waited longest, if one waits.
+"""Queues between greenlets, in one thread or several. An item goes to the getter that has waited longest, if one waits.
 
 So a getter cannot find the queue empty after it was woken, a killed one leaves nothing behind, and an item that
-was handed over before the kill is still returned to its getter. For greenlets of one thread.
+was handed over before the kill is still returned to its getter.
+
+An unbounded queue takes no lock: items and waiters each stand in a container of which one operation takes one. Every
+item passes through the container unless it is empty, and a getter is claimed before an item is taken for it; hence
+what one thread puts comes out in that order, whoever else is putting and getting.
 """
 
 from __future__ import annotations
 
 from _queue import Empty
+from _thread import RLock
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import Any, Generic, TypeVar
 
 from greenlet import getcurrent, greenlet
 
-from .loop import get_hub
-from .park import TIMED_OUT, WaitQueue, park_for
+from .hubs import _local, get_hub
+from .loop import Hub
+from .park import TIMED_OUT, Waiters, first_time, may_park
+from .sync import Event
 
 T = TypeVar("T")
 
@@ -25,39 +31,128 @@ class Full(Exception):
     """``put`` found no place in time."""
 
 
-class Queue(Generic[T]):
-    """First in, first out; ``maxsize`` items (None, 0: as many as come)."""
+class ShutDown(Exception):
+    """The queue was shut down: nothing more can be put, or what was in it has all been taken."""
 
-    __slots__ = ("__weakref__", "_getters", "_items", "_putters", "maxsize")
+
+class _Sign:
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+# What a waiter gets in place of an item: nothing was there after all (another thread took it); or all is over.
+_AGAIN = _Sign("AGAIN")
+_OVER = _Sign("OVER")
+
+
+class _Putters:
+    """Those who wait for a place, with the items they bring."""
+
+    __slots__ = ("_line", "_queue")
+
+    shared = True
+
+    def __init__(self, queue: Queue[Any] | Channel[Any]) -> None:
+        self._queue = queue
+        self._line: OrderedDict[greenlet, tuple[Hub, Any]] = OrderedDict()
+
+    def __repr__(self) -> str:
+        return f"a place in {self._queue!r}"
+
+    def __bool__(self) -> bool:
+        return bool(self._line)
+
+    def __len__(self) -> int:
+        return len(self._line)
+
+    def wait(self, item: object, seconds: float | None) -> Any:
+        """Line up with ``item`` until it was taken (True), it is all over, or ``seconds`` are."""
+        hub = _local.hub or get_hub()
+        me = getcurrent()
+        if hub.pending or me is hub.greenlet:
+            may_park(hub, me, self)
+        try:
+            hub.parked[me] = self
+            self._line[me] = (hub, item)
+            self._queue.settle()
+            if seconds is None:
+                return hub.leave(me)
+            timer = hub.timers.add(hub.now() + seconds, hub.expire, (me, TIMED_OUT))
+            try:
+                return hub.leave(me)
+            finally:
+                timer.cancel()
+        except BaseException:
+            hub.back_out(me)
+            raise
+
+    def give_up(self, waiter: greenlet) -> bool:
+        """See ``loop.Wait``."""
+        return self._line.pop(waiter, None) is not None
+
+    def take(self, keep: Callable[[Any], object]) -> bool:
+        """Take the item of the first in line and ``keep`` it; False if there is none."""
+        while self._line:
+            try:
+                waiter, (hub, item) = self._line.popitem(False)
+            except KeyError:
+                return False
+            if hub.closed:
+                continue
+            keep(item)
+            hub.deliver(waiter, True)
+            return True
+        return False
+
+    def send_away(self) -> None:
+        """It is all over."""
+        for waiter, (hub, _) in list(self._line.items()):
+            if self._line.pop(waiter, None) is not None:
+                hub.deliver(waiter, _OVER)
+
+
+class Queue(Waiters, Generic[T]):
+    """First in, first out; ``maxsize`` items (None, 0: as many as come). From any thread."""
+
+    __slots__ = ("__weakref__", "_items", "_maxsize", "_mutex", "_open", "_putters", "_shut", "_store", "_take")
 
     _items: Any
 
     def __init__(self, maxsize: int | None = None, items: Iterable[T] = ()) -> None:
-        self.maxsize = maxsize if maxsize is not None and maxsize > 0 else None
+        self._waiters = None
+        self._putters: _Putters | None = None
+        self._shut = False
+        self._maxsize = maxsize if maxsize is not None and maxsize > 0 else None
+        #: No bound and not shut down: there is always a place.
+        self._open = self._maxsize is None
+        self._mutex = RLock() if maxsize else None
+        self._store: Callable[[T], object]
+        self._take: Callable[[], T]
         self._init(items)
-        self._getters = WaitQueue(f"<{type(self).__name__} at {id(self):#x}>")
-        self._putters: OrderedDict[greenlet, T] = OrderedDict()
 
     # -- what the kinds differ in ----------------------------------------------------------------------------
 
     def _init(self, items: Iterable[T]) -> None:
         self._items = deque(items)
-
-    def _put(self, item: T) -> None:
-        self._items.append(item)
-
-    def _get(self) -> T:
-        item: T = self._items.popleft()
-        return item
+        self._store = self._items.append
+        self._take = self._items.popleft
 
     def _peek(self) -> T:
         item: T = self._items[0]
         return item
 
+    def _unget(self, item: T) -> None:
+        self._items.appendleft(item)
+
     # -- looking ---------------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        limit = "" if self.maxsize is None else f" of {self.maxsize}"
+        limit = "" if self._maxsize is None else f" of {self._maxsize}"
         return f"<{type(self).__name__} at {id(self):#x}, {len(self._items)}{limit} items>"
 
     def __len__(self) -> int:
@@ -76,50 +171,142 @@ class Queue(Generic[T]):
 
     def full(self) -> bool:
         """True if ``put`` would wait."""
-        return self.maxsize is not None and len(self._items) >= self.maxsize
+        return self._maxsize is not None and len(self._items) >= self._maxsize
+
+    @property
+    def maxsize(self) -> int | None:
+        """How many items have a place; None for any number. May be set: who waits for a place may get one by that."""
+        return self._maxsize
+
+    @maxsize.setter
+    def maxsize(self, maxsize: int | None) -> None:
+        self._bounded()
+        self._maxsize = maxsize if maxsize is not None and maxsize > 0 else None
+        self._open = self._maxsize is None and not self._shut
+        self.settle()
+
+    def copy(self) -> Queue[T]:
+        """Another queue of the same kind with the same items; nobody waits at it."""
+        return type(self)(self._maxsize, list(self._items))
 
     # -- putting and getting ---------------------------------------------------------------------------------
 
     def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
-        """Put ``item``; Full if there is no place within ``timeout`` seconds, or at once when not ``block``."""
-        if self._getters and self._getters.wake(item):
+        """Put ``item``; Full if there is no place within ``timeout`` seconds, or at once when not ``block``.
+
+        Raises ShutDown after ``shutdown``.
+        """
+        if not self._open:
+            self._put_bounded(item, block, timeout)
             return
-        if self.maxsize is None or len(self._items) < self.maxsize:
-            self._put(item)
+        if self._waiters and not self._items and self.wake(item):
+            return
+        self._store(item)
+        if self._waiters:
+            self.settle()
+
+    def _put_bounded(self, item: T, block: bool, timeout: float | None) -> None:
+        if self._shut:
+            raise ShutDown
+        with self._bounded():
+            place = not self._putters and not self.full()
+            if place:
+                self._store(item)
+        if place:
+            if self._waiters:
+                self.settle()
             return
         if not block or (timeout is not None and timeout <= 0):
             raise Full
-        me = getcurrent()
-        self._putters[me] = item
-        abort = partial(self._give_up_putting, me)
-        if park_for(abort, timeout) is TIMED_OUT:
+        assert self._putters is not None
+        answer = self._putters.wait(item, timeout)
+        if answer is TIMED_OUT:
             raise Full
+        if answer is _OVER:
+            raise ShutDown
 
-    def _give_up_putting(self, waiter: greenlet) -> None:
-        del self._putters[waiter]
+    def _bounded(self) -> RLock:
+        # A count and a store are two operations: bounded queues need a lock to keep to their bound.
+        if self._putters is None:
+            with first_time:
+                if self._putters is None:
+                    self._mutex = self._mutex or RLock()
+                    self._putters = _Putters(self)
+        assert self._mutex is not None
+        return self._mutex
 
     def put_nowait(self, item: T) -> None:
         """Put ``item`` if there is a place, else Full."""
         self.put(item, block=False)
 
     def get(self, block: bool = True, timeout: float | None = None) -> T:
-        """Take an item; Empty if none came within ``timeout`` seconds, or at once when not ``block``."""
-        if self._items:
-            item = self._get()
-            if self._putters:
-                self._let_in()
-            return item
-        if not block or (timeout is not None and timeout <= 0):
-            raise Empty
-        item = self._getters.wait(timeout)
-        if item is TIMED_OUT:
-            raise Empty
-        return item
+        """Take an item; Empty if none came within ``timeout`` seconds, or at once when not ``block``.
 
-    def _let_in(self) -> None:
-        waiter, item = self._putters.popitem(False)
-        self._put(item)
-        get_hub().unpark(waiter)
+        Raises ShutDown after ``shutdown`` once the queue is empty.
+        """
+        if self._items:
+            try:
+                item = self._take()
+            except IndexError:  # another thread was faster
+                pass
+            else:
+                if self._putters and self._let_in() and self._waiters:
+                    self.settle()
+                return item
+        if not block or (timeout is not None and timeout <= 0):
+            if self._shut:
+                raise ShutDown
+            raise Empty
+        return self._wait_for_item(timeout)
+
+    def _wait_for_item(self, timeout: float | None) -> T:
+        item = Waiters.wait(self, timeout)
+        if type(item) is _Sign or item is TIMED_OUT:
+            if item is TIMED_OUT:
+                raise Empty
+            if item is _OVER:
+                raise ShutDown
+            return self.get(timeout=timeout)  # another thread took what had come; the time counts anew
+        if self._putters and self._let_in() and self._waiters:
+            self.settle()
+        return item  # type: ignore[no-any-return]
+
+    def settle(self) -> None:
+        """See ``Waiters``."""
+        while True:
+            self._hand_out()
+            if not self._putters or not self._let_in():
+                break
+        if self._shut and not self._items:
+            self.wake_all(_OVER)
+
+    def _hand_out(self) -> None:
+        line = self._waiters
+        while line and self._items:
+            try:
+                waiter, hub = line.popitem(False)
+            except KeyError:
+                return
+            if hub.closed:
+                continue
+            try:
+                item: object = self._take()
+            except IndexError:
+                item = _AGAIN
+            hub.deliver(waiter, item)
+
+    def _let_in(self) -> bool:
+        # As many of those who wait for a place as there are places; True if somebody was.
+        putters = self._putters
+        assert putters is not None
+        if self._shut:
+            putters.send_away()
+            return False
+        anybody = False
+        with self._bounded():
+            while putters and not self.full() and putters.take(self._store):
+                anybody = True
+        return anybody
 
     def get_nowait(self) -> T:
         """Take an item if there is one, else Empty."""
@@ -127,22 +314,63 @@ class Queue(Generic[T]):
 
     def peek(self, block: bool = True, timeout: float | None = None) -> T:
         """The item that ``get`` would take, left where it is; Empty as there."""
-        if not self._items:
+        try:
+            return self._peek()
+        except IndexError:
             item = self.get(block, timeout)
             self._unget(item)
-        return self._peek()
-
-    def _unget(self, item: T) -> None:
-        self._items.appendleft(item)
+            if self._waiters:
+                self.settle()
+            return item
 
     def peek_nowait(self) -> T:
         """The item that ``get_nowait`` would take, left where it is, else Empty."""
         return self.peek(block=False)
 
+    def shutdown(self, immediate: bool = False) -> None:
+        """Take no more items: ``put`` raises ShutDown, and so does ``get`` once the queue is empty.
+
+        With ``immediate`` it is emptied at once. As ``queue.Queue.shutdown`` of Python 3.13.
+        """
+        self._shut = True
+        self._open = False
+        if immediate:
+            self._drop_all()
+        if self._putters is not None:
+            self._putters.send_away()
+        self.settle()
+
+    @property
+    def is_shutdown(self) -> bool:
+        """Whether ``shutdown`` was called."""
+        return self._shut
+
+    def _drop_all(self) -> None:
+        while self._items:
+            try:
+                self._take()
+            except IndexError:
+                return
+
     def __iter__(self) -> Iterator[T]:
-        """Take items until one is StopIteration, as in gevent."""
-        while (item := self.get()) is not StopIteration:
+        """Take items until one is StopIteration, as in gevent, or until the queue was shut down and is empty."""
+        while True:
+            try:
+                item = self.get()
+            except ShutDown:
+                return
+            if item is StopIteration:
+                return
             yield item
+
+
+class SimpleQueue(Queue[T]):
+    """A queue without bound, as ``queue.SimpleQueue``."""
+
+    __slots__ = ()
+
+    def __init__(self, items: Iterable[T] = ()) -> None:
+        super().__init__(None, items)
 
 
 class LifoQueue(Queue[T]):
@@ -151,11 +379,9 @@ class LifoQueue(Queue[T]):
     __slots__ = ()
 
     def _init(self, items: Iterable[T]) -> None:
-        self._items = list(items)
-
-    def _get(self) -> T:
-        item: T = self._items.pop()
-        return item
+        self._items = deque(items)
+        self._store = self._items.append
+        self._take = self._items.pop
 
     def _peek(self) -> T:
         item: T = self._items[-1]
@@ -173,16 +399,172 @@ class PriorityQueue(Queue[T]):
     def _init(self, items: Iterable[T]) -> None:
         self._items = list(items)
         heapify(self._items)
+        # Comparing may run Python code, and other threads within it.
+        self._mutex = RLock()
+        self._store = self._push
+        self._take = self._pop
 
-    def _put(self, item: T) -> None:
-        heappush(self._items, item)
+    def _push(self, item: T) -> None:
+        assert self._mutex is not None
+        with self._mutex:
+            heappush(self._items, item)
 
-    def _get(self) -> T:
-        item: T = heappop(self._items)
-        return item
+    def _pop(self) -> T:
+        assert self._mutex is not None
+        with self._mutex:
+            item: T = heappop(self._items)
+            return item
 
     def _unget(self, item: T) -> None:
-        heappush(self._items, item)
+        self._push(item)
 
 
-__all__ = ["Empty", "Full", "LifoQueue", "PriorityQueue", "Queue"]
+class JoinableQueue(Queue[T]):
+    """A queue that knows how many of its items were worked off, as ``queue.Queue``: see ``task_done`` and ``join``."""
+
+    __slots__ = ("_all_done", "_unfinished")
+
+    def __init__(
+        self, maxsize: int | None = None, items: Iterable[T] = (), unfinished_tasks: int | None = None
+    ) -> None:
+        super().__init__(maxsize, items)
+        self._mutex = self._mutex or RLock()
+        self._unfinished = len(self._items) if unfinished_tasks is None else unfinished_tasks
+        self._all_done = Event()
+        if not self._unfinished:
+            self._all_done.set()
+
+    @property
+    def unfinished_tasks(self) -> int:
+        """How many items were put and not yet reported by ``task_done``."""
+        return self._unfinished
+
+    def _count(self, n: int) -> None:
+        assert self._mutex is not None
+        with self._mutex:
+            if self._unfinished + n < 0:
+                raise ValueError("task_done() called too many times")
+            self._unfinished += n
+            done = not self._unfinished
+            if not done:
+                self._all_done.clear()
+        if done:
+            self._all_done.set()
+
+    def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
+        """As Queue's; counts the item as unfinished from now on."""
+        self._count(1)
+        try:
+            super().put(item, block, timeout)
+        except BaseException:
+            self._count(-1)
+            raise
+
+    def _unget(self, item: T) -> None:
+        super()._unget(item)  # peeked at, not put anew
+
+    def _drop_all(self) -> None:
+        while self._items:
+            try:
+                self._take()
+            except IndexError:
+                return
+            if self._unfinished:
+                self._count(-1)
+
+    def task_done(self) -> None:
+        """An item that ``get`` gave is worked off. ValueError when called more often than there were items."""
+        self._count(-1)
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until all items are worked off, at most ``timeout`` seconds; True if they are."""
+        return self._all_done.wait(timeout)
+
+
+class Channel(Waiters, Generic[T]):
+    """A queue without any place: ``put`` waits until somebody takes the item from its hands. From any thread."""
+
+    __slots__ = ("__weakref__", "_putters")
+
+    def __init__(self, maxsize: int = 1) -> None:
+        """``maxsize`` does not matter (gevent's signature)."""
+        self._waiters = None
+        self._putters = _Putters(self)
+
+    def __repr__(self) -> str:
+        return f"<Channel at {id(self):#x}, {self.balance} more putters than getters>"
+
+    @property
+    def balance(self) -> int:
+        """How many wait to put, or, negative, to get."""
+        return len(self._putters) - (len(self._waiters) if self._waiters else 0)
+
+    def qsize(self) -> int:
+        """0."""
+        return 0
+
+    def empty(self) -> bool:
+        """True."""
+        return True
+
+    def full(self) -> bool:
+        """True."""
+        return True
+
+    def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
+        """Give ``item`` to a getter; Full if none came within ``timeout`` seconds, or waits now when not ``block``."""
+        if self._waiters and not self._putters and self.wake(item):
+            return
+        if not block or (timeout is not None and timeout <= 0):
+            raise Full
+        if self._putters.wait(item, timeout) is TIMED_OUT:
+            raise Full
+
+    def put_nowait(self, item: T) -> None:
+        """Give ``item`` to a getter that waits, else Full."""
+        self.put(item, block=False)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> T:
+        """Take an item from a putter's hands; Empty if none came within ``timeout`` seconds, or at once."""
+        taken: list[T] = []
+        if self._putters and self._putters.take(taken.append):
+            return taken[0]
+        if not block or (timeout is not None and timeout <= 0):
+            raise Empty
+        item = Waiters.wait(self, timeout)
+        if item is TIMED_OUT:
+            raise Empty
+        return self.get(timeout=timeout) if item is _AGAIN else item
+
+    def get_nowait(self) -> T:
+        """Take an item if somebody waits to give one, else Empty."""
+        return self.get(block=False)
+
+    def settle(self) -> None:
+        """See ``Waiters``."""
+        line = self._waiters
+        while line and self._putters:
+            try:
+                waiter, hub = line.popitem(False)
+            except KeyError:
+                return
+            taken: list[Any] = []
+            hub.deliver(waiter, taken[0] if self._putters.take(taken.append) else _AGAIN)
+
+    def __iter__(self) -> Iterator[T]:
+        """Take items until one is StopIteration."""
+        while (item := self.get()) is not StopIteration:
+            yield item
+
+
+__all__ = [
+    "Channel",
+    "Empty",
+    "Full",
+    "JoinableQueue",
+    "LifoQueue",
+    "PriorityQueue",
+    "Queue",
+    "ShutDown",
+    "SimpleQueue",
+]

@@ -1,12 +1,16 @@
-"""Events, results, semaphores and locks for greenlets, on one wait queue each.
+"""Events, results, semaphores and locks for greenlets, in one thread or several.
 
 What is released is handed over: the unit goes to whoever waited longest, before that greenlet runs again. So
 nobody who comes later can take it, and whoever is killed after the hand-over still owns it and may release it.
-A waiter that is killed or times out before that has left the queue and gets nothing. For greenlets of one thread.
+A waiter that is killed or times out before that has left the line and gets nothing.
+
+No lock is taken. What is free, and who waits, each stand in a container of which one operation at a time takes one;
+whoever brings something, and whoever lines up, looks once more at the other's container afterwards (``settle``).
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -14,55 +18,51 @@ from typing import Any, Generic, TypeVar
 from greenlet import getcurrent, greenlet
 
 from .cancel import NotReady
-from .errors import LoopExit
-from .loop import get_hub
-from .park import TIMED_OUT, WaitQueue
+from .hubs import get_hub
+from .loop import Hub
+from .park import TIMED_OUT, Waiters, first_time
 
 T = TypeVar("T")
 
 
-class _Linkable:
+class _Linkable(Waiters):
     """Who waits for something to become ready, and who wants to be called then."""
 
-    __slots__ = ("__weakref__", "_links", "_waiters")
+    __slots__ = ("__weakref__", "_links")
 
     def __init__(self) -> None:
-        # Made at the first wait: most results are ready, and most semaphores free, when they are looked at.
-        self._waiters: WaitQueue | None = None
-        self._links: list[Callable[[Any], object]] | None = None
+        self._waiters = None
+        self._links: list[tuple[Callable[[Any], object], Hub]] | None = None
 
     def ready(self) -> bool:
         """True when a wait would not wait."""
         raise NotImplementedError
 
     def rawlink(self, callback: Callable[[Any], object]) -> None:
-        """Call ``callback(self)`` once in the loop as soon as this is ready. It must not wait."""
+        """Call ``callback(self)`` once, in the caller's loop, as soon as this is ready. It must not wait."""
+        if self._links is None:
+            with first_time:
+                if self._links is None:
+                    self._links = []
+        self._links.append((callback, get_hub()))
         if self.ready():
-            get_hub().call_soon(callback, self)
-        elif self._links is None:
-            self._links = [callback]
-        else:
-            self._links.append(callback)
+            self._call_links()
 
     def unlink(self, callback: Callable[[Any], object]) -> None:
         """Forget a callback that was given to ``rawlink``; nothing happens if there is none."""
-        if self._links is not None and callback in self._links:
-            self._links.remove(callback)
+        for link in list(self._links or ()):
+            if link[0] == callback and self._links:
+                self._links.remove(link)
 
-    def _wait(self, timeout: float | None) -> Any:
-        waiters = self._waiters
-        if waiters is None:
-            waiters = self._waiters = WaitQueue(f"<{type(self).__name__} at {id(self):#x}>")
-        return waiters.wait(timeout)
-
-    def _notify(self) -> None:
-        if self._waiters is not None:
-            self._waiters.wake_all()
+    def _call_links(self) -> None:
         links = self._links
-        if links is not None:
-            self._links = None
-            for link in links:
-                get_hub().call_soon(link, self)
+        while links:
+            try:
+                callback, hub = links.pop(0)
+            except IndexError:  # another thread was faster
+                return
+            if not hub.closed:
+                hub.call_soon_threadsafe(callback, self)
 
 
 class Event(_Linkable):
@@ -75,7 +75,7 @@ class Event(_Linkable):
         super().__init__()
 
     def __repr__(self) -> str:
-        return f"<Event at {id(self):#x}, {'set' if self._flag else 'not set'}>"
+        return f"<{type(self).__name__} at {id(self):#x}, {'set' if self._flag else 'not set'}>"
 
     def is_set(self) -> bool:
         """Whether the flag is set."""
@@ -84,10 +84,17 @@ class Event(_Linkable):
     isSet = ready = is_set  # noqa: N815  (threading's and gevent's names)
 
     def set(self) -> None:
-        """Set the flag and wake all who wait."""
+        """Set the flag and wake all who wait. From any thread."""
         self._flag = True
-        if self._waiters or self._links:
-            self._notify()
+        if self._waiters:
+            self.wake_all(True)
+        if self._links:
+            self._call_links()
+
+    def settle(self) -> None:
+        """See ``Waiters``."""
+        if self._flag:
+            self.wake_all(True)
 
     def clear(self) -> None:
         """Take the flag down; who was woken by ``set`` before still returns True."""
@@ -95,87 +102,100 @@ class Event(_Linkable):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the flag is set; False if it was not within ``timeout`` seconds."""
-        return self._flag or self._wait(timeout) is not TIMED_OUT
+        return self._flag or super().wait(timeout) is not TIMED_OUT
 
 
 class AsyncResult(_Linkable, Generic[T]):
-    """A value or an exception that comes later, once."""
+    """A value or an exception that comes later, once; from any thread.
 
-    __slots__ = ("_done", "_error", "_value")
+    Whoever asks gets the same exception object, as with ``concurrent.futures.Future``, so that it can be compared;
+    its traceback is set back to the original one each time, so that it does not grow from one caller to the next.
+    """
+
+    __slots__ = ("_outcome",)
 
     def __init__(self) -> None:
-        self._done = False
-        self._value: T | None = None
-        self._error: BaseException | None = None
+        #: The value, the exception, and its traceback: one object, so that other threads see all of it or nothing.
+        self._outcome: tuple[Any, BaseException | None, Any] | None = None
         super().__init__()
 
     def __repr__(self) -> str:
-        state = "pending" if not self._done else "failed" if self._error is not None else "done"
+        outcome = self._outcome
+        state = "pending" if outcome is None else "failed" if outcome[1] is not None else "done"
         return f"<{type(self).__name__} at {id(self):#x}, {state}>"
 
     def ready(self) -> bool:
         """True once there is a value or an exception."""
-        return self._done
+        return self._outcome is not None
 
     done = ready  # concurrent.futures' name
 
     def successful(self) -> bool:
         """True once there is a value."""
-        return self._done and self._error is None
+        outcome = self._outcome
+        return outcome is not None and outcome[1] is None
 
     @property
     def value(self) -> T | None:
         """The value; None before there is one, and after a failure."""
-        return self._value
+        return None if self._outcome is None else self._outcome[0]
 
     @property
     def exception(self) -> BaseException | None:
         """The exception, or None."""
-        return self._error
+        return None if self._outcome is None else self._outcome[1]
 
     @property
     def exc_info(self) -> tuple[type[BaseException], BaseException, Any] | tuple[None, None, None]:
         """The exception, as ``sys.exc_info()`` would give it."""
-        error = self._error
-        return (None, None, None) if error is None else (type(error), error, error.__traceback__)
+        outcome = self._outcome
+        if outcome is None or outcome[1] is None:
+            return (None, None, None)
+        return (type(outcome[1]), outcome[1], outcome[2])
 
     def set(self, value: T | None = None) -> None:
         """Give the value. A second ``set`` replaces it, as in gevent."""
-        self._value = value
-        self._error = None
-        self._done = True
-        if self._waiters or self._links:
-            self._notify()
+        self._outcome = (value, None, None)
+        if self._waiters:
+            self.wake_all()
+        if self._links:
+            self._call_links()
 
     set_result = set
 
     def set_exception(self, exception: BaseException, exc_info: object = None) -> None:
         """Give the exception that ``get`` shall raise."""
-        self._value = None
-        self._error = exception
-        self._done = True
-        if self._waiters or self._links:
-            self._notify()
+        self._outcome = (None, exception, exception.__traceback__)
+        self.wake_all()
+        self._call_links()
+
+    def settle(self) -> None:
+        """See ``Waiters``."""
+        if self._outcome is not None:
+            self.wake_all()
 
     def wait(self, timeout: float | None = None) -> T | None:
         """Wait for either, at most ``timeout`` seconds; returns the value, or None."""
-        if not self._done:
-            self._wait(timeout)
-        return self._value
+        if self._outcome is None:
+            super().wait(timeout)
+        return self.value
 
     def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Wait and return the value, or raise the exception.
 
         Raises NotReady, which is a Timeout and a builtin TimeoutError, when neither came within ``timeout`` seconds.
         """
-        if not self._done and block:
-            self._wait(timeout)
-        if not self._done:
-            raise NotReady(timeout if block else 0, repr(self))
-        if self._error is not None:
-            # Its own traceback each time, so that it does not grow from one caller to the next.
-            raise self._error.with_traceback(self._error.__traceback__)
-        return self._value  # type: ignore[return-value]  # set() without an argument gives None, as in gevent
+        outcome = self._outcome
+        if outcome is None:
+            if block:
+                super().wait(timeout)
+                outcome = self._outcome
+            if outcome is None:
+                raise NotReady(timeout if block else 0, repr(self))
+        value, error, trace = outcome
+        if error is not None:
+            raise error.with_traceback(trace)
+        return value  # type: ignore[no-any-return]
 
     def get_nowait(self) -> T:
         """The value or the exception if there is one already, else NotReady."""
@@ -184,6 +204,14 @@ class AsyncResult(_Linkable, Generic[T]):
     def result(self, timeout: float | None = None) -> T:
         """``get``, by concurrent.futures' name."""
         return self.get(timeout=timeout)
+
+    def cancel(self) -> bool:
+        """Nobody can stop what will bring the result: always False, as concurrent.futures says it."""
+        return False
+
+    def cancelled(self) -> bool:
+        """See ``cancel``."""
+        return False
 
     def __call__(self, source: Any) -> None:
         """Take over the outcome of a greenlet or another result: ``greenlet.link(result)``."""
@@ -196,53 +224,86 @@ class AsyncResult(_Linkable, Generic[T]):
 class Semaphore(_Linkable):
     """At most ``value`` at a time, first come, first served."""
 
-    __slots__ = ("counter",)
+    __slots__ = ("_free",)
 
     def __init__(self, value: int = 1) -> None:
         if value < 0:
             raise ValueError("semaphore initial value must be >= 0")
-        self.counter = value
-        super().__init__()
+        #: One None for each unit that is free: to take one out is to have acquired it.
+        self._free: deque[None] = deque((None,) * value)
+        self._waiters = None
+        self._links = None
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} at {id(self):#x}, {self.counter} free>"
+        return f"<{type(self).__name__} at {id(self):#x}, {len(self._free)} free>"
+
+    @property
+    def counter(self) -> int:
+        """How many are free."""
+        return len(self._free)
 
     def locked(self) -> bool:
         """True when ``acquire`` would wait."""
-        return self.counter <= 0
+        return not self._free
 
     def ready(self) -> bool:
         """True when ``acquire`` would not wait."""
-        return self.counter > 0
+        return bool(self._free)
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
         """Take one; False if none came within ``timeout`` seconds, or at once when not ``blocking``.
 
         A ``timeout`` of -1 is for ever, as in ``threading``.
         """
-        if self.counter > 0:
-            self.counter -= 1
-            return True
+        free = self._free
+        if free:
+            try:
+                free.pop()
+                return True
+            except IndexError:  # another thread was faster
+                pass
         if not blocking or timeout == 0:
             return False
-        return self._wait(None if timeout is None or timeout < 0 else timeout) is not TIMED_OUT
+        return Waiters.wait(self, None if timeout is None or timeout < 0 else timeout) is not TIMED_OUT
 
     def release(self, n: int = 1) -> int:
         """Give ``n`` back, to those who have waited longest; returns how many are free now. Never waits."""
-        for _ in range(n):
-            if not self._waiters or not self._waiters.wake():
-                self.counter += 1
-        if self._links and self.counter > 0:
-            self._notify()
-        return self.counter
+        free = self._free
+        while n > 0:
+            n -= 1
+            if not self._waiters or not self.wake():
+                free.append(None)
+        if self._waiters:
+            self.settle()
+        if self._links and free:
+            self._call_links()
+        return len(free)
+
+    def settle(self) -> None:
+        """See ``Waiters``."""
+        free = self._free
+        while free and self._waiters:
+            try:
+                free.pop()
+            except IndexError:
+                return
+            if not self.wake():
+                free.append(None)
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait until one is free, without taking it; returns how many are."""
-        if self.counter <= 0 and self.acquire(timeout=timeout):
+        if not self._free and self.acquire(timeout=timeout):
             self.release()
-        return self.counter
+        return len(self._free)
 
     def __enter__(self) -> bool:
+        free = self._free
+        if free:
+            try:
+                free.pop()
+                return True
+            except IndexError:
+                pass
         return self.acquire()
 
     def __exit__(
@@ -258,13 +319,43 @@ class BoundedSemaphore(Semaphore):
 
     def __init__(self, value: int = 1) -> None:
         super().__init__(value)
+        # However threads may race to give back too many, there will never be more.
+        self._free = deque(self._free, value)
         self._initial = value
 
     def release(self, n: int = 1) -> int:
         """As Semaphore's; ValueError when more would be free than there are."""
-        if self.counter + n > self._initial:
+        if len(self._free) + n > self._initial:
             raise ValueError("Semaphore released too many times")
         return super().release(n)
+
+
+class DummySemaphore:
+    """A semaphore that is always free, for code that takes one: as gevent's."""
+
+    __slots__ = ("__weakref__",)
+
+    def __init__(self, value: int | None = None) -> None:
+        """``value`` does not matter."""
+
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        """True."""
+        return True
+
+    def release(self, n: int = 1) -> None:
+        """Nothing."""
+
+    def locked(self) -> bool:
+        """False."""
+        return False
+
+    def __enter__(self) -> bool:
+        return True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return
 
 
 class Lock(Semaphore):
@@ -273,13 +364,26 @@ class Lock(Semaphore):
     __slots__ = ()
 
     def __init__(self) -> None:
-        super().__init__(1)
+        self._free = deque((None,), 1)
+        self._waiters = None
+        self._links = None
 
     def release(self, n: int = 1) -> int:
         """Give it to whoever waited longest. RuntimeError if nobody holds it."""
-        if self.counter:
+        free = self._free
+        if free:
             raise RuntimeError("release unlocked lock")
-        return super().release()
+        if not self._waiters or not self.wake():
+            free.append(None)
+            if self._waiters:
+                self.settle()
+        if self._links and free:
+            self._call_links()
+        return len(free)
+
+    def _at_fork_reinit(self) -> None:
+        """In a forked child: free, whoever held it in the parent."""
+        self.__init__()  # type: ignore[misc]
 
 
 class RLock:
@@ -328,6 +432,12 @@ class RLock:
     ) -> None:
         self.release()
 
+    def _at_fork_reinit(self) -> None:
+        """In a forked child: free, whoever held it in the parent."""
+        self._block._at_fork_reinit()
+        self._owner = None
+        self._count = 0
+
     # The three that Condition needs: all of the caller's holds at once.
 
     def _is_owned(self) -> bool:
@@ -344,89 +454,10 @@ class RLock:
         self._owner = getcurrent()
 
 
-class Condition:
-    """Wait under a lock until somebody notifies, as ``threading.Condition``."""
-
-    __slots__ = ("_lock", "_waiters", "acquire", "release")
-
-    def __init__(self, lock: Lock | RLock | None = None) -> None:
-        self._lock = RLock() if lock is None else lock
-        self.acquire = self._lock.acquire
-        self.release = self._lock.release
-        self._waiters = WaitQueue(f"<Condition at {id(self):#x}>")
-
-    def __enter__(self) -> bool:
-        return self.acquire()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
-
-    def _check(self, what: str) -> None:
-        lock = self._lock
-        if not (lock._is_owned() if isinstance(lock, RLock) else lock.locked()):
-            raise RuntimeError(f"cannot {what} on un-acquired lock")
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Let go of the lock, wait to be notified, take the lock again; False after ``timeout`` seconds.
-
-        The lock is held again when this returns or raises, also for a kill or a Timeout.
-        """
-        self._check("wait")
-        lock = self._lock
-        held = lock._release_save() if isinstance(lock, RLock) else lock.release()
-        interrupted: BaseException | None = None
-        notified = False
-        try:
-            notified = self._waiters.wait(timeout) is not TIMED_OUT
-        finally:
-            # A second kill must not leave the caller's `with` block without the lock that it is going to release.
-            while True:
-                try:
-                    if isinstance(lock, RLock):
-                        lock._acquire_restore(held)
-                    else:
-                        lock.acquire()
-                    break
-                except LoopExit:
-                    raise
-                except BaseException as error:
-                    interrupted = error
-            if interrupted is not None:
-                raise interrupted
-        return notified
-
-    def wait_for(self, predicate: Callable[[], T], timeout: float | None = None) -> T:
-        """Wait until ``predicate()`` is true, at most ``timeout`` seconds; returns its last value."""
-        hub = get_hub()
-        deadline = None if timeout is None else hub.now() + timeout
-        result = predicate()
-        while not result:
-            remaining = None if deadline is None else deadline - hub.now()
-            if remaining is not None and remaining <= 0:
-                break
-            self.wait(remaining)
-            result = predicate()
-        return result
-
-    def notify(self, n: int = 1) -> None:
-        """Wake the ``n`` that have waited longest; they run once the caller lets go of the lock."""
-        self._check("notify")
-        for _ in range(n):
-            if not self._waiters.wake():
-                break
-
-    def notify_all(self) -> None:
-        """Wake all who wait."""
-        self._check("notify")
-        self._waiters.wake_all()
-
-
 __all__ = [
     "AsyncResult",
     "BoundedSemaphore",
-    "Condition",
+    "DummySemaphore",
     "Event",
     "Lock",
     "RLock",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from .loop import Hub, get_hub
+from .hubs import get_hub
+from .loop import Hub
 from .park import sleep
 from .poller import Poller
 
@@ -54,6 +55,7 @@ class _MockPoller:
         self._hub = hub
         self._clock = clock
         self.edge_triggered = real.edge_triggered
+        self.removes_from_any_thread = real.removes_from_any_thread
         self.add, self.modify, self.remove, self.close = real.add, real.modify, real.remove, real.close
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
@@ -61,7 +63,7 @@ class _MockPoller:
         events = self._real.poll(0)
         if events or timeout == 0:
             return events
-        if timeout is None or self._hub.holds:
+        if timeout is None or self._hub.holds or self._hub.timers.next_deadline() is None:
             return self._real.poll(timeout)
         if not self._clock.autojump:
             raise RuntimeError(f"all wait for a deadline {timeout:.3f} s away, and the clock only moves by advance()")
@@ -73,8 +75,7 @@ def wait_all_parked() -> None:
     """Return once nobody but the caller is ready to run and no deadline is due. Does not wait for fds or threads."""
     hub = get_hub()
     while True:
-        # A millisecond's worth of looking away must not hide what is due now.
-        hub._next_look = 0.0
+        hub.look_soon()  # a millisecond's worth of looking away must not hide what is due now
         sleep(0)
         deadline = hub.timers.next_deadline()
         if not hub.ready and (deadline is None or deadline > hub.now()):

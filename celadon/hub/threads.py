@@ -16,7 +16,8 @@ from typing import Any, ParamSpec, TypeVar
 from weakref import WeakSet
 
 from .errors import HubClosedError
-from .loop import Hub, get_hub
+from .hubs import get_hub
+from .loop import Hub, resting
 from .sync import AsyncResult
 
 P = ParamSpec("P")
@@ -173,9 +174,19 @@ class ThreadPool:
 
 
 def _worker(pool: ThreadPool, tasks: SimpleQueue[ThreadResult[Any] | None], lock: _thread.LockType) -> None:
+    me = _thread.get_ident()
+    try:
+        _work_off(pool, tasks, lock, me)
+    finally:
+        resting.discard(me)
+
+
+def _work_off(pool: ThreadPool, tasks: SimpleQueue[ThreadResult[Any] | None], lock: _thread.LockType, me: int) -> None:
     while True:
+        resting.add(me)
         try:
             task = tasks.get(timeout=pool.idle_timeout)
+            resting.discard(me)
         except Empty:
             with lock:
                 if not tasks.empty():

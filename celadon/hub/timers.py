@@ -26,6 +26,9 @@ class Timer:
     args: tuple[Any, ...]
     _timers: Timers | None  # None once taken out of the heap
 
+    #: A sleep is a wait on its timer; no other thread ends it.
+    shared = False
+
     def __repr__(self) -> str:
         return f"<Timer for {self.when:.3f}{'' if self.active else ', over'}>"
 
@@ -45,22 +48,30 @@ class Timer:
                 if timers.dead > _PRUNE_AT and timers.dead * 2 > len(timers.heap):
                     timers.prune()
 
-    def fire(self, _: object = None) -> None:
+    def give_up(self, waiter: object) -> bool:
+        """End a sleep: see ``loop.Wait``."""
+        self.cancel()
+        return True
+
+    def fire(self) -> None:
         """Call back, unless it was cancelled since it came due."""
         callback = self.callback
         if callback is not None:
             self.callback = None
-            callback(*self.args)
+            args, self.args = self.args, ()
+            callback(*args)
 
 
 class Timers:
     """The heap of one hub's deadlines. Not thread-safe: only the hub's own thread may touch it."""
 
-    __slots__ = ("_sequence", "dead", "heap")
+    __slots__ = ("_sequence", "dead", "due", "heap")
 
     def __init__(self) -> None:
         self.heap: list[tuple[float, int, Timer]] = []
         self.dead = 0
+        #: Taken out of the heap and not yet all fired: the caller of ``expire`` clears it.
+        self.due: list[Timer] = []
         self._sequence = 0
 
     def __len__(self) -> int:
@@ -85,24 +96,30 @@ class Timers:
             when, _, timer = heap[0]
             if timer.callback is not None:
                 return when
+            if timer._timers is not None:
+                timer._timers = None
+                self.dead -= 1
             heappop(heap)
-            self.dead -= 1
         return None
 
     def expire(self, now: float) -> list[Timer]:
-        """Take out all that are due at ``now``, in order, for the caller to fire.
+        """Take out all that are due at ``now``, in order, for the caller to fire and to clear from ``due``.
 
         All are taken out before one fires: a timer that a callback sets, even for now, waits for the next turn.
+        A signal handler may raise anywhere in here: a timer is noted before it leaves the heap, and fires only once.
         """
         heap = self.heap
-        due: list[Timer] = []
+        due = self.due
         while heap and heap[0][0] <= now:
-            timer = heappop(heap)[2]
+            timer = heap[0][2]
             if timer.callback is None:
-                self.dead -= 1
+                if timer._timers is not None:
+                    timer._timers = None
+                    self.dead -= 1
             else:
                 timer._timers = None
                 due.append(timer)
+            heappop(heap)
         return due
 
     def prune(self) -> None:
@@ -116,4 +133,5 @@ class Timers:
         for _, _, timer in self.heap:
             timer.callback = None
         self.heap = []
+        self.due = []
         self.dead = 0

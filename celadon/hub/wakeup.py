@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from _thread import RLock
 
 
 class Wakeup:
     """``send`` is safe from any thread and from a signal handler; ``fileno`` becomes readable; ``drain`` resets."""
 
-    __slots__ = ("_read", "_write")
+    __slots__ = ("_lock", "_read", "_write")
 
     def __init__(self) -> None:
+        # Against writing to a number that has been closed and belongs to another file by now. Re-entrant, because a
+        # signal handler may come in the midst of a ``send``.
+        self._lock = RLock()
         if hasattr(os, "eventfd"):
             self._read = self._write = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         else:
@@ -24,11 +28,12 @@ class Wakeup:
 
     def send(self) -> None:
         """Make the fd readable. Nothing happens when it is readable already, or closed."""
-        if self._write >= 0:
-            try:
-                os.write(self._write, b"\1\0\0\0\0\0\0\0")
-            except BlockingIOError:
-                return  # full: the reader is going to wake anyway
+        with self._lock:
+            if self._write >= 0:
+                try:
+                    os.write(self._write, b"\1\0\0\0\0\0\0\0")
+                except BlockingIOError:
+                    return  # full: the reader is going to wake anyway
 
     def drain(self) -> None:
         """Make the fd unreadable again."""
@@ -39,6 +44,11 @@ class Wakeup:
 
     def close(self) -> None:
         """Close the fds, once."""
+        with self._lock:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Close the fds in a forked child, where a thread that stayed in the parent may seem to hold the lock."""
         read, write = self._read, self._write
         self._read = self._write = -1
         for fd in {read, write}:

@@ -1,0 +1,73 @@
+"""One hub per thread: made at the thread's first wait, torn down with the thread, remade in a forked child."""
+
+from __future__ import annotations
+
+import _thread
+import os
+from weakref import WeakSet
+
+from .loop import Hub, count_ghosts
+
+
+class _Slot:
+    """Dies with its thread's local storage, and takes the thread's hub with it."""
+
+    __slots__ = ("hub",)
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+
+    def __del__(self) -> None:
+        self.hub.close()
+
+
+class _Local(_thread._local):
+    hub: Hub | None = None
+    slot: _Slot | None = None
+
+
+_local = _Local()
+_hubs: WeakSet[Hub] = WeakSet()
+
+
+def get_hub() -> Hub:
+    """This thread's hub, made at the first call. Cheap; safe from any thread."""
+    hub = _local.hub
+    return hub if hub is not None else _make_hub()
+
+
+def hub_if_any() -> Hub | None:
+    """This thread's hub, or None if it never waited."""
+    return _local.hub
+
+
+def all_hubs() -> list[Hub]:
+    """The hubs of all threads that have one now."""
+    return [hub for hub in list(_hubs) if not hub.closed]
+
+
+def _make_hub() -> Hub:
+    hub = Hub()
+    _local.hub = hub
+    _local.slot = _Slot(hub)
+    _hubs.add(hub)
+    return hub
+
+
+def _after_fork_in_child() -> None:
+    count_ghosts()
+    mine = _local.hub
+    for hub in list(_hubs):
+        if hub is mine:
+            hub.after_fork()
+        elif not hub.closed:
+            hub.closed = True
+            hub.forget()
+            hub.release_fds()
+            _hubs.discard(hub)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+__all__ = ["all_hubs", "get_hub", "hub_if_any"]
