@@ -1,9 +1,17 @@
-"""How another thread (or a signal) makes a sleeping hub look up: one eventfd, or a pipe where there is none."""
+"""How another thread, or a signal, makes a sleeping hub look up: an eventfd, or a pipe where there is none.
+
+Only the main thread runs Python's signal handlers, and a signal that comes just before the kernel's call does not
+interrupt it, nor does one that the kernel gives to another thread. So the main thread's hub has a pipe, into which the
+interpreter itself writes (``signal.set_wakeup_fd``), unless the program has claimed that for itself.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 from _thread import RLock
+
+_set_wakeup_fd = signal.set_wakeup_fd
 
 
 class Wakeup:
@@ -15,12 +23,15 @@ class Wakeup:
         # Against writing to a number that has been closed and belongs to another file by now. Re-entrant, because a
         # signal handler may come in the midst of a ``send``.
         self._lock = RLock()
-        if hasattr(os, "eventfd"):
+        signals = _may_have_signals()
+        if not signals and hasattr(os, "eventfd"):
             self._read = self._write = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         else:
             self._read, self._write = os.pipe()
             os.set_blocking(self._read, False)
             os.set_blocking(self._write, False)
+        if signals:
+            _set_wakeup_fd(self._write, warn_on_full_buffer=False)
 
     def fileno(self) -> int:
         """The fd to poll for reading; -1 once closed."""
@@ -51,6 +62,20 @@ class Wakeup:
         """Close the fds in a forked child, where a thread that stayed in the parent may seem to hold the lock."""
         read, write = self._read, self._write
         self._read = self._write = -1
+        if read != write and _may_have_signals(write):
+            _set_wakeup_fd(-1)
         for fd in {read, write}:
             if fd >= 0:
                 os.close(fd)
+
+
+def _may_have_signals(mine: int = -1) -> bool:
+    """Whether this is the main thread, and nobody else has the interpreter write signals into a file of theirs."""
+    try:
+        before = _set_wakeup_fd(-1)
+    except ValueError:
+        return False
+    if before not in (-1, mine):
+        _set_wakeup_fd(before)
+        return False
+    return True
