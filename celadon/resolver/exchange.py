@@ -376,6 +376,9 @@ class Exchange:
         self, query: Query, state: Health, kind: Kind, rcode: int, answer: Answer | None, now: float
     ) -> Verdict:
         more = self.more_of(query, now)
+        options = query.question.options
+        if rcode == _BADCOOKIE and answer is not None and options is not None and options.cookie:
+            return answer  # whoever brings a cookie of his own wants to see what the server says to it
         if rcode == _BADCOOKIE and more.badcookies < 3:
             more.badcookies += 1
             more.tcp = more.badcookies == 3

@@ -243,6 +243,31 @@ def _ipv6(message: Message, at: int, end: int) -> tuple[str, int]:
     return _socket.inet_ntop(_socket.AF_INET6, message.data[at : at + 16]), at + 16
 
 
+def _loc(message: Message, at: int, end: int) -> tuple[str, int]:
+    """A place on earth (RFC 1876 §2), in the form that dig gives it."""
+    _need(at, 16, end)
+    data = message.data[at : at + 16]
+    if data[0] or any(byte >> 4 > 9 or byte & 15 > 9 for byte in data[1:4]):
+        raise WireError("a location of an unknown form")
+    latitude, longitude, altitude = (int.from_bytes(data[n : n + 4], "big") for n in (4, 8, 12))
+    up = altitude - 10_000_000
+    height = f"{'-' if up < 0 else ''}{abs(up) // 100}.{abs(up) % 100:02}m"
+    words = [_degrees(latitude, "N", "S"), _degrees(longitude, "E", "W"), height, *map(_metres, data[1:4])]
+    return " ".join(words), at + 16
+
+
+def _degrees(value: int, above: str, below: str) -> str:
+    thousandths = value - (1 << 31)
+    minutes, rest = divmod(abs(thousandths), 60_000)
+    degrees, minutes = divmod(minutes, 60)
+    return f"{degrees} {minutes} {rest // 1000}.{rest % 1000:03} {above if thousandths >= 0 else below}"
+
+
+def _metres(byte: int) -> str:
+    size = (byte >> 4) * 10 ** (byte & 15)
+    return f"{size // 100}m" if byte & 15 > 1 else f"0.{size:02}m"
+
+
 def _addresses(family: int, width: int) -> Callable[[bytes], str]:
     def value(data: bytes) -> str:
         if not data or len(data) % width:
@@ -256,7 +281,8 @@ def _alpn(data: bytes) -> str:
     found: list[str] = []
     while data:
         one, data = data[1 : 1 + data[0]], data[1 + data[0] :]
-        found.append(quoted(one)[1:-1].replace(",", "\\\\,"))
+        listed = one.replace(b"\\", b"\\\\").replace(b",", b"\\,")  # RFC 9460 §A.1, and then quoted as a whole
+        found.append(quoted(listed)[1:-1])
     return f'="{",".join(found)}"'
 
 
@@ -310,6 +336,7 @@ _FIELDS: dict[int, tuple[_Field, ...]] = {
     17: (_name, _name),
     18: (_u16, _name),
     28: (_ipv6,),
+    29: (_loc,),
     33: (_u16, _u16, _u16, _name),
     35: (_u16, _u16, _string, _string, _string, _name),
     36: (_u16, _name),

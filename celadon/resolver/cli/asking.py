@@ -11,7 +11,7 @@ from ..config import parse_server
 from ..errors import Kind, ResolveError, ResolverConfigError
 from ..files import System
 from ..front import ask
-from ..model import Answer, Config, Question, Record, RRType, Server
+from ..model import Answer, Config, Question, Rcode, Record, RRType, Server
 from ..names import candidates
 from ..protocols import Engine, Outcome, Resolver
 from ..selection import make
@@ -19,7 +19,7 @@ from .exits import UsageError
 from .settings import Lookup, Run, Settings
 
 _COOKIE = 8  # bytes of a client cookie (RFC 7873 §4)
-_PLAIN = Settings().query_options(None)
+_PLAIN = Settings().query_options(RRType.A, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Reply:
     """What became of a question: the outcome, when it came (seconds of the epoch), and who was to be asked.
 
     ``names`` gives for ``address#port`` the name that the server was given under. ``passed`` are the replies about
-    other names of a search list, on the way to this one.
+    other names of a search list, on the way to this one. ``bad_cookie``: the server wanted a cookie of its own first
+    (RFC 7873 §5.3).
     """
 
     lookup: Lookup
@@ -36,6 +37,7 @@ class Reply:
     servers: tuple[Server, ...] = ()
     names: dict[str, str] = field(default_factory=dict)
     passed: tuple[Reply, ...] = ()
+    bad_cookie: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,10 @@ class Asker:
         for name in names:
             question = self.question(lookup, name)
             outcome = _outcome(engine, question)
-            reply = Reply(lookup, outcome, time.time(), servers.found, servers.names, tuple(passed))
+            again = _with_servers_cookie(question, outcome)
+            if again is not None:
+                outcome = _outcome(engine, again)
+            reply = Reply(lookup, outcome, time.time(), servers.found, servers.names, tuple(passed), again is not None)
             if not (isinstance(outcome, Answer) and outcome.rcode == 3):
                 break
             passed.append(reply)
@@ -147,12 +152,12 @@ class Asker:
     def question(self, lookup: Lookup, name: str, server: Server | None = None) -> Question:
         """The question, with all that the settings want of it."""
         settings = lookup.settings
-        if self.run.resolver != "python" and server is None and settings.query_options(None) == _PLAIN:
+        if self.run.resolver != "python" and server is None and settings.query_options(lookup.rdtype, None) == _PLAIN:
             return Question(name, lookup.rdtype, settings.rdclass)  # c-ares itself takes no options
         cookie = settings.cookie
         if cookie == b"" and settings.edns is not None:
             cookie = os.urandom(_COOKIE)
-        options = replace(settings.query_options(cookie), server=server)
+        options = replace(settings.query_options(lookup.rdtype, cookie), server=server)
         return Question(name, lookup.rdtype, settings.rdclass, options)
 
 
@@ -168,6 +173,17 @@ def _is_address(text: str) -> bool:
     except ResolverConfigError:
         return False
     return True
+
+
+def _with_servers_cookie(question: Question, outcome: Outcome) -> Question | None:
+    """The question to ask again where the server wants its own cookie back (RFC 7873 §5.3); else None."""
+    options = question.options
+    if not isinstance(outcome, Answer) or outcome.rcode != Rcode.BADCOOKIE or options is None or not options.cookie:
+        return None
+    for code, data in outcome.edns.options if outcome.edns is not None else ():
+        if code == 10 and data[:_COOKIE] == options.cookie[:_COOKIE] and data != options.cookie:
+            return replace(question, options=replace(options, cookie=data))
+    return None
 
 
 def _outcome(made: Engine | Resolver, question: Question) -> Outcome:

@@ -14,6 +14,8 @@ from ..errors import ResolveError
 from ..hosts import normal
 from ..model import RRType
 from ..names import reverse, to_ascii
+from ..rdata import Message
+from ..wire import encode_name
 from .exits import UsageError
 from .options import LETTERS, LONG, PLUS, Option, find, rdclass, rdtype
 from .settings import Command, Lookup, Run, Settings
@@ -49,9 +51,20 @@ def _asked(given: str, idn: bool) -> str:
     if not idn and not given.isascii():
         raise UsageError(f"{given}: ILLEGAL_INPUT: not ASCII, and +noidnin")
     try:
-        return to_ascii(given)
+        return canonical(to_ascii(given))
     except ResolveError as error:
         raise UsageError(error.explain()) from None
+
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
+
+
+def canonical(name: str) -> str:
+    """A name as an answer would write it: with the escapes that it needs and no others (RFC 4343 §2.1)."""
+    if _PLAIN.issuperset(name):
+        return name
+    end = "." if name.endswith(".") and not name.endswith("\\.") else ""
+    return Message(encode_name(name[: len(name) - len(end)])).name(0)[0] + end
 
 
 class _Parser:
@@ -61,6 +74,7 @@ class _Parser:
         self.group: _Group | None = None
         self.groups: list[_Group] = []
         self.open = True  # a word may be a type or a class
+        self.short: bool | None = None
 
     def words(self, words: list[str]) -> None:
         left = words[::-1]
@@ -158,6 +172,8 @@ class _Parser:
                 self.run = option.change(self.run, value, positive)
             else:
                 self.settings(option.change(self.current, value, positive))
+                if option.name == "short":
+                    self.short = positive  # as dig: for all names, wherever it stands
                 if option.name in ("type", "class"):
                     self.open = False
         except UsageError as error:
@@ -174,6 +190,9 @@ def parse(words: list[str], run: Run | None = None, base: Settings | None = None
     made = parser.run
     if made.strict and made.warnings:
         raise UsageError(f"{made.warnings[0]} is not supported")
+    if parser.short is not None:
+        for group in parser.groups:
+            group.settings = replace(group.settings, short=parser.short)
     lookups = tuple(one for group in parser.groups for one in group.lookups())
     if not parser.groups and parser.base.types:
         lookups = tuple(Lookup(".", ".", kind, parser.base) for kind in parser.base.types)  # as dig: the root

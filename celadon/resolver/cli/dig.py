@@ -129,9 +129,12 @@ class Printer:
     def show(self, reply: Reply) -> None:
         """Print one reply, after those of the search list that led to it."""
         if reply.lookup.settings.showsearch:
+            greeting = self.greeting
             for one in reply.passed:
                 self._show(one)
+                self.greeting = greeting  # which dig repeats for each
         self._show(reply)
+        self.greeting = ""
 
     def _show(self, reply: Reply) -> None:
         settings = reply.lookup.settings
@@ -151,14 +154,16 @@ class Printer:
 
     def _text(self, reply: Reply, answer: Answer, settings: Settings) -> None:
         if settings.short:
-            plain = replace(settings, multiline=False, rrcomments=False)
+            plain = replace(settings, multiline=False)
             self._write(text.short(answer, plain))
             return
-        if answer.tcp and not settings.tcp and settings.comments:
+        options = answer.question.options
+        if settings.comments and reply.bad_cookie:
+            self._write(";; BADCOOKIE, retrying.\n")
+        if settings.comments and answer.tcp and options is not None and not options.tcp:
             self._write(";; Truncated, retrying in TCP mode.\n")
         if settings.cmd and self.greeting:
             self._write(self.greeting + found(reply, settings) + ";; global options: +cmd\n")
-            self.greeting = ""
         if settings.qr:
             self._write(sent(answer.question, answer.id, settings))
         self._write(text.dig(reply, answer, self.command.run.microseconds))

@@ -11,7 +11,7 @@ from ..model import Answer, Record, rcode_name, type_name
 from .asking import Reply, server_of
 from .records import class_name, data_of, dotted, shown
 from .settings import Settings
-from .text import counts, flag_words, option
+from .text import counts, edns_options, flag_words
 
 
 def status(reply: Reply) -> str:
@@ -121,7 +121,7 @@ def as_yaml(reply: Reply) -> str:
         f'    query_address: "{"::" if six else "0.0.0.0"}"',
         "    query_port: 0",
         "    response_message_data:",
-        *(f"      {line}" for line in _message(outcome, settings)),
+        *(f"      {line}".rstrip() for line in _message(outcome, settings)),
     ]
     return "".join(f"{line}\n" for line in lines)
 
@@ -142,9 +142,8 @@ def _message(answer: Answer, settings: Settings) -> list[str]:
     if edns is not None:
         lines += ["OPT_PSEUDOSECTION:", "  EDNS:", f"    version: {edns.version}"]
         lines += [f"    flags:{' do' if edns.dnssec else ''}", f"    udp: {edns.bufsize}"]
-        for code, data in edns.options:
-            title, value = option(code, data)
-            lines += ["    EDE:", f"      INFO-CODE: {value}"] if title == "EDE" else [f"    {title}: {value}"]
+        for title, value in edns_options(answer):
+            lines += ["    EDE:", f"      INFO-CODE: {value}", ""] if title == "EDE" else [f"    {title}: {value}"]
     question = answer.question
     if settings.question:
         asked = " ".join(

@@ -61,10 +61,10 @@ def question_line(name: str, rdclass: int, rdtype: int, settings: Settings) -> s
     """The question, behind a semicolon."""
     _, at_class, at_type, _ = columns(settings)
     line = Line()
-    line.add(";" + shown(dotted(name), settings))
+    line.add(shown(dotted(name), settings))
     line.add(class_name(rdclass), at_class)
     line.add(type_name(rdtype), at_type)
-    return str(line)
+    return f";{line}"  # which no column counts
 
 
 def record_line(record: Record, settings: Settings) -> str:

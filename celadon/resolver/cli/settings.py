@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..model import QueryOptions
+from ..model import QueryOptions, RRType
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class Settings:
 
     ``servers`` are as they were given (addresses, names, URIs), ``types`` and ``rdclass`` numbers. ``timeout`` is in
     seconds per try, ``tries`` rounds over all servers. ``cookie`` None sends none, empty a random one (RFC 7873).
-    ``multiline``'s comments, ``idnout`` and ``rrcomments`` at None decide for themselves.
+    At None, ``tcp`` is on for ANY alone (RFC 8482 §4), ``idnout`` on a terminal, ``rrcomments`` with ``multiline``.
     """
 
     types: tuple[int, ...] = ()
@@ -22,7 +22,7 @@ class Settings:
     # how it is asked
     timeout: float = 2.0
     tries: int = 3
-    tcp: bool = False
+    tcp: bool | None = None
     ignore: bool = False
     rd: bool = True
     cd: bool = False
@@ -66,10 +66,10 @@ class Settings:
     idnout: bool | None = None
     expandaaaa: bool = False
 
-    def query_options(self, cookie: bytes | None) -> QueryOptions:
+    def query_options(self, rdtype: int, cookie: bytes | None) -> QueryOptions:
         """What the engine has to know; ``cookie`` is the client cookie to send."""
         return QueryOptions(
-            tcp=self.tcp,
+            tcp=rdtype == RRType.ANY if self.tcp is None else self.tcp,
             ignore_tc=self.ignore,
             rd=self.rd,
             cd=self.cd,

@@ -6,7 +6,7 @@ import _socket
 import time
 from binascii import hexlify
 
-from ..model import Answer, Edns, rcode_name
+from ..model import Answer, rcode_name
 from .asking import Reply
 from .records import data_of, question_line, record_line
 from .settings import Settings
@@ -42,11 +42,10 @@ def message(answer: Answer, settings: Settings, title: str = ";; Got answer:") -
     """One message in dig's form. Ends with a line feed unless it is empty."""
     out: list[str] = []
     question = answer.question
-    cookie = question.options.cookie if question.options is not None and answer.flags & 0x8000 else None
     if settings.comments:
         out += [title, *_header(answer), ""]
         if answer.edns is not None:
-            out += [";; OPT PSEUDOSECTION:", *edns_lines(answer.edns, cookie)]
+            out += [";; OPT PSEUDOSECTION:", *edns_lines(answer)]
     if settings.question:
         if settings.comments:
             out.append(";; QUESTION SECTION:")
@@ -91,17 +90,28 @@ def _header(answer: Answer) -> list[str]:
     return lines
 
 
-def edns_lines(edns: Edns, cookie: bytes | None) -> list[str]:
-    """The OPT record in words; ``cookie`` is the client cookie that was sent, to judge the one that came back."""
+def edns_lines(answer: Answer) -> list[str]:
+    """The OPT record in words."""
+    edns = answer.edns
+    if edns is None:
+        return []
     lines = [f"; EDNS: version: {edns.version}, flags:{' do' if edns.dnssec else ''}; udp: {edns.bufsize}"]
-    for code, data in edns.options:
+    return lines + [f"; {title}: {value}".rstrip() for title, value in edns_options(answer)]
+
+
+def edns_options(answer: Answer) -> list[tuple[str, str]]:
+    """Names and values of the EDNS options; of a cookie also whether it is the one that was sent, and more."""
+    options = answer.question.options
+    cookie = options.cookie if options is not None and answer.flags & 0x8000 else None
+    found = []
+    for code, data in answer.edns.options if answer.edns is not None else ():
         title, value = option(code, data)
         if code == 10 and cookie and len(data) > 8:
             value += " (good)" if data[:8] == cookie[:8] else " (bad)"
         elif code == 10 and cookie and data == cookie:
             value += " (echoed)"
-        lines.append(f"; {title}: {value}".rstrip())
-    return lines
+        found.append((title, value))
+    return found
 
 
 def option(code: int, data: bytes) -> tuple[str, str]:
