@@ -149,6 +149,12 @@ class Asker:
             passed.append(reply)
         return reply
 
+    def ask_one(self, lookup: Lookup, name: str, server: Server) -> Outcome:
+        """Ask this one server, whatever else is configured."""
+        settings = lookup.settings
+        config = self.config(settings, Servers((server,), {}))
+        return _outcome(self.engine(settings, config), self.question(lookup, name, server))
+
     def question(self, lookup: Lookup, name: str, server: Server | None = None) -> Question:
         """The question, with all that the settings want of it."""
         settings = lookup.settings

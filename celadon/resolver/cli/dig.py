@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ...hub import Greenlet, Group, Queue, spawn, to_thread
+from .. import registry
 from ..errors import Kind, ResolveError
 from ..model import Answer, Question
 from ..wire import decode, encode_question, question_tail
@@ -72,9 +73,11 @@ class Printer:
                     self.code = max(self.code, complain(str(reply), USAGE))  # one line of many
                 elif isinstance(reply, Exception):
                     raise reply
+                elif isinstance(reply, Lookup):
+                    self._walk(reply)
                 else:
                     self.show(reply)
-                    sys.stdout.flush()
+                sys.stdout.flush()
         finally:
             self.asker.close()
         if self.table:
@@ -82,9 +85,9 @@ class Printer:
         sys.stdout.flush()
         return self.code
 
-    def _replies(self) -> Iterator[Reply | Exception]:
+    def _replies(self) -> Iterator[Reply | Lookup | Exception]:
         """The replies in the order of the questions, of which at most ``_AT_ONCE`` are under way."""
-        asked: Queue[Greenlet[Reply | Exception] | None] = Queue(_AT_ONCE)
+        asked: Queue[Greenlet[Reply | Lookup | Exception] | None] = Queue(_AT_ONCE)
         group = Group()
 
         def feed() -> None:
@@ -100,9 +103,9 @@ class Printer:
             feeder.kill()
             group.kill()
 
-    def _reply(self, lookup: Lookup | Exception) -> Reply | Exception:
-        if isinstance(lookup, Exception):
-            return lookup
+    def _reply(self, lookup: Lookup | Exception) -> Reply | Lookup | Exception:
+        if isinstance(lookup, Exception) or lookup.settings.trace or lookup.settings.nssearch:
+            return lookup  # several questions, each of which waits for the one before: done when its turn comes
         try:
             return self.asker.ask(lookup)
         except Exception as error:  # noqa: BLE001  (raised again where it can be told)
@@ -173,6 +176,33 @@ class Printer:
             sys.stdout.write(made)
         except UnicodeEncodeError:  # a terminal that has no such letters
             sys.stdout.write(made.encode("ascii", "backslashreplace").decode("ascii"))
+
+    def _walk(self, lookup: Lookup) -> None:
+        """``+trace`` and ``+nssearch``."""
+        if self.command.run.resolver in registry.RESOLVERS:
+            raise UsageError("libc cannot be told whom to ask: +trace and +nssearch go with --resolver python")
+        if lookup.settings.nssearch:
+            lines, errors = load("nssearch").search(self.asker, lookup)
+            self._write(lines)
+            for error in errors:
+                self._judge(error)
+            return
+        run = self.command.run
+        trace = load("trace")
+        settings = replace(lookup.settings, comments=False, question=False, additional=False, stats=False)
+        lookup = replace(lookup, settings=replace(settings, identify=settings.identify or not settings.short))
+        servers = self.asker.servers(settings)
+        roots = trace.root_servers(run.hints, run.port) if run.hints else servers.found
+        try:
+            steps = trace.Trace(self.asker.ask_one, roots, run.port or roots[0].port).walk(lookup)
+        except ResolveError as error:
+            self._judge(error)
+            return
+        if settings.cmd and self.greeting and not settings.short:
+            self._write(self.greeting + ";; global options: +cmd\n")
+        self.greeting = ""
+        for step in steps[-1:] if settings.short else steps:
+            self.show(Reply(lookup, step.answer, step.when, servers.found, servers.names))
 
     # -- how it ends -------------------------------------------------------------------------------------------
 

@@ -349,7 +349,7 @@ class NameServer:
             question = asked.question[0]
         except Exception:  # noqa: BLE001  (whatever it is, it is not a question)
             return
-        name = question.name.to_text(omit_final_dot=True).lower()
+        name = question.name.to_text(omit_final_dot=True).lower() if question.name != dns.name.root else ""
         rdtype = dns.rdatatype.to_text(question.rdtype)
         self.queries.append(Query(name, rdtype, tcp, port, time.monotonic()))
         reply = self._lookup(asked, name, rdtype, question)
