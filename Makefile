@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-integration bench clean
+.PHONY: demo test test-parity test-integration bench clean
 
 $(VENV)/.ready: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -40,6 +40,10 @@ test-integration: .venv-integration/.ready .venv-niquests/.ready
 
 bench: .venv-bench/.ready
 	.venv-bench/bin/python -m benchmarks.run
+
+# Thousands of calls of libc and of every engine in private worlds: needs root, takes minutes.
+test-parity: $(VENV)/.ready
+	PARITY_COUNT=400 PARITY_SEEDS=2 $(BIN)/python -m pytest tests/resolver/test_parity.py
 
 clean:
 	rm -rf $(VENV) .venv-bench .venv-integration .venv-niquests build *.egg-info .mypy_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""The system's files as the stub wants them, read again when they change; never more often than every two seconds."""
+"""The system's files as the stub wants them, read again when they change; looked at every two seconds at most."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from .config import parse_resolv_conf
-from .hosts import parse_hosts
-from .stub import World
+from . import interfaces
+from .config import parse_aliases, parse_host_conf, parse_nsswitch, parse_resolv_conf
+from .hosts import Hosts, parse_hosts
+from .plans import Ways, World
+from .sort import parse_gai_conf
 
 T = TypeVar("T")
 
@@ -21,17 +23,27 @@ _RECHECK = 2.0  # seconds
 class _File:
     """One file: its path, what parses it, and what that made of it when it last changed."""
 
-    def __init__(self, path: str, parse: Callable[[bytes], Any]) -> None:
+    def __init__(self, path: str, parse: Callable[[bytes], Any], missing: Any = None) -> None:
         self._path = path
         self._parse = parse
-        self._stamp: tuple[int, int, int] | None = None
-        self.value: Any = parse(b"")
+        self._stamp: tuple[int, ...] | None = None
+        self._missing = missing if missing is not None else parse(b"")
+        self.value: Any = self._missing
 
     def refresh(self) -> bool:
-        """Read it if it changed; True if it did. A file that cannot be read counts as empty, as for libc."""
+        """Read it if it changed; True if it did. A file that is not there counts as empty, as for libc.
+
+        What cannot be read for another reason (a moment without rights, too many open files) stays as it was.
+        """
         try:
             status = os.stat(self._path)
-            stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
+            stamp: tuple[int, ...] = (
+                status.st_dev,
+                status.st_ino,
+                status.st_mtime_ns,
+                status.st_ctime_ns,
+                status.st_size,
+            )
             if stamp == self._stamp:
                 return False
             fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
@@ -39,80 +51,94 @@ class _File:
                 data = b"".join(iter(lambda: os.read(fd, 1 << 20), b""))
             finally:
                 os.close(fd)
+        except (FileNotFoundError, NotADirectoryError):
+            changed = self._stamp != ()
+            self._stamp, self.value = (), self._missing
+            return changed
         except OSError:
-            stamp, data = (0, 0, 0), b""
-            if stamp == self._stamp:
-                return False
+            return False
         self._stamp = stamp
         self.value = self._parse(data)
         return True
 
 
-def _parse_order(text: bytes) -> tuple[str, ...]:
-    for line in text.decode("latin-1").split("\n"):
-        database, colon, sources = line.partition("#")[0].partition(":")
-        if colon and database.strip() == "hosts":
-            return tuple(one for one in sources.split() if one in ("files", "dns")) or ("files", "dns")
-    return ("files", "dns")
-
-
-def _families() -> frozenset[int]:
-    """The families that have a route out, which is nearly what AI_ADDRCONFIG asks (getaddrinfo(3))."""
-    found = set()
-    for family, address in ((_socket.AF_INET, "192.0.2.1"), (_socket.AF_INET6, "2001:db8::1")):
-        try:
-            probe = _socket.socket(family, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
-        except OSError:
-            continue
-        try:
-            probe.connect((address, 53))
-            found.add(int(family))
-        except OSError:
-            continue
-        finally:
-            probe.close()
-    return frozenset(found)
-
-
 class System:
-    """The three files. Safe from any thread: the world is swapped whole."""
+    """The files, the interfaces and the environment. Safe from any thread: the world is swapped whole."""
 
     def __init__(
         self,
         resolv_conf: str = "/etc/resolv.conf",
         hosts: str = "/etc/hosts",
         nsswitch: str = "/etc/nsswitch.conf",
+        gai_conf: str = "/etc/gai.conf",
+        host_conf: str = "/etc/host.conf",
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._config = _File(resolv_conf, parse_resolv_conf)
-        self._hosts = _File(hosts, parse_hosts)
-        self._order = _File(nsswitch, _parse_order)
+        self._resolv = _File(resolv_conf, lambda data: data)
+        self._hosts = _File(hosts, parse_hosts, Hosts(readable=False))
+        self._order = _File(nsswitch, parse_nsswitch)
+        self._rules = _File(gai_conf, parse_gai_conf)
+        self._multi = _File(host_conf, parse_host_conf)
+        self._aliases: _File | None = None
+        self._environ: dict[str, str] = {}
         self._now = now
         self._next = 0.0
         self._world: World | None = None
 
     def world(self) -> World:
-        """What the files say now."""
+        """What they say now, or said at most two seconds ago."""
         now = self._now()
         world = self._world
         if world is not None and now < self._next:
             return world
         self._next = now + _RECHECK
-        changed = [one.refresh() for one in (self._config, self._hosts, self._order)]
-        families = _families()
-        if world is None or any(changed) or families != world.families:
-            world = self._world = World(self._config.value, self._hosts.value, self._order.value, families)
+        files = (self._resolv, self._hosts, self._order, self._rules, self._multi)
+        changed = [one.refresh() for one in files].count(True) > 0
+        environ = _environ()
+        if environ != self._environ:
+            changed = True
+            path = environ.get("HOSTALIASES")
+            self._aliases = _File(path, parse_aliases) if path else None
+            self._environ = environ
+        if self._aliases is not None:
+            changed = self._aliases.refresh() or changed
+        addresses = interfaces.addresses()
+        if world is None or changed or addresses != world.interfaces:
+            config = parse_resolv_conf(self._resolv.value, _domain(), environ)
+            if world is not None and config == world.config:
+                config = world.config
+            world = self._world = World(
+                config,
+                self._hosts.value,
+                self._order.value,
+                interfaces.families(addresses),
+                addresses,
+                self._rules.value,
+                self._multi.value,
+                self._aliases.value if self._aliases is not None else {},
+            )
         return world
 
-    def changed(self, changes: Mapping[str, Any]) -> Callable[[], World]:
-        """As ``world``, with these fields of the configuration put in the place of the file's."""
+    def changed(self, changes: Mapping[str, Any], ways: Ways) -> Callable[[], World]:
+        """As ``world``, with these fields of the configuration put in the place of the file's, and these ways."""
         last: tuple[World, World] | None = None
 
         def world() -> World:
             nonlocal last
             now = self.world()
             if last is None or last[0] is not now:
-                last = (now, replace(now, config=replace(now.config, **changes)))
+                last = (now, replace(now, config=replace(now.config, **changes), ways=ways))
             return last[1]
 
         return world
+
+
+def _environ() -> dict[str, str]:
+    """The resolver's variables; none of them in a process that runs with somebody else's rights (environ(7))."""
+    if os.getuid() != os.geteuid() or os.getgid() != os.getegid():
+        return {}
+    return {name: os.environ[name] for name in ("LOCALDOMAIN", "RES_OPTIONS", "HOSTALIASES") if name in os.environ}
+
+
+def _domain() -> str:
+    return _socket.gethostname().partition(".")[2]

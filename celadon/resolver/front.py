@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from ..hub import TIMED_OUT, Hub, get_hub, getcurrent, park, park_for
-from . import stub
+from . import plans, stub
 from .cache import Cache, aged, asked_as
 from .errors import Kind, ResolveError
 from .flight import Flights
@@ -22,7 +22,7 @@ from .protocols import Cancel, Engine, Outcome
 
 T = TypeVar("T")
 
-Plan = Generator["stub.Ask | stub.Sources", Any, T]
+Plan = Generator[plans.Ask | plans.Sources, Any, T]
 
 _NEVER = float("inf")
 _MEMO_SECONDS = 2.0  # for what the kernel's routes and the services file had a part in
@@ -157,7 +157,7 @@ class StubResolver:
         self,
         name: str,
         make: Callable[[Config], Engine],
-        world: Callable[[], stub.World],
+        world: Callable[[], plans.World],
         *,
         cache: Cache | None = None,
         deadline: float | None = None,
@@ -169,7 +169,7 @@ class StubResolver:
         self._world = world
         self._closed = False
         self._config: Config | None = None
-        self._memo: dict[object, tuple[list[AddrInfo], object, stub.World, int, float]] = {}
+        self._memo: dict[object, tuple[list[AddrInfo], object, plans.World, int, float]] = {}
 
     def __repr__(self) -> str:
         return f"<StubResolver over {self.name}>"
@@ -199,7 +199,7 @@ class StubResolver:
         try:
             request = next(plan)
             while True:
-                if isinstance(request, stub.Ask):
+                if isinstance(request, plans.Ask):
                     request = plan.send(self._outcomes(request.questions, config, lookup))
                 else:
                     request = plan.send([source_of(one) for one in request.destinations])
@@ -260,8 +260,9 @@ class StubResolver:
         try:
             kept = self._memo.get(key)
             family | type | proto | flags
+            plan: Any = stub.getaddrinfo
         except TypeError:
-            kept = None
+            kept, plan = None, stub.checked
         if (
             kept is not None
             and kept[1] is port.__class__
@@ -272,7 +273,7 @@ class StubResolver:
             return kept[0].copy()
         generation = cache.generation if cache is not None else 0
         lookup = self._lookup()
-        result = self._run(stub.getaddrinfo(world, host, port, family, type, proto, flags), world.config, lookup)
+        result: list[AddrInfo] = self._run(plan(world, host, port, family, type, proto, flags), world.config, lookup)
         expires = min(lookup.expires, get_hub().now() + _MEMO_SECONDS)
         if expires > 0 and isinstance(host, _STRINGS) and port.__class__ in _PORTS:
             if len(self._memo) >= _MEMO_ENTRIES:

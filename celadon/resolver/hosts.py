@@ -1,4 +1,8 @@
-"""The hosts file as two dicts (hosts(5)): a block list of 100,000 lines costs a look-up, not a scan."""
+"""The hosts file as dicts (hosts(5)): a block list of 100,000 lines costs a look-up, not a scan.
+
+As glibc reads it (nss_files): an address is one that inet_pton takes, so no scope id and no ``127.1``; where only IPv4
+is asked for, a line with ``::1`` counts as 127.0.0.1 and one with an IPv4-mapped address as the IPv4 one.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +20,33 @@ class Line:
     address: str
     names: tuple[str, ...]
 
+    def as_family(self, family: int) -> str | None:
+        """The line's address for somebody who asks for this family only; None if it has none."""
+        if family == self.family:
+            return self.address
+        if family == _AF_INET:
+            if self.address == "::1":
+                return "127.0.0.1"
+            if self.address.startswith("::ffff:") and "." in self.address:
+                return self.address[7:]
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """The lines by name (lower case) and by address, in the file's order."""
+    """The lines by name (lower case) and by address, in the file's order. ``readable``: there is such a file."""
 
     by_name: dict[str, list[Line]] = field(default_factory=dict)
     by_address: dict[str, Line] = field(default_factory=dict)
+    readable: bool = True
 
     def find(self, name: str) -> list[Line]:
-        """All lines that have ``name``, in any case."""
-        return self.by_name.get(name.lower(), [])
+        """All lines that have ``name``, in any case of its ASCII letters."""
+        return self.by_name.get(name.lower() if name.isascii() else _lower(name), [])
+
+
+def _lower(name: str) -> str:
+    return name.encode("latin-1", "replace").lower().decode("latin-1")
 
 
 def normal(address: str) -> tuple[int, str] | None:
@@ -40,18 +60,36 @@ def normal(address: str) -> tuple[int, str] | None:
 
 
 def parse_hosts(text: bytes) -> Hosts:
-    """Every line that has an address and a name; comments and broken lines are passed over."""
+    """Every line that has an address; comments and broken lines are passed over."""
     by_name: dict[str, list[Line]] = {}
     by_address: dict[str, Line] = {}
-    for raw in text.decode("latin-1").split("\n"):
-        words = raw.partition("#")[0].split()
-        if len(words) < 2:
+    known: dict[bytes, tuple[int, str] | None] = {}  # a block list has one address a hundred thousand times
+    for raw in text.split(b"\n"):
+        words = (raw.partition(b"#")[0] if b"#" in raw else raw).split()
+        if not words:
             continue
-        found = normal(words[0])
+        if len(words) == 1:
+            words.append(b"")  # glibc takes a line without names for the empty name's
+        literal = words[0]
+        if literal in known:
+            found = known[literal]
+        else:
+            found = known[literal] = None if b"%" in literal else normal(literal.decode("latin-1"))
         if found is None:
             continue
-        line = Line(*found, tuple(words[1:]))
+        line = Line(*found, tuple([one.decode("latin-1") for one in words[1:]]))
         by_address.setdefault(line.address, line)
-        for name in dict.fromkeys(one.lower() for one in line.names):
-            by_name.setdefault(name, []).append(line)
+        if line.family == _AF_INET6:
+            as_four = line.as_family(_AF_INET)
+            if as_four is not None:
+                by_address.setdefault(as_four, line)
+        if len(words) == 2:
+            name = words[1].lower().decode("latin-1")
+            if name in by_name:
+                by_name[name].append(line)
+            else:
+                by_name[name] = [line]
+        else:
+            for lower in {one.lower(): None for one in words[1:]}:
+                by_name.setdefault(lower.decode("latin-1"), []).append(line)
     return Hosts(by_name, by_address)

@@ -1,13 +1,16 @@
-"""Names as text: what may be asked, in which order the search list is tried, and the names of addresses."""
+"""Names as text: what may be asked, and the names of addresses."""
 
 from __future__ import annotations
 
 import _socket
+import re
 
 from .errors import Kind, ResolveError
-from .model import Config
 
 _LEGAL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
+_DIGITS_DOTS = frozenset("0123456789.")
+_MAX_NAME = 253  # RFC 1035 §2.3.4, in text and without final dot
+_MAX_LABEL = 63
 
 
 def to_ascii(name: str) -> str:
@@ -22,31 +25,56 @@ def to_ascii(name: str) -> str:
         raise ResolveError(Kind.ILLEGAL, name, detail=str(error)) from None
 
 
+def fits(name: str) -> bool:
+    """Whether a name without final dot fits a DNS message: no empty label, none too long, all together not too long."""
+    if "\\" in name:
+        return _fits_escaped(name)
+    if len(name) > _MAX_NAME:
+        return False
+    for label in name.split("."):
+        if not 0 < len(label) <= _MAX_LABEL:
+            return not name  # the root
+    return True
+
+
+def _fits_escaped(name: str) -> bool:
+    return not re.search(r"(?<!\\)(\\\\)*\\$", name) and fits(re.sub(r"\\(\d\d\d|.)", "x", name))
+
+
 def is_hostname(name: str) -> bool:
     """What glibc takes for a host's name (res_hnok): letters, digits, ``-``, ``_``; no empty or overlong label."""
     bare = name.removesuffix(".")
-    if not bare or len(bare) > 253 or bare[0] == "-" or not _LEGAL.issuperset(bare):
-        return False
-    return all(0 < len(label) <= 63 for label in bare.split("."))
+    return bool(bare) and bare[0] != "-" and _LEGAL.issuperset(bare) and fits(bare)
 
 
-def candidates(name: str, config: Config) -> list[str]:
-    """The absolute names to ask for, in order (resolv.conf(5), ndots and search); each without final dot."""
-    if name.endswith("."):
-        return [name[:-1]]
-    if not config.search:
-        return [name]
-    searched = [f"{name}.{domain}" for domain in config.search]
-    return [name, *searched] if name.count(".") >= config.ndots else [*searched, name]
+def escaped(name: str) -> str:
+    """A name of any bytes (read as Latin-1) in presentation form, as far as it is not already (RFC 4343 §2.1)."""
+    return "".join([one if " " < one <= "~" else f"\\{ord(one):03d}" for one in name])
+
+
+def digits_and_dots(name: str) -> bool:
+    """What gethostbyname takes for an IPv4 address before it asks anybody."""
+    return name[:1].isdigit() and name[-1] != "." and _DIGITS_DOTS.issuperset(name)
 
 
 def special(name: str) -> str | None:
     """``loopback`` or ``nothing`` for the names that never reach DNS (RFC 6761 §6.3 and §6.4, RFC 7686); else None."""
-    last = name.removesuffix(".").lower().rpartition(".")[2]
     bare = name.removesuffix(".").lower()
+    last = bare.rpartition(".")[2]
     if last == "localhost" and (bare != "localhost" or name.endswith(".")):
         return "loopback"
     return "nothing" if last in ("invalid", "onion") else None
+
+
+def unmapped(address: str) -> str:
+    """The IPv4 address in an IPv4-mapped or -compatible one (RFC 4291 §2.5.5), as glibc's reverse lookup sees it."""
+    if ":" not in address:
+        return address
+    packed = _socket.inet_pton(_socket.AF_INET6, address)
+    compatible = packed[:12] == bytes(12) and packed[12:] != b"\0\0\0\1"
+    if compatible or packed[:12] == bytes(10) + b"\xff\xff":
+        return _socket.inet_ntop(_socket.AF_INET, packed[12:])
+    return address
 
 
 def reverse(address: str) -> str:

@@ -20,9 +20,11 @@ from .config import parse_server
 from .errors import Kind, ResolveError, ResolverConfigError
 from .files import System
 from .front import StubResolver
+from .idna import load as load_idna
 from .limit import Limited, Limits
 from .model import AddrInfo, Answer, Config, Question, RRType, SockAddr
 from .names import to_ascii
+from .plans import Ways
 from .protocols import Engine, Resolver
 
 #: Until a resolver that decides per name exists, the system's own libc in threads is the safest answer.
@@ -49,6 +51,20 @@ def _cache(given: Cache | CachePolicy | Mapping[str, Any] | bool | int | None) -
         raise ResolverConfigError(f"cache: {error}") from None
 
 
+def _ways(special_names: str, nul: str, strict: bool, cname_order: str, idna: int | str) -> Ways:
+    for name, value, safe in (
+        ("special_names", special_names, "rfc6761"),
+        ("nul", nul, "refuse"),
+        ("cname_order", cname_order, "any"),
+    ):
+        if value not in (safe, "libc"):
+            raise ResolverConfigError(f"{name}: {value!r} is neither {safe!r} nor 'libc'")
+    if str(idna) not in ("2003", "2008"):
+        raise ResolverConfigError(f"idna: {idna!r} is neither 2003 nor 2008")
+    load_idna(int(idna))
+    return Ways(special_names != "libc", nul != "libc", bool(strict), cname_order != "libc", int(idna))
+
+
 def make(
     resolver: str | Resolver | None = None,
     *,
@@ -60,6 +76,11 @@ def make(
     search: Iterable[str] | None = None,
     concurrency: int | None = None,
     rate: float | None = None,
+    special_names: str = "rfc6761",
+    nul: str = "refuse",
+    strict: bool = True,
+    cname_order: str = "any",
+    idna: int | str = 2003,
 ) -> Resolver:
     """A resolver by name (``ares``, ``python``, ``thread``, ``block``), or the object itself.
 
@@ -67,9 +88,12 @@ def make(
     ``timeout`` seconds per try, ``attempts`` rounds over all servers, ``deadline`` seconds for a lookup as a whole.
     ``cache`` is on unless False; a number sizes it, a mapping or a CachePolicy says more, a Cache is shared; the libc
     resolvers have none. ``search`` is the list of domains that names are tried in (empty: none). ``concurrency``
-    bounds the questions in flight, ``rate`` those sent in a second, both per hub; the others wait their turn. Raises
-    ResolverConfigError for what cannot be.
+    bounds the questions in flight, ``rate`` those sent in a second, both per hub; the others wait their turn.
+    ``special_names``, ``nul`` and ``cname_order`` may be "libc": docs/differences.md says what for. ``strict`` False
+    takes the AAAA records where the A records could not be had. ``idna`` is 2003 or 2008. Raises ResolverConfigError
+    for what cannot be.
     """
+    ways = _ways(special_names, nul, strict, cname_order, idna)
     changes: dict[str, Any] = {}
     if servers is not None:
         given = (servers,) if isinstance(servers, str) else tuple(servers)
@@ -89,7 +113,7 @@ def make(
     if deadline is not None and not deadline > 0:
         raise ResolverConfigError(f"deadline: {deadline!r} is not a positive number of seconds")
     if not isinstance(resolver, str) and resolver is not None:
-        if changes or any(one is not None for one in (deadline, cache, concurrency, rate)):
+        if changes or ways != Ways() or any(one is not None for one in (deadline, cache, concurrency, rate)):
             raise ResolverConfigError("options go with a resolver's name, not with an object")
         if not callable(getattr(resolver, "getaddrinfo", None)):
             raise ResolverConfigError(f"{resolver!r} is neither a resolver's name nor has it getaddrinfo")
@@ -110,7 +134,7 @@ def make(
         hub = get_hub()
         return Limited(made, limits, hub.now, hub.call_later) if limits else made
 
-    world = _system.changed(changes) if changes else _system.world
+    world = _system.changed(changes, ways) if changes or ways != Ways() else _system.world
     return StubResolver(name, engine, world, cache=_cache(cache), deadline=deadline)
 
 

@@ -1,53 +1,94 @@
-"""Destination address selection, RFC 6724 §6, as glibc does it without a gai.conf of one's own (gai.conf(5))."""
+"""Destination address selection, RFC 6724 §6 as glibc does it, with gai.conf(5)'s tables.
+
+glibc sorts one entry per address, type and protocol with a merge sort, and its rules are not transitive (rule 9
+compares where the first of two addresses differs from its source). So the order depends on the algorithm too, and
+the same one is used here.
+"""
 
 from __future__ import annotations
 
 import _socket
-from functools import cmp_to_key
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
-# (prefix, length, precedence) and (prefix, length, label): RFC 6724 §2.1 as glibc 2.36 ships it.
-_PRECEDENCE = [("::1", 128, 50), ("::", 0, 40), ("2002::", 16, 30), ("::", 96, 20), ("::ffff:0:0", 96, 10)]
-_LABEL = [
-    ("::1", 128, 0),
-    ("::", 0, 1),
-    ("2002::", 16, 2),
-    ("::", 96, 3),
-    ("::ffff:0:0", 96, 4),
-    ("fec0::", 10, 5),
-    ("fc00::", 7, 6),
-    ("2001::", 32, 7),
-]
+from .model import SockAddr
+
+T = TypeVar("T")
+Table = tuple[tuple[int, int, int], ...]  # (prefix, its length, value), longest first
+
+_INET = int(_socket.AF_INET)
+_MAPPED = 0xFFFF << 32
 
 
-def _table(rows: list[tuple[str, int, int]]) -> list[tuple[int, int, int]]:
+def table(rows: Sequence[tuple[str, int, int]]) -> Table:
+    """Rows of (IPv6 prefix, length, value) as numbers; of equal lengths the earlier row first."""
     made = [
         (int.from_bytes(_socket.inet_pton(_socket.AF_INET6, prefix), "big"), size, value)
         for prefix, size, value in rows
     ]
-    return sorted(made, key=lambda row: -row[1])
+    return tuple(sorted(made, key=lambda row: -row[1]))
 
 
-_PRECEDENCES, _LABELS = _table(_PRECEDENCE), _table(_LABEL)
+# RFC 6724 §2.1 as glibc 2.36 ships it.
+_PRECEDENCE = table([("::1", 128, 50), ("2002::", 16, 30), ("::", 96, 20), ("::ffff:0:0", 96, 10), ("::", 0, 40)])
+_LABEL = table(
+    [
+        ("::1", 128, 0),
+        ("2002::", 16, 2),
+        ("::", 96, 3),
+        ("::ffff:0:0", 96, 4),
+        ("fec0::", 10, 5),
+        ("fc00::", 7, 6),
+        ("2001::", 32, 7),
+        ("::", 0, 1),
+    ]
+)
+_SCOPE4: Table = ((0xA9FE0000, 16, 2), (0x7F000000, 8, 2), (0, 0, 14))
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """gai.conf's tables, or the built-in ones. ``scope4`` is over IPv4 numbers."""
+
+    precedence: Table = _PRECEDENCE
+    label: Table = _LABEL
+    scope4: Table = _SCOPE4
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One address of the host: its prefix length, what rules 3 and 4 ask of it, and the interface it is on.
+
+    ``native`` is False for a tunnel (rule 7).
+    """
+
+    prefix: int
+    deprecated: bool = False
+    home: bool = False
+    index: int = 0
+    native: bool = True
+
+
+_UNKNOWN = Interface(0, index=-1)
 
 
 def _number(address: str) -> int:
-    plain = address.partition("%")[0]
-    if ":" in plain:
-        return int.from_bytes(_socket.inet_pton(_socket.AF_INET6, plain), "big")
-    return 0xFFFF << 32 | int.from_bytes(_socket.inet_pton(_socket.AF_INET, plain), "big")
+    if ":" in address:
+        return int.from_bytes(_socket.inet_pton(_socket.AF_INET6, address.partition("%")[0]), "big")
+    return _MAPPED | int.from_bytes(_socket.inet_pton(_socket.AF_INET, address), "big")
 
 
-def _match(table: list[tuple[int, int, int]], number: int) -> int:
-    for prefix, size, value in table:
-        if (number ^ prefix) >> (128 - size) == 0:
+def _match(rows: Table, number: int, bits: int = 128) -> int:
+    for prefix, size, value in rows:
+        if (number ^ prefix) >> (bits - size) == 0:
             return value
     return 0
 
 
-def _scope(number: int) -> int:
-    if number >> 32 == 0xFFFF:
-        v4 = number & 0xFFFFFFFF
-        return 2 if v4 >> 24 == 127 or v4 >> 16 == 0xA9FE else 14
+def _scope(rules: Rules, four: bool, number: int) -> int:
+    if four:
+        return _match(rules.scope4, number & 0xFFFFFFFF, 32)
     top = number >> 112
     if top >> 8 == 0xFF:
         return top & 15
@@ -56,34 +97,151 @@ def _scope(number: int) -> int:
     return 5 if top & 0xFFC0 == 0xFEC0 else 14
 
 
-def order(addresses: list[str], sources: list[str | None]) -> list[str]:
-    """The addresses, best first; ``sources`` are what the kernel would send from, None where it cannot. Stable."""
+class _Row:
+    """One destination with all that the rules look at."""
+
+    __slots__ = ("four", "interface", "label", "number", "precedence", "same_label", "same_scope", "scope", "source")
+
+    def __init__(self, address: str, source: str | None, rules: Rules, interfaces: Mapping[str, Interface]) -> None:
+        self.four = ":" not in address
+        self.number = number = _number(address)
+        self.scope = _scope(rules, self.four, number)
+        self.precedence = _match(rules.precedence, number)
+        self.source: int | None = None
+        self.interface = _UNKNOWN
+        self.same_scope = self.same_label = False
+        if source is not None:
+            self.source = mine = _number(source)
+            self.interface = interfaces.get(source, _UNKNOWN)
+            self.same_scope = self.scope == _scope(rules, self.four, mine)
+            self.same_label = _match(rules.label, number) == _match(rules.label, mine)
+
+
+def _common(row: _Row) -> int:
+    """Rule 9 for IPv4: the common prefix, which means something within the source's own subnet only."""
+    assert row.source is not None
+    differ = (row.number ^ row.source) & 0xFFFFFFFF
+    return 32 - differ.bit_length() if differ >> (32 - row.interface.prefix) == 0 else 0
+
+
+def _less(a: _Row, b: _Row) -> bool:
+    """Whether ``a`` goes before ``b`` by one of the rules; where none tells, the order stays."""
+    if (a.source is None) != (b.source is None):  # rule 1
+        return b.source is None
+    reached = a.source is not None
+    if reached:
+        if a.same_scope != b.same_scope:  # rule 2
+            return a.same_scope
+        if a.interface.deprecated != b.interface.deprecated:  # rule 3
+            return b.interface.deprecated
+        if a.interface.home != b.interface.home:  # rule 4
+            return a.interface.home
+        if a.same_label != b.same_label:  # rule 5
+            return a.same_label
+    if a.precedence != b.precedence:  # rule 6
+        return a.precedence > b.precedence
+    if reached and a.interface.index != b.interface.index and a.interface.native != b.interface.native:  # rule 7
+        return a.interface.native
+    if a.scope != b.scope:  # rule 8
+        return a.scope < b.scope
+    if reached and a.four == b.four:  # rule 9
+        if a.four:
+            return _common(a) > _common(b)
+        assert a.source is not None
+        assert b.source is not None
+        left, right = a.number ^ a.source, b.number ^ b.source
+        for shift in (96, 64, 32, 0):
+            one, other = left >> shift & 0xFFFFFFFF, right >> shift & 0xFFFFFFFF
+            if one or other:
+                return one.bit_length() < other.bit_length()
+    return False
+
+
+def _merge_sort(items: list[T], less: Callable[[T, T], bool]) -> list[T]:
+    if len(items) < 2:
+        return items
+    half = len(items) // 2
+    left, right = _merge_sort(items[:half], less), _merge_sort(items[half:], less)
+    merged: list[T] = []
+    i = j = 0
+    while i < len(left) and j < len(right):
+        if less(right[j], left[i]):
+            merged.append(right[j])
+            j += 1
+        else:
+            merged.append(left[i])
+            i += 1
+    return merged + left[i:] + right[j:]
+
+
+def order(
+    addresses: Sequence[str],
+    sources: Sequence[str | None],
+    times: int = 1,
+    rules: Rules | None = None,
+    interfaces: Mapping[str, Interface] | None = None,
+) -> list[tuple[int, int]]:
+    """What goes first: (index of the address, which of its ``times`` entries) for all entries.
+
+    ``sources`` are what the kernel would send from, None where it cannot.
+    """
+    known: dict[str, _Row] = {}
     rows = []
     for address, source in zip(addresses, sources, strict=True):
-        number = _number(address)
-        mine = None if source is None else _number(source)
-        rows.append((address, number, mine))
+        row = known.get(address)
+        if row is None:
+            row = known[address] = _Row(address, source, rules or Rules(), interfaces or {})
+        rows.append(row)
+    entries = [(index, entry, row) for index, row in enumerate(rows) for entry in range(times)]
+    ordered = _merge_sort(entries, lambda a, b: _less(a[2], b[2]))
+    return [(index, entry) for index, entry, _ in ordered]
 
-    def compare(a: tuple[str, int, int | None], b: tuple[str, int, int | None]) -> int:
-        (_, dest_a, source_a), (_, dest_b, source_b) = a, b
-        if (source_a is None) != (source_b is None):  # rule 1
-            return 1 if source_a is None else -1
-        if source_a is not None and source_b is not None:
-            scope_a, scope_b = _scope(dest_a) == _scope(source_a), _scope(dest_b) == _scope(source_b)
-            if scope_a != scope_b:  # rule 2
-                return -1 if scope_a else 1
-            label_a = _match(_LABELS, dest_a) == _match(_LABELS, source_a)
-            label_b = _match(_LABELS, dest_b) == _match(_LABELS, source_b)
-            if label_a != label_b:  # rule 5
-                return -1 if label_a else 1
-        by_rank = _match(_PRECEDENCES, dest_b) - _match(_PRECEDENCES, dest_a)  # rule 6
-        if by_rank:
-            return by_rank
-        by_scope = _scope(dest_a) - _scope(dest_b)  # rule 8
-        if by_scope:
-            return by_scope
-        if source_a is not None and source_b is not None and dest_a >> 32 != 0xFFFF and dest_b >> 32 != 0xFFFF:
-            return (dest_a ^ source_a).bit_length() - (dest_b ^ source_b).bit_length()  # rule 9
-        return 0
 
-    return [row[0] for row in sorted(rows, key=cmp_to_key(compare))]
+def destination(address: str) -> SockAddr:
+    """The address as a socket address without port."""
+    return (address, 0, 0, 0) if ":" in address else (address, 0)
+
+
+# -- gai.conf ----------------------------------------------------------------------------------------------------
+
+
+def _prefix(text: str, mapped_only: bool = False) -> tuple[str, int] | None:
+    address, slash, size = text.partition("/")
+    try:
+        if ":" not in address:
+            if not mapped_only:
+                return None
+            _socket.inet_pton(_socket.AF_INET, address)
+            return f"::ffff:{address}", 96 + (int(size) if slash else 32)
+        _socket.inet_pton(_socket.AF_INET6, address)
+        bits = int(size) if slash else 128
+    except (OSError, ValueError):
+        return None
+    return (address, bits) if (96 if mapped_only else 0) <= bits <= 128 else None
+
+
+def parse_gai_conf(text: bytes) -> Rules:
+    """See gai.conf(5). A kind of line that appears at all replaces its whole built-in table; broken ones are none."""
+    rows: dict[str, list[tuple[str, int, int]]] = {"precedence": [], "label": [], "scopev4": []}
+    for raw in text.split(b"\n"):
+        words = raw.partition(b"#")[0].decode("latin-1").split()
+        if len(words) < 3 or words[0] not in rows:
+            continue
+        found = _prefix(words[1], words[0] == "scopev4")
+        if found is None or not words[2].lstrip("-").isdigit():
+            continue
+        rows[words[0]].append((*found, int(words[2])))
+
+    def made(kind: str, default: int, built_in: Table) -> Table:
+        if not rows[kind]:
+            return built_in
+        if not any(size == 0 for _, size, _ in rows[kind]):
+            rows[kind].append(("::", 0, default))
+        return table(rows[kind])
+
+    scope4: Table = _SCOPE4
+    if rows["scopev4"]:
+        scope4 = tuple((prefix & 0xFFFFFFFF, size - 96, value) for prefix, size, value in table(rows["scopev4"]))
+        if not any(size == 0 for _, size, _ in scope4):
+            scope4 = (*scope4, (0, 0, 14))
+    return Rules(made("precedence", 40, _PRECEDENCE), made("label", 1, _LABEL), scope4)

@@ -8,7 +8,7 @@ from celadon.hub.testing import MockClock
 from celadon.resolver import Answer, Cache, CachePolicy, Config, Kind, Question, Record, ResolveError, StubResolver
 from celadon.resolver.flight import Flights
 from celadon.resolver.hosts import Hosts
-from celadon.resolver.stub import World
+from celadon.resolver.plans import World
 from celadon.resolver.testing import Delay, Drop, NameServer
 
 Q = Question("a.test", 1)

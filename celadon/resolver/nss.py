@@ -1,0 +1,412 @@
+"""A name's addresses, or an address' name, from nsswitch's sources, with the statuses and errors that glibc's have.
+
+glibc's getaddrinfo has three ways through its sources, and what a failure is called depends on the way: for IPv4 alone
+without a canonical name it calls gethostbyname2_r (``by_simple``), for both families gethostbyname4_r (``by_both``),
+else gethostbyname3_r for each family (``by_family``). Each source answers with a status, which decides whether the
+next one is asked (nsswitch.conf(5)), and an h_errno, which decides what the failure is called.
+"""
+
+from __future__ import annotations
+
+import _socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from . import names
+from .errors import Kind, ResolveError
+from .hosts import normal
+from .model import Answer, Question, RRType
+from .plans import Ask, Plan, Source, World
+from .validate import follow
+
+_INET, _INET6 = int(_socket.AF_INET), int(_socket.AF_INET6)
+_TYPE_OF = {_INET: int(RRType.A), _INET6: int(RRType.AAAA)}
+_NONAME, _NODATA, _AGAIN = int(_socket.EAI_NONAME), int(_socket.EAI_NODATA), int(_socket.EAI_AGAIN)
+_EBUSY = 16
+
+# The values of h_errno, as in netdb.h.
+HOST_NOT_FOUND, TRY_AGAIN, NO_RECOVERY, NO_DATA, INTERNAL = 1, 2, 3, 4, -1
+
+_KINDS = {1: Kind.FORMERR, 2: Kind.SERVFAIL, 3: Kind.NXDOMAIN, 4: Kind.NOTIMP, 5: Kind.REFUSED}
+_NO_ANSWER = frozenset((2, 4, 5))  # rcodes after which res_send goes on to the next server
+_AA_OR_RA = 0x0480
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a source said: (family, address) in its order, the canonical name, aliases; or why there is nothing.
+
+    ``status`` is nsswitch's word, ``h_errno`` netdb.h's number, ``told`` the one that the last DNS query of all left in
+    the global h_errno, where CPython looks for it; ``error`` tells people.
+    """
+
+    status: str
+    h_errno: int = 0
+    found: Sequence[tuple[int, str]] = ()
+    canonical: str = ""
+    aliases: tuple[str, ...] = ()
+    error: ResolveError | None = None
+    told: int = 0
+
+
+_ABSENT = Result("unavail", INTERNAL)
+_NOT_FOUND = Result("notfound", HOST_NOT_FOUND)
+
+
+# -- the sources -------------------------------------------------------------------------------------------------
+
+
+def _files(world: World, name: str, families: Sequence[int]) -> Result:
+    lines = world.hosts.find(name)
+    if len(families) == 1:
+        family = families[0]
+        pairs = [(line, address) for line in lines if (address := line.as_family(family)) is not None]
+    else:
+        pairs = [(line, line.address) for line in lines]
+    if not world.multi:
+        pairs = pairs[:1]
+    found = [(families[0] if len(families) == 1 else line.family, address) for line, address in pairs]
+    if not found:
+        return _NOT_FOUND if world.hosts.readable else Result("unavail", 0)
+    canonical = pairs[0][0].names[0]
+    aliases = [*pairs[0][0].names[1:]]
+    for line, _ in pairs[1:]:
+        aliases += line.names[1:]
+        if line.names[0] != canonical:
+            aliases.append(line.names[0])
+    return Result("success", 0, found, canonical, tuple(aliases))
+
+
+def _special(name: str, families: Sequence[int]) -> Result | None:
+    """RFC 6761 and RFC 7686: what never reaches DNS."""
+    kind = names.special(name)
+    if kind == "loopback":
+        both = [(_INET6, "::1"), (_INET, "127.0.0.1")]
+        return Result("success", 0, [one for one in both if one[0] in families], name.removesuffix("."))
+    if kind == "nothing":
+        error = ResolveError(Kind.NXDOMAIN, name, detail="a name that never reaches DNS (RFC 6761, RFC 7686)")
+        return replace(_NOT_FOUND, error=error)
+    return None
+
+
+def _dns(world: World, name: str, families: Sequence[int], any_name: bool) -> Plan[Result]:
+    legal = names.is_hostname(name)
+    if not legal:
+        error = ResolveError(Kind.ILLEGAL, name, detail="not a host's name")
+        if not any_name:
+            return replace(_NOT_FOUND, error=error)
+        # gethostbyname3_r asks all the same, and takes no address for an answer; but NODATA it does.
+        searched = yield from _search(world, names.escaped(name), [_TYPE_OF[one] for one in families])
+        return searched if isinstance(searched, Result) else Result("unavail", NO_RECOVERY, error=error)
+    if world.aliases and "." not in name:
+        name = world.aliases.get(name.lower(), name)
+    config = world.config
+    types = [_TYPE_OF[one] for one in families]
+    if config.no_aaaa and len(types) > 1:
+        types = [int(RRType.A)]
+    searched = yield from _search(world, name, types)
+    if isinstance(searched, Result):
+        return searched
+    found: list[tuple[int, str]] = []
+    canonical = ""
+    aliases: tuple[str, ...] = ()
+    for answer in searched:
+        chain = follow(answer, world.ways.cname_order)
+        if not chain.data:
+            continue
+        if not found:
+            canonical, aliases = chain.canonical, chain.aliases
+        if answer.question.rdtype == RRType.A:
+            found += [(_INET, data) for data in chain.data]
+        else:
+            found += [(_INET6, literal[1] if (literal := normal(data)) else data) for data in chain.data]
+    if found:
+        chain_names = [one for one in (*aliases, canonical) if names.is_hostname(one)]
+        return Result("success", 0, found, chain_names[-1], tuple(chain_names[:-1]))
+    error = ResolveError(Kind.NODATA, name, server=searched[0].server, detail="an answer without an address")
+    if len(families) == 1:
+        return Result("tryagain", NO_RECOVERY, error=error)
+    return Result("notfound", HOST_NOT_FOUND, error=error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """Why a name has no answer: res_query's h_errno, and whether the servers did not even answer."""
+
+    h_errno: int
+    error: ResolveError
+    unanswered: bool = False
+    servfail: bool = False
+    refused: bool = False  # nobody listens
+
+
+def _search(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] | Result]:
+    """The search list, as res_search goes through it: the answers of the first name that has any."""
+    config = world.config
+    dots = name.count(".")
+    trailing = name.endswith(".")
+    first: _Failed | None = None
+    last: _Failed | None = None
+    nodata = servfail = None
+    domains = () if trailing else config.search
+    root = "" in domains
+    if dots >= config.ndots or trailing:
+        answered = yield from _query(world, name.removesuffix("."), types)
+        if not isinstance(answered, _Failed):
+            return answered
+        first = last = answered
+        if trailing:
+            return _failure(name, first, first)
+    stop = False
+    for domain in domains:
+        answered = yield from _query(world, f"{name}.{domain}".removesuffix("."), types)
+        if not isinstance(answered, _Failed):
+            return answered
+        last = answered
+        if answered.refused:
+            return _failure(name, last, last)
+        if answered.h_errno == NO_DATA:
+            nodata = nodata or answered
+        elif answered.h_errno == TRY_AGAIN and answered.servfail:
+            servfail = servfail or answered
+        elif answered.h_errno != HOST_NOT_FOUND:
+            stop = True
+        if stop:
+            break
+    if first is None and not root:
+        answered = yield from _query(world, name, types)
+        if not isinstance(answered, _Failed):
+            return answered
+        last = answered
+    assert last is not None
+    return _failure(name, first or nodata or servfail or last, last)
+
+
+def _failure(name: str, why: _Failed, last: _Failed) -> Result:
+    # The status tells of the last name that was asked, h_errno of the one that counts.
+    status = "unavail" if last.unanswered else "notfound"
+    return Result(status, why.h_errno, error=_named(why.error, name), told=why.h_errno)
+
+
+def _named(error: ResolveError, name: str) -> ResolveError:
+    """The same failure of the name as it was asked, before the search list."""
+    return ResolveError(
+        error.kind,
+        name,
+        code=error.errno,
+        detail=error.detail,
+        server=error.server,
+        rcode=error.rcode,
+        tried=error.tried,
+    )
+
+
+def _query(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] | _Failed]:
+    """One absolute name, as res_query asks it: the answers to look into, or why there are none."""
+    if not names.fits(name):
+        return _Failed(NO_RECOVERY, ResolveError(Kind.ILLEGAL, name, detail="longer than a name can be"))
+    config = world.config
+    if config.no_aaaa and types[0] == RRType.AAAA:
+        # Whether the name exists is asked all the same.
+        answered = yield from _query(world, name, (int(RRType.A),))
+        if isinstance(answered, _Failed):
+            return answered
+        return _Failed(NO_DATA, ResolveError(Kind.NODATA, name, detail="option no-aaaa"))
+    questions = tuple([Question(name, one) for one in types])
+    outcomes: list[Answer | ResolveError]
+    if config.single_request and len(questions) > 1:
+        outcomes = []
+        for question in questions:
+            outcomes += yield Ask((question,))
+            last = outcomes[-1]
+            if isinstance(last, ResolveError) or (last.rcode in _NO_ANSWER and not config.use_vc):
+                break  # res_send waits for an answer to the first before it sends the second
+    else:
+        outcomes = yield Ask(questions)
+    failed: list[_Failed] = []
+    answers: list[Answer] = []
+    for index, outcome in enumerate(outcomes):
+        if isinstance(outcome, ResolveError):
+            lost = _Failed(TRY_AGAIN, outcome, True, refused=outcome.kind is Kind.NETWORK)
+            if index == 0 and len(outcomes) > 1 and world.ways.strict:
+                return lost  # without the A records there is no answer, whatever else came
+            failed.append(lost)
+        elif outcome.rcode in _NO_ANSWER and not config.use_vc:
+            failed.append(_Failed(TRY_AGAIN, _refusal(name, outcome), True, outcome.rcode == 2))
+        elif _lame(outcome):
+            failed.append(_Failed(TRY_AGAIN, ResolveError(Kind.SERVFAIL, name, detail="a lame server"), True))
+        else:
+            answers.append(outcome)
+    if not answers:
+        return failed[0]
+    if any(one.rcode == 0 and one.records for one in answers):
+        return answers
+    rcode = answers[0].rcode or answers[-1].rcode
+    if rcode == 0:
+        return _Failed(NO_DATA, ResolveError(Kind.NODATA, name, server=answers[0].server, rcode=0))
+    h_errno = {2: TRY_AGAIN, 3: HOST_NOT_FOUND}.get(rcode, NO_RECOVERY)
+    return _Failed(h_errno, _refusal(name, next(one for one in answers if one.rcode)), servfail=rcode == 2)
+
+
+def _lame(answer: Answer) -> bool:
+    """An empty answer from who neither knows nor asks others: res_send goes on to the next server."""
+    return not (answer.records or answer.additional or not answer.flags or answer.rcode or answer.flags & _AA_OR_RA)
+
+
+def _refusal(name: str, answer: Answer) -> ResolveError:
+    kind = _KINDS.get(answer.rcode, Kind.OTHER)
+    return ResolveError(kind, name, server=answer.server, rcode=answer.rcode)
+
+
+# -- the ways through the sources --------------------------------------------------------------------------------
+
+
+def _ask(world: World, source: Source, name: str, families: Sequence[int], any_name: bool = False) -> Plan[Result]:
+    if source.name == "files":
+        return _files(world, name, families)
+    if source.name == "dns":
+        special = _special(name, families) if world.ways.special_names else None
+        if special is not None:
+            return special
+        return (yield from _dns(world, name, families, any_name))
+    return _ABSENT
+
+
+def _present(world: World) -> Iterator[Source]:
+    """The sources that there are: the older calls pass over the others, unless told to end there."""
+    for source in world.order:
+        if source.name in ("files", "dns"):
+            yield source
+        elif "unavail" in source.returns:
+            return
+
+
+def by_simple(world: World, name: str) -> Plan[Result]:
+    """As gethostbyname2_r for IPv4: the last source's result, found or not."""
+    if names.digits_and_dots(name):
+        try:
+            literal = _socket.inet_ntoa(_socket.inet_aton(name))
+        except OSError:
+            return _NOT_FOUND
+        return Result("success", 0, [(_INET, literal)], name)
+    if ":" in name and (name[0] == ":" or name[0] in "0123456789abcdefABCDEF"):
+        return _NOT_FOUND
+    result = _ABSENT
+    told = 0
+    for source in _present(world):
+        result = yield from _ask(world, source, name, (_INET,))
+        told = result.told or told
+        if result.status in source.returns:
+            break
+    return result if result.told == told else replace(result, told=told)
+
+
+def _raise_simple(name: str, result: Result) -> None:
+    if result.status == "success":
+        return
+    code = _NODATA
+    if result.h_errno == TRY_AGAIN and result.status != "notfound":
+        code = _AGAIN
+    elif result.status == "notfound":
+        code = _NODATA if result.h_errno == NO_DATA else _NONAME
+    raise _error(name, code, result)
+
+
+def _error(name: str, code: int, result: Result) -> Exception:
+    known = result.error
+    kind = {_NONAME: Kind.NXDOMAIN, _NODATA: Kind.NODATA, _AGAIN: Kind.OTHER}[code]
+    if known is None:
+        return ResolveError(kind, name, code=code)
+    return ResolveError(
+        known.kind, name, code=code, detail=known.detail, server=known.server, rcode=known.rcode, tried=known.tried
+    )
+
+
+def addresses(world: World, name: str, family: int, canonical: bool, mapped: bool, both: bool) -> Plan[Result]:
+    """As getaddrinfo: the addresses of a name of one family or (0) of both, or ResolveError as libc calls it.
+
+    ``canonical`` says whether AI_CANONNAME is set, ``mapped`` AI_V4MAPPED, ``both`` AI_ALL.
+    """
+    if family == _INET and not canonical:
+        result = yield from by_simple(world, name)
+        _raise_simple(name, result)
+        return result
+    result = _ABSENT
+    no_data = no_data6 = 0
+    for source in world.order:
+        no_data = no_data6 = 0
+        if not family:
+            result = yield from _ask(world, source, name, (_INET, _INET6))
+            no_data = no_data6 = _no_data(result)
+        else:
+            result = yield from _ask(world, source, name, (family,), canonical)
+            no_data = no_data6 = _no_data(result)
+            if family == _INET6 and mapped and (both or result.status != "success"):
+                other = yield from _ask(world, source, name, (_INET,), canonical)
+                no_data = _no_data(other)
+                result = _joined(result, other)
+        if result.status in source.returns:
+            break
+    if result.status == "success":
+        return result
+    if result.status in ("tryagain", "unavail") and result.h_errno == INTERNAL:
+        raise OSError(_EBUSY, "Device or resource busy")
+    if no_data and no_data6:
+        raise _error(name, _AGAIN if no_data == no_data6 == TRY_AGAIN else _NODATA, result)
+    raise _error(name, _NONAME, result)
+
+
+def _no_data(result: Result) -> int:
+    """What getaddrinfo remembers of a failure: TRY_AGAIN or NO_DATA, else 0."""
+    return result.h_errno if result.status != "success" and result.h_errno in (TRY_AGAIN, NO_DATA) else 0
+
+
+def _joined(six: Result, four: Result) -> Result:
+    """IPv6 and IPv4 of one source, asked one after the other for AI_V4MAPPED."""
+    mapped = [(_INET6, f"::ffff:{address}") for _, address in four.found]
+    if six.status == "success" or four.status == "success":
+        first = six if six.status == "success" else four
+        return Result("success", 0, [*six.found, *mapped], first.canonical, first.aliases)
+    status = four.status
+    if six.status == "tryagain" or (four.status == "unavail" and six.status != "unavail"):
+        status = six.status
+    return Result(status, four.h_errno, error=four.error or six.error)
+
+
+def name_of(world: World, address: str) -> Plan[Result]:
+    """As gethostbyaddr_r: the names of an address; ``found`` is the address in the family that the source gave it."""
+    family = _INET6 if ":" in address else _INET
+    if address == "::":
+        return _NOT_FOUND
+    result = _ABSENT
+    told = 0
+    for source in _present(world):
+        if source.name == "files":
+            result = _name_in_files(world, address, family)
+        else:
+            result = yield from _name_in_dns(world, address)
+        told = result.told or told
+        if result.status in source.returns:
+            break
+    return result if result.told == told else replace(result, told=told)
+
+
+def _name_in_files(world: World, address: str, family: int) -> Result:
+    line = world.hosts.by_address.get(address)
+    if line is None:
+        return _NOT_FOUND if world.hosts.readable else Result("unavail", 0)
+    return Result("success", 0, [(family, address)], line.names[0], line.names[1:])
+
+
+def _name_in_dns(world: World, address: str) -> Plan[Result]:
+    plain = names.unmapped(address)
+    question = Question(names.reverse(plain), RRType.PTR)
+    answered = yield from _query(world, question.name, (int(RRType.PTR),))
+    if isinstance(answered, _Failed):
+        return Result("notfound", answered.h_errno, error=answered.error, told=answered.h_errno)
+    chain = follow(answered[0], world.ways.cname_order)
+    name = chain.data[0].removesuffix(".") if chain.data else ""
+    if not names.is_hostname(name):
+        error = ResolveError(Kind.NODATA, address, server=answered[0].server, detail="no name that a host can have")
+        return Result("tryagain", HOST_NOT_FOUND, error=error)
+    return Result("success", 0, [(_INET6 if ":" in plain else _INET, plain)], name)

@@ -1,0 +1,80 @@
+"""What a plan is: a lookup written as a generator, which says what it needs to know and is sent it.
+
+A plan yields ``Ask`` (questions to be sent side by side) and is sent the outcomes, or ``Sources`` and is sent where the
+kernel would send from; it returns what the standard library would, or raises that. ``front`` runs plans on the hub;
+a test runs them on a table. All that the plan knows of its surroundings is in a ``World``.
+"""
+
+from __future__ import annotations
+
+import _socket
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from .hosts import Hosts
+from .model import Config, Question, SockAddr
+from .sort import Interface, Rules
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Send these questions at once; the plan is sent the outcomes in the same order."""
+
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Tell from which address the kernel would send to each of these; None where it cannot."""
+
+    destinations: tuple[SockAddr, ...]
+
+
+Plan = Generator[Ask | Sources, Any, T]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source of the hosts line in nsswitch.conf, and the statuses with which the search ends there."""
+
+    name: str
+    returns: frozenset[str] = frozenset(("success",))
+    plain: bool = True  # without criteria of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Where libc's way and a safer one part: each field is a switch, and docs/differences.md says why.
+
+    ``special_names``: RFC 6761's and 7686's names never reach DNS. ``nul``: a NUL in a host is an error, not its end.
+    ``strict``: when the A records could not be had, having AAAA does not help. ``cname_order``: a chain of CNAMEs is
+    followed in whatever order it came. ``idna`` is 2003 as in the standard library, or 2008.
+    """
+
+    special_names: bool = True
+    nul: bool = True
+    strict: bool = True
+    cname_order: bool = True
+    idna: int = 2003
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the system's files and interfaces say, and the ways chosen.
+
+    ``order`` is nsswitch's for hosts, ``families`` those that AI_ADDRCONFIG counts, ``interfaces`` the host's own
+    addresses, ``rules`` gai.conf's, ``multi`` host.conf's, ``aliases`` those of the file that HOSTALIASES names.
+    """
+
+    config: Config
+    hosts: Hosts
+    order: tuple[Source, ...] = (Source("files"), Source("dns"))
+    families: frozenset[int] = frozenset((int(_socket.AF_INET), int(_socket.AF_INET6)))
+    interfaces: Mapping[str, Interface] = field(default_factory=dict)
+    rules: Rules = field(default_factory=Rules)
+    multi: bool = True
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    ways: Ways = field(default_factory=Ways)

@@ -1,0 +1,137 @@
+"""``python -m tests.resolver.parity.play WORLD ENGINE,… --seed N --count N``, as root in namespaces of its own.
+
+Makes the world true, makes each call of libc and of each engine, and prints every difference as a line of JSON.
+"""
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+import celadon.resolver as resolver
+from celadon.hub import Pool
+
+from . import cases, wanted
+from .world import WORLDS, serve
+
+PATHS = {
+    "resolv": "/etc/resolv.conf",
+    "hosts": "/etc/hosts",
+    "nsswitch": "/etc/nsswitch.conf",
+    "gai": "/etc/gai.conf",
+    "host_conf": "/etc/host.conf",
+}
+
+
+def run(command):
+    """A command of the namespace's furniture; its failure is ours."""
+    subprocess.run(command, check=True, shell=True, capture_output=True)
+
+
+def make_true(world, folder):
+    """Bind the world's files over the system's, and bring up its addresses."""
+    run("mount --make-rprivate / 2>/dev/null || true")
+    for name, path in PATHS.items():
+        source = os.path.join(folder, name)
+        with open(source, "w", encoding="utf-8", newline="") as file:
+            file.write(getattr(world, name))
+        os.chmod(source, 0o644)
+        if not os.path.exists(path):
+            with open(path, "w", encoding="utf-8"):
+                pass
+        run(f"mount --bind {source} {path}")
+    for path, text in world.files.items():
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    run("ip link set lo up")
+    for one in world.addresses:
+        run(f"ip addr add {one} dev lo" + (" nodad" if ":" in one else ""))
+    for one in world.routes:
+        run(f"ip -6 route add {one[3:]}" if one.startswith("-6 ") else f"ip route add {one}")
+
+
+def outcome(function, args):
+    """What a call came to, as something to compare: a value, or an exception's class and arguments."""
+    try:
+        return ("value", function(*args))
+    except Exception as error:
+        kind = type(error)
+        for known in (socket.gaierror, socket.herror):
+            if isinstance(error, known):
+                kind = known
+        return ("error", kind.__name__, error.args)
+
+
+def main():
+    """Play; the exit status is 0 even with differences, which are the output."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("world")
+    parser.add_argument("engines")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--slow", action="store_true")
+    parser.add_argument("--verbose", action="store_true")
+    given = parser.parse_args()
+    world = WORLDS[given.world]
+    with tempfile.TemporaryDirectory() as folder:
+        make_true(world, folder)
+        os.environ.pop("LOCALDOMAIN", None)
+        for key, value in world.environ.items():
+            os.environ[key] = value
+        play(given, world)
+
+
+def play(given, world):
+    """Make the calls and print what differs."""
+    made = list(cases.slow_calls() if given.slow else cases.calls(given.seed, given.count, world.names))
+    with serve() as server, ThreadPoolExecutor(80) as threads:
+
+        def libc(call):
+            return outcome(getattr(socket, call[0]), call[1])
+
+        def ours(call):
+            return outcome(getattr(resolver, call[0]), call[1])
+
+        asked = []
+        if given.slow:
+            expected = list(threads.map(libc, made))
+        else:
+            expected = []
+            for call in made:
+                server.queries.clear()
+                expected.append(libc(call))
+                asked.append({(one.name, one.rdtype) for one in server.queries})
+        counts = {}
+        for engine in given.engines.split(","):
+            name, _, way = engine.partition(":")
+            options = {}
+            if way == "libc":
+                options = {"special_names": "libc", "nul": "libc", "cname_order": "libc"}
+            resolver.use(name, cache=way == "cache", **options)
+            found = Pool(80).map(ours, made) if given.slow else []
+            for index, call in enumerate(made):
+                if not given.slow:
+                    server.queries.clear()
+                    found.append(ours(call))
+                same = found[index] == expected[index]
+                counts[engine] = counts.get(engine, 0) + same
+                if not same and not wanted.reason(call, name, way):
+                    print(json.dumps([given.world, engine, repr(call), repr(expected[index]), repr(found[index])]))
+                if given.verbose and not given.slow and same and way == "libc":
+                    queries = {(one.name, one.rdtype) for one in server.queries}
+                    if queries != asked[index]:
+                        print(
+                            json.dumps(
+                                [given.world, engine, repr(call), "ASKED", sorted(asked[index]), sorted(queries)]
+                            )
+                        )
+            resolver.reset()
+        print(json.dumps({"world": given.world, "calls": len(made), "same": counts}), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
