@@ -6,6 +6,7 @@ import _socket
 import re
 
 from .errors import Kind, ResolveError
+from .model import Config
 
 _LEGAL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 _DIGITS_DOTS = frozenset("0123456789.")
@@ -55,6 +56,15 @@ def escaped(name: str) -> str:
 def digits_and_dots(name: str) -> bool:
     """What gethostbyname takes for an IPv4 address before it asks anybody."""
     return name[:1].isdigit() and name[-1] != "." and _DIGITS_DOTS.issuperset(name)
+
+
+def candidates(name: str, config: Config) -> list[str]:
+    """The absolute names of a search, in order (resolv.conf(5), ndots and search); each without final dot."""
+    if name.endswith("."):
+        return [name[:-1]]
+    searched = [f"{name}.{domain}".removesuffix(".") for domain in config.search]
+    names = [name, *searched] if name.count(".") >= config.ndots else [*searched, name]
+    return list(dict.fromkeys(names))
 
 
 def special(name: str) -> str | None:
