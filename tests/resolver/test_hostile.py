@@ -62,7 +62,8 @@ REQUIRED = {
 # (engine or "", fault) -> what comes in place of what is required; docs/differences.md has the reasons.
 DIFFERENT = {
     ("", "NOTIMP"): AGAIN,
-    ("", "FORMERR"): AGAIN,
+    ("", "FORMERR"): NONAME,
+    ("", "an unknown rcode"): NONAME,
     ("ares", "an address of 16 bytes"): f"{BAD} {GOOD}",
     ("ares", "OPT in the answer"): GOOD,
 }
