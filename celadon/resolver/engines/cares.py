@@ -39,12 +39,7 @@ TIMEOUT, BADRESP = _errno.ARES_ETIMEOUT, _errno.ARES_EBADRESP
 _RCVBUF = 4 << 20
 _USES = 128  # questions from one source port (RFC 5452 §9.2)
 _OPT_UDP_MAX_QUERIES, _OPT_QUERY_CACHE = 1 << 19, 1 << 21  # ares.h
-_FLAGS = (
-    pycares.ARES_FLAG_STAYOPEN
-    | pycares.ARES_FLAG_NOSEARCH
-    | pycares.ARES_FLAG_NOALIASES
-    | pycares.ARES_FLAG_NO_DFLT_SVR
-)
+_FLAGS = pycares.ARES_FLAG_STAYOPEN | pycares.ARES_FLAG_NOSEARCH | pycares.ARES_FLAG_NOALIASES
 
 _module: Any = pycares
 _lib: Any = _module._lib
