@@ -40,6 +40,7 @@ test-integration: .venv-integration/.ready .venv-niquests/.ready
 
 bench: .venv-bench/.ready
 	.venv-bench/bin/python -m benchmarks.run
+	.venv-bench/bin/python -m benchmarks.echo
 
 # Thousands of calls of libc and of every engine in private worlds: needs root, takes minutes.
 test-parity: $(VENV)/.ready
