@@ -2,63 +2,268 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from .. import resolver as _resolver
 from ..resolver import Resolver
-from .table import TABLE
+from . import existing, signal
+from .hooks import Finder
+from .pristine import is_ours, original_module, shield
+from .table import TABLE, Attributes
 
-# (object, attribute) -> what stood there, in the order of patching.
-_saved: dict[tuple[str, str], Any] = {}
+_MISSING: Any = object()
 
 
-def _object(path: str) -> Any:
-    module, _, name = path.partition(".")
-    found = importlib.import_module(module)
-    return getattr(found, name) if name else found
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What ``patch_all`` did: ``str()`` of it is for people."""
+
+    #: ``module.attribute`` that are replaced now.
+    patched: tuple[str, ...]
+    #: ``module.name`` that had taken an original before, and were given the replacement.
+    rebound: tuple[str, ...]
+    #: How many places that held a lock of the operating system were given a green one.
+    locks: int
+    #: What could not be mended, one sentence each.
+    left: tuple[str, ...]
+
+    def __str__(self) -> str:
+        lines = [f"{len(self.patched)} attributes replaced", *(f"  {one}" for one in self.patched)]
+        lines += [f"{len(self.rebound)} names that were imported before", *(f"  {one}" for one in self.rebound)]
+        lines += [f"{self.locks} places of locks that were made before"]
+        return "\n".join([*lines, *(f"not mended: {one}" for one in self.left)])
+
+
+@dataclass(slots=True)
+class _State:
+    #: (object, its dotted name, attribute, what stood there, what stands there now), in the order of patching.
+    changes: list[tuple[Any, str, str, Any, Any]] = field(default_factory=list)
+    rebound: list[tuple[ModuleType, str, Any]] = field(default_factory=list)
+    locks: list[tuple[dict[str, Any], str, Any]] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    keywords: set[str] = field(default_factory=set)
+
+
+_now = _State()
+
+
+class DoNotPatch(Exception):
+    """Raise it in a ``before_patch`` callback, and the object is left as it is."""
+
+
+_before: list[Callable[[str], object]] = []
+_after: list[Callable[[str], object]] = []
+
+
+def before_patch(callback: Callable[[str], object]) -> Callable[[str], object]:
+    """Call ``callback(dotted name)`` before an object of the table is patched; it may raise DoNotPatch. Returns it."""
+    _before.append(callback)
+    return callback
+
+
+def after_patch(callback: Callable[[str], object]) -> Callable[[str], object]:
+    """Call ``callback(dotted name)`` after an object of the table was patched. Returns it."""
+    _after.append(callback)
+    return callback
+
+
+# -- one object of the table -----------------------------------------------------------------------------------
+
+
+def _home(path: str) -> ModuleType | None:
+    """The imported module that the dotted name begins with, the longest one."""
+    name = path
+    while True:
+        module = sys.modules.get(name)
+        if module is not None:
+            return module
+        name, dot, _ = name.rpartition(".")
+        if not dot:
+            return None
+
+
+def _object(module: ModuleType, path: str) -> Any:
+    """What the dotted name means, or None while a submodule of it is not there."""
+    found: Any = module
+    for name in filter(None, path[len(module.__name__) + 1 :].split(".")):
+        found = getattr(found, name, None)
+    return found
+
+
+def _apply(module: ModuleType, path: str, attributes: Attributes) -> None:
+    target = _object(module, path)
+    if target is None:
+        return
+    try:
+        for callback in _before:
+            callback(path)
+    except DoNotPatch:
+        return
+    found: Mapping[str, Any] = attributes(module) if callable(attributes) else attributes
+    for name, replacement in found.items():
+        old = vars(target).get(name, _MISSING) if hasattr(target, "__dict__") and name != "__defaults__" else _MISSING
+        if old is _MISSING:
+            old = getattr(target, name, _MISSING)
+        if old is _MISSING or old is replacement:
+            continue  # another version of Python, or done before
+        setattr(target, name, replacement)
+        _now.changes.append((target, path, name, old, replacement))
+    for callback in _after:
+        callback(path)
+
+
+def _modules() -> set[str]:
+    """The modules that an import hook waits for: every beginning of a dotted name of the table."""
+    names: set[str] = set()
+    for keyword in _now.keywords:
+        for path in TABLE[keyword]:
+            parts = path.split(".")
+            names.update(".".join(parts[: n + 1]) for n in range(len(parts)))
+    return names
+
+
+def _imported(module: ModuleType) -> None:
+    if is_ours(module.__name__):
+        shield(module)
+    for keyword, objects in TABLE.items():
+        if keyword in _now.keywords:
+            for path, attributes in objects.items():
+                if _home(path) is module or path == module.__name__ or _parent(path) == module.__name__:
+                    _apply(module, path, attributes)
+
+
+def _parent(path: str) -> str:
+    return path.rpartition(".")[0]
+
+
+_wanted: set[str] = set()
+_finder = Finder(lambda name: name in _wanted or is_ours(name), _imported)
+
+# -- all of them -----------------------------------------------------------------------------------------------
+
+
+def _chosen(modules: dict[str, bool]) -> set[str]:
+    """The keywords to patch. Only False given: all but those; some True given, or all=False: those that are True."""
+    given = dict(modules)
+    everything = given.pop("all", None)
+    unknown = sorted(set(given) - set(TABLE))
+    if unknown:
+        raise TypeError(f"patch_all: there is no module {', '.join(unknown)} to patch; there are {', '.join(TABLE)}")
+    if everything is None:
+        everything = not any(given.values())
+    return {keyword for keyword in TABLE if given.get(keyword, everything)}
 
 
 def patch_all(resolver: str | Resolver | None = None, servers: Iterable[str] | None = None, **modules: bool) -> None:
-    """Make the standard library cooperative: ``socket``, ``ssl``, ``time``, ``select`` (with ``selectors``).
+    """Make the standard library cooperative; call it first thing in a program, in its main thread.
 
-    Call it first thing in a program. ``resolver`` and ``servers`` go to ``celadon.resolver.use``; a keyword such as
-    ``ssl=False`` leaves a module out. Doing it twice is harmless. Locks and threads stay the operating system's.
-    TypeError for a module that is not in the table.
+    ``resolver`` and ``servers`` go to ``celadon.resolver.use``. A keyword of the table set to False leaves that out;
+    one set to True means only those that are True (as eventlet has it). Doing it twice adds what is new. Names and
+    locks that other modules took before are mended, see ``report``. TypeError for a keyword that is not in the table.
     """
-    unknown = sorted(set(modules) - set(TABLE))
-    if unknown:
-        raise TypeError(f"patch_all: there is no module {', '.join(unknown)} to patch; there are {', '.join(TABLE)}")
+    keywords = _chosen(modules)
     _resolver.preload()
     if resolver is not None or servers is not None:
         _resolver.use(resolver, servers=servers)
-    for module, objects in TABLE.items():
-        if modules.get(module, True):
-            for path, attributes in objects.items():
-                target = _object(path)
-                for name, replacement in attributes.items():
-                    if (path, name) not in _saved:
-                        _saved[path, name] = vars(target)[name]
-                        setattr(target, name, replacement)
+    new = keywords - _now.keywords
+    if not new:
+        return
+    for name, module in list(sys.modules.items()):
+        if is_ours(name):
+            shield(module)
+    _now.keywords |= new
+    _wanted.update(_modules())
+    _finder.install()
+    begin = len(_now.changes)
+    for keyword in TABLE:
+        if keyword in new:
+            for path, attributes in TABLE[keyword].items():
+                home = _home(path)
+                if home is not None:
+                    _apply(home, path, attributes)
+    _mend(_now.changes[begin:])
+    if "thread" in new:
+        repair = existing.LockRepair()
+        repair.run()
+        _now.locks += repair.changed
+        _now.left += repair.left
+    if "signal" in new:
+        signal.adopt()
+
+
+def _mend(changes: list[tuple[Any, str, str, Any, Any]]) -> None:
+    replaced = {
+        id(old): (old, new)
+        for target, _, _, old, new in changes
+        if isinstance(target, ModuleType) and callable(old) and not isinstance(old, ModuleType)
+    }
+    for module, name, old, new in existing.bound_names(replaced):
+        setattr(module, name, new)
+        _now.rebound.append((module, name, old))
+    classes = [(old, new) for old, new in replaced.values() if isinstance(old, type) and isinstance(new, type)]
+    _now.left += existing.subclasses(classes)
 
 
 def restore() -> None:
-    """Put back everything that ``patch_all`` replaced, and forget the resolver that was chosen."""
-    while _saved:
-        (path, name), value = _saved.popitem()
-        setattr(_object(path), name, value)
+    """Put back everything that ``patch_all`` replaced, and forget the resolver that was chosen.
+
+    What was made meanwhile, such as a socket or a lock, stays what it is.
+    """
+    if "signal" in _now.keywords:
+        signal.disown()
+    for names, name, old in reversed(_now.locks):
+        names[name] = old
+    for module, name, old in reversed(_now.rebound):
+        setattr(module, name, old)
+    for target, _, name, old, _ in reversed(_now.changes):
+        setattr(target, name, old)
+    _finder.remove()
+    _wanted.clear()
+    for kept in (_now.changes, _now.rebound, _now.locks, _now.left):
+        kept.clear()
+    _now.keywords.clear()
     _resolver.reset()
+
+
+def report() -> Report:
+    """What is patched now, what was mended that had been there before, and what could not be."""
+    return Report(
+        tuple(f"{path}.{name}" for _, path, name, _, _ in _now.changes),
+        tuple(f"{module.__name__}.{name}" for module, name, _ in _now.rebound),
+        len(_now.locks),
+        tuple(dict.fromkeys(_now.left)),
+    )
 
 
 def is_patched(module: str, name: str | None = None) -> bool:
     """Whether ``module`` (or its attribute ``name``) is patched now."""
-    return any(path.split(".")[0] == module and name in (None, attribute) for path, attribute in _saved)
+    return any(
+        (path == module or path.startswith(module + ".")) and name in (None, attribute)
+        for _, path, attribute, _, _ in _now.changes
+    )
 
 
 def original(module: str, name: str) -> Any:
     """What ``module.name`` is, or was before the patch."""
-    return _saved[module, name] if (module, name) in _saved else getattr(_object(module), name)
+    for _, path, attribute, old, _ in _now.changes:
+        if path == module and attribute == name:
+            return old
+    home = _home(module)
+    return getattr(_object(home, module) if home is not None else original_module(module), name)
 
 
-__all__ = ["is_patched", "original", "patch_all", "restore"]
+__all__ = [
+    "DoNotPatch",
+    "Report",
+    "after_patch",
+    "before_patch",
+    "is_patched",
+    "original",
+    "patch_all",
+    "report",
+    "restore",
+]

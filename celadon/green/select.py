@@ -5,13 +5,28 @@ An epoll fd becomes readable when it has something to report, so any set of fds 
 
 from __future__ import annotations
 
+import math
 import select as _std
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..hub import get_hub, wait_readable
 
 _select, _poll, _epoll = _std.select, _std.poll, _std.epoll
+_MOST = (1 << 31) - 1  # milliseconds that a C int holds
+
+#: Told before and after a wait here: asyncio's loop is not the running one while it waits.
+around: list[tuple[Callable[[], object], Callable[[], object]]] = []
+
+
+def _park_readable(fd: int, timeout: float | None) -> None:
+    for before, _ in around:
+        before()
+    try:
+        wait_readable(fd, timeout)
+    finally:
+        for _, after in around:
+            after()
 
 
 def _number(fd: Any) -> int:
@@ -24,7 +39,7 @@ def _wait(masks: dict[int, int], timeout: float | None) -> bool:
         for fd, mask in masks.items():
             group.register(fd, mask)
         try:
-            wait_readable(group.fileno(), timeout)
+            _park_readable(group.fileno(), timeout)
         except TimeoutError:
             return False
     return True
@@ -34,9 +49,14 @@ def select(
     rlist: Iterable[Any], wlist: Iterable[Any], xlist: Iterable[Any], timeout: float | None = None, /
 ) -> tuple[list[Any], list[Any], list[Any]]:
     """See ``select.select``."""
+    if timeout is not None:
+        if not isinstance(timeout, int | float) and not hasattr(timeout, "__float__"):
+            raise TypeError("timeout must be a float or None")
+        if timeout < 0:
+            raise ValueError("timeout must be non-negative")
+        if math.isnan(timeout) or timeout == 0:
+            return _select(rlist, wlist, xlist, timeout)
     lists = [list(rlist), list(wlist), list(xlist)]
-    if timeout is not None and timeout < 0:
-        raise ValueError("timeout must be non-negative")
     ready = _select(lists[0], lists[1], lists[2], 0)
     if any(ready) or timeout == 0:
         return ready
@@ -48,35 +68,68 @@ def select(
     return _select(lists[0], lists[1], lists[2], 0)
 
 
-class poll:  # noqa: N801  (the standard library's name)
+class _Poll:
     """See ``select.poll``."""
 
-    def __init__(self) -> None:
-        self._masks: dict[int, int] = {}
-        self._native = _poll()
+    __slots__ = ("_busy", "_masks", "_native")
 
-    def register(self, fd: Any, eventmask: int = _std.POLLIN | _std.POLLPRI | _std.POLLOUT) -> None:
+    _masks: dict[int, int]
+    _native: Any
+    _busy: bool
+
+    def __new__(cls) -> _Poll:
+        raise TypeError("cannot create 'select.poll' instances")
+
+    def register(self, fd: Any, eventmask: int = _std.POLLIN | _std.POLLPRI | _std.POLLOUT, /) -> None:
         """See ``poll.register``."""
         self._native.register(fd, eventmask)
         self._masks[_number(fd)] = eventmask
 
-    def modify(self, fd: Any, eventmask: int) -> None:
+    def modify(self, fd: Any, eventmask: int, /) -> None:
         """See ``poll.modify``."""
         self._native.modify(fd, eventmask)
         self._masks[_number(fd)] = eventmask
 
-    def unregister(self, fd: Any) -> None:
+    def unregister(self, fd: Any, /) -> None:
         """See ``poll.unregister``."""
         self._native.unregister(fd)
         self._masks.pop(_number(fd), None)
 
-    def poll(self, timeout: float | None = None) -> list[tuple[int, int]]:
+    def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
         """See ``poll.poll``; ``timeout`` is in milliseconds."""
-        found = self._native.poll(0)
-        if found or timeout == 0:
+        limit = _milliseconds(timeout)
+        if self._busy:
+            raise RuntimeError("concurrent poll() invocation")
+        found: list[tuple[int, int]] = self._native.poll(0)
+        if found or limit == 0:
             return found
-        _wait(self._masks, None if timeout is None or timeout < 0 else timeout / 1000)
-        return self._native.poll(0)
+        self._busy = True
+        try:
+            _wait(self._masks, limit)
+        finally:
+            self._busy = False
+        return self._native.poll(0)  # type: ignore[no-any-return]
+
+
+def _milliseconds(timeout: float | None) -> float | None:
+    """The seconds to wait; errors as the C code's."""
+    if timeout is None:
+        return None
+    if not isinstance(timeout, int | float) and not hasattr(timeout, "__float__") and not hasattr(timeout, "__index__"):
+        raise TypeError("timeout must be an integer or None")
+    whole = math.ceil(timeout)
+    if whole > _MOST:
+        raise OverflowError("timeout is too large")
+    return None if whole < 0 else whole / 1000
+
+
+def poll() -> _Poll:
+    """See ``select.poll``."""
+    made = object.__new__(_Poll)
+    made._masks = {}
+    made._native = _poll()
+    made._busy = False
+    return made
 
 
 class epoll:  # noqa: N801  (the standard library's name)
@@ -114,7 +167,7 @@ class epoll:  # noqa: N801  (the standard library's name)
         while not found:
             rest = None if deadline is None else max(deadline - get_hub().now(), 0)
             try:
-                wait_readable(self._native.fileno(), rest)
+                _park_readable(self._native.fileno(), rest)
             except TimeoutError:
                 break
             found = self._native.poll(0, maxevents)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl as _std
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from ..hub import get_hub
@@ -64,4 +65,9 @@ class SSLSocket(_std.SSLSocket, socket):  # type: ignore[misc]  # the two classe
         return self._patient("shutdown", super().unwrap)
 
 
-__all__ = ["SSLSocket"]
+def context(_: ModuleType) -> dict[str, Any]:
+    """What is replaced in ``ssl.SSLContext``."""
+    return {"sslsocket_class": SSLSocket}
+
+
+__all__ = ["SSLSocket", "context"]

@@ -1,20 +1,89 @@
-"""What is patched, as one table: keyword of ``patch_all`` -> standard library object -> attribute -> replacement."""
+"""What is patched, as one table: keyword of ``patch_all`` -> object of the library -> attribute -> replacement.
+
+An object is a dotted name; its module is the longest beginning that is one. A function in place of the attributes is
+called with the module and gives them. What belongs to a module that is not imported yet is done as it is imported.
+"""
 
 from __future__ import annotations
 
+import _thread
 import selectors
+from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
-from . import select, socket, ssl, time
+from . import (
+    asyncio,
+    children,
+    descriptor,
+    local,
+    multiprocessing,
+    queue,
+    select,
+    signal,
+    socket,
+    subprocess,
+    thread,
+    threading,
+    time,
+)
+from .ssl import context
 
-TABLE: dict[str, dict[str, dict[str, Any]]] = {
-    "socket": {"socket": {name: getattr(socket, name) for name in socket.__all__}},
-    "ssl": {"ssl.SSLContext": {"sslsocket_class": ssl.SSLSocket}},
+Attributes = Mapping[str, Any] | Callable[[ModuleType], Mapping[str, Any]]
+
+
+def _names(module: Any, *more: str) -> dict[str, Any]:
+    return {name: getattr(module, name) for name in (*module.__all__, *more)}
+
+
+_JOINABLE = hasattr(_thread, "start_joinable_thread")  # Python 3.13
+_THREAD: dict[str, Any] = {
+    "start_new_thread": thread.start_new_thread,
+    "start_new": thread.start_new_thread,
+    "allocate_lock": thread.lock if _thread.allocate_lock is _thread.LockType else thread.allocate_lock,
+    "allocate": thread.lock if _thread.allocate_lock is _thread.LockType else thread.allocate_lock,
+    "LockType": thread.lock,
+    "RLock": thread.RLock,
+    "get_ident": thread.get_ident,
+    "_count": thread._count,
+    "_local": local.local,
+    **(
+        {
+            "lock": thread.lock,
+            "start_joinable_thread": thread.start_joinable_thread,
+            "_ThreadHandle": thread._ThreadHandle,
+            "_make_thread_handle": thread._make_thread_handle,
+            "_shutdown": thread._shutdown,
+        }
+        if _JOINABLE
+        else {"_set_sentinel": thread._set_sentinel}
+    ),
+}
+
+TABLE: dict[str, dict[str, Attributes]] = {
+    "os": {"os": {**_names(descriptor), **_names(children)}},
+    "thread": {
+        "_thread": _THREAD,
+        "threading": threading.module,
+        "threading._main_thread": threading.main_thread,
+        "_threading_local": {"local": local.local},
+    },
+    "signal": {"signal": _names(signal)},
     "time": {"time": {"sleep": time.sleep}},
+    "socket": {"socket": {name: getattr(socket, name) for name in socket.__all__}},
     "select": {
         "select": {name: getattr(select, name) for name in select.__all__},
         "selectors.SelectSelector": {"_select": staticmethod(select.select)},
-        "selectors.PollSelector": {"_selector_cls": select.poll},
+        "selectors.PollSelector": {"_selector_cls": staticmethod(select.poll)},
         **({"selectors.EpollSelector": {"_selector_cls": select.epoll}} if hasattr(selectors, "EpollSelector") else {}),
+    },
+    "ssl": {"ssl.SSLContext": context},
+    "queue": {"_queue": {"SimpleQueue": queue.SimpleQueue}, "queue": {"SimpleQueue": queue.SimpleQueue}},
+    "subprocess": {"subprocess": subprocess.MODULE, "subprocess.Popen": subprocess.popen},
+    "asyncio": {"asyncio.events": asyncio.events, "asyncio": asyncio.package},
+    "multiprocessing": {
+        "multiprocessing.synchronize.SemLock": multiprocessing.semlock,
+        "multiprocessing.connection.Connection._send": multiprocessing.SEND,
+        "multiprocessing.connection.Connection._recv": multiprocessing.RECV,
     },
 }

@@ -1,0 +1,136 @@
+"""What was there before the patch: names that modules took from patched ones, and locks that objects hold.
+
+A name in a module (``from time import sleep``) is given the replacement. A lock of the operating system that nobody
+holds is replaced by a green one in all its holders, with its identity kept: who shared one lock shares one still.
+What cannot be mended is told, with its holder.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterable, Iterator
+from types import BuiltinMethodType, ModuleType
+from typing import Any
+
+from .pristine import ORIGINAL, is_ours
+from .thread import RLock, allocate_lock, lock
+
+_NATIVE_LOCK: Any = type(ORIGINAL["_thread"].allocate_lock())
+_NATIVE_RLOCK: Any = ORIGINAL["_thread"].RLock
+_LOCKS = (_NATIVE_LOCK, _NATIVE_RLOCK)
+
+
+def _keeps_originals(name: str, module: ModuleType) -> bool:
+    """Modules in C are where the originals live, ours need them, and importing has locks of its own."""
+    if is_ours(name) or name.startswith(("celadon.", "importlib", "_frozen_importlib")):
+        return True
+    return not (getattr(module, "__file__", None) or "").endswith((".py", ".pyc")) and name != "__main__"
+
+
+def bound_names(replaced: dict[int, tuple[Any, Any]]) -> Iterator[tuple[ModuleType, str, Any, Any]]:
+    """(module, name, original, replacement) for every global of a Python module that is an original.
+
+    ``replaced`` is by the original's id, so that what cannot be hashed can be asked for.
+    """
+    for name, module in list(sys.modules.items()):
+        if not isinstance(module, ModuleType) or _keeps_originals(name, module):
+            continue
+        for attribute, value in list(vars(module).items()):
+            found = replaced.get(id(value))
+            if found is not None and found[0] is value:
+                yield module, attribute, value, found[1]
+
+
+def subclasses(replaced: Iterable[tuple[type, type]]) -> Iterator[str]:
+    """Classes made from an original before it was replaced: they go on blocking."""
+    for original, _ in replaced:
+        found: list[type] = type.__subclasses__(original)
+        for one in found:
+            if not one.__module__.startswith("celadon.") and one.__module__ not in ("ssl", "socket", "threading"):
+                yield f"{one.__module__}.{one.__qualname__} is a subclass of the original {original.__qualname__}"
+
+
+# -- locks -----------------------------------------------------------------------------------------------------
+
+
+def _free(native: Any) -> bool:
+    if type(native) is _NATIVE_LOCK:
+        return not native.locked()
+    if native._is_owned() or not native.acquire(False):
+        return False
+    native.release()
+    return True
+
+
+class LockRepair:
+    """Finds the holders of the operating system's locks, and gives them green ones."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, tuple[Any, Any]] = {}
+        self._classes: set[type] = set()
+        #: (namespace of the holder, name in it, what stood there)
+        self.changed: list[tuple[dict[str, Any], str, Any]] = []
+        self.left: list[str] = []
+
+    def run(self) -> None:
+        """Look at everything that the garbage collector knows."""
+        spared = {id(vars(one)) for name, one in list(sys.modules.items()) if _spared(name, one)}
+        for module in ORIGINAL.values():
+            spared |= {id(vars(module)), *map(id, vars(module).values())}
+        self._classes = {one for module in ORIGINAL.values() for one in vars(module).values() if isinstance(one, type)}
+        self._classes.update((lock, RLock))
+        for holder in gc.get_objects():
+            for one in gc.get_referents(holder):
+                if type(one) in _LOCKS or (type(one) is BuiltinMethodType and type(one.__self__) in _LOCKS):
+                    if id(holder) not in spared:
+                        self._mend(holder)
+                    break
+
+    def _mend(self, holder: Any) -> None:
+        kind = type(holder)
+        if holder is self._made or kind is tuple or kind in self._classes or _is_private(kind.__module__):
+            return
+        if kind is dict:
+            self._mend_namespace(holder, "a dict")
+        elif isinstance(getattr(holder, "__dict__", None), dict):
+            self._mend_namespace(holder.__dict__, f"a {kind.__module__}.{kind.__qualname__}")
+        elif kind is not BuiltinMethodType:
+            self.left.append(
+                f"a lock is held by a {kind.__module__}.{kind.__qualname__}, which cannot be given another"
+            )
+
+    def _mend_namespace(self, names: dict[str, Any], what: str) -> None:
+        for name, value in list(names.items()):
+            if type(value) in _LOCKS:
+                native, method = value, None
+            elif type(value) is BuiltinMethodType and type(value.__self__) in _LOCKS:
+                native, method = value.__self__, value.__name__
+            else:
+                continue
+            green = self._green(native)
+            if green is None:
+                self.left.append(f"{name!r} of {what} is locked now, and stays the operating system's")
+                continue
+            self.changed.append((names, name, value))
+            names[name] = green if method is None else getattr(green, method)
+
+    def _green(self, native: Any) -> Any:
+        known = self._made.get(id(native))
+        if known is None:
+            if not _free(native):
+                return None
+            # The lock itself is kept, so that its id stays its own.
+            known = self._made[id(native)] = (native, allocate_lock() if type(native) is _NATIVE_LOCK else RLock())
+        return known[1]
+
+
+def _is_private(module: str) -> bool:
+    return is_ours(module) or module.startswith(("celadon.", "_frozen_importlib", "importlib"))
+
+
+def _spared(name: str, module: Any) -> bool:
+    return isinstance(module, ModuleType) and _keeps_originals(name, module) and name != "threading"
+
+
+__all__ = ["LockRepair", "bound_names", "subclasses"]

@@ -1,0 +1,75 @@
+"""Patching what is imported later: an import hook that calls back once a module has been executed.
+
+Also a module that is imported a second time, as tests do to get a fresh copy, comes by here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+
+class _Loader:
+    """The module's own loader, and a call after it."""
+
+    def __init__(self, original: Any, done: Callable[[ModuleType], object]) -> None:
+        self.original = original
+        self._done = done
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.original, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        create = getattr(self.original, "create_module", None)
+        return create(spec) if create is not None else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        # The module shall look as if nobody had been here, and keep doing so when it is reloaded.
+        spec = module.__spec__
+        mine: Any = self
+        if spec is not None and spec.loader is mine:
+            spec.loader = self.original
+        if getattr(module, "__loader__", None) is self:
+            module.__loader__ = self.original
+        self.original.exec_module(module)
+        self._done(module)
+
+
+class Finder:
+    """An entry of ``sys.meta_path``: finds the modules that ``wants`` names by whoever finds them without us."""
+
+    def __init__(self, wants: Callable[[str], bool], done: Callable[[ModuleType], object]) -> None:
+        self._wants = wants
+        self._done = done
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """See ``importlib.abc.MetaPathFinder.find_spec``."""
+        if not self._wants(name):
+            return None
+        for finder in sys.meta_path:
+            find = None if finder is self else getattr(finder, "find_spec", None)
+            spec: ModuleSpec | None = find(name, path, target) if find is not None else None
+            if spec is not None:
+                if spec.loader is not None and hasattr(spec.loader, "exec_module"):
+                    made: Any = _Loader(spec.loader, self._done)
+                    spec.loader = made
+                return spec
+        return None
+
+    def install(self) -> None:
+        """Be asked first, once."""
+        if self not in sys.meta_path:
+            sys.meta_path.insert(0, self)
+
+    def remove(self) -> None:
+        """Be asked no more."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+
+
+__all__ = ["Finder"]

@@ -1,0 +1,71 @@
+"""The standard library as it was: modules that no patch reaches, for our own hub and for whoever wants real threads.
+
+``_thread`` is copied when this is first imported, that is before any patch. A Python module such as ``threading`` is
+executed a second time, over that copy, when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import _thread
+import importlib.util
+import sys
+from types import ModuleType
+
+# Whose own threads and locks must stay the operating system's: our hub, and what our resolvers stand on.
+_OURS = ("celadon.hub", "celadon.resolver", "celadon.green.thread", "pycares")
+
+
+def _copy(module: ModuleType) -> ModuleType:
+    made = ModuleType(module.__name__, module.__doc__)
+    made.__dict__.update(vars(module))
+    return made
+
+
+#: The modules that the patch changes in place and that others are built from.
+ORIGINAL: dict[str, ModuleType] = {"_thread": _copy(_thread)}
+
+
+def is_ours(name: str) -> bool:
+    """Whether a module keeps the originals whatever is patched."""
+    return any(name == one or name.startswith(one + ".") for one in _OURS)
+
+
+def shield(module: ModuleType) -> None:
+    """Have a module of ours go on with the original modules that the patch changes in place."""
+    for name, original in ORIGINAL.items():
+        if vars(module).get(name) is sys.modules.get(name):
+            setattr(module, name, original)
+    if module.__name__.partition(".")[0] == "pycares" and "threading" in vars(module):
+        module.threading = original_module("threading")  # type: ignore[attr-defined]
+
+
+def original_module(name: str) -> ModuleType:
+    """A copy of a Python module of the standard library made from the originals of what is patched.
+
+    ``original_module("threading").Thread`` starts a thread of the operating system under any patch. The copy is made
+    once; its classes are not those of the patched module. ModuleNotFoundError for a name that there is not.
+    """
+    found = ORIGINAL.get(name)
+    if found is not None:
+        return found
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    made = importlib.util.module_from_spec(spec)
+    names = list(ORIGINAL)
+    present = {one: sys.modules.get(one) for one in names}
+    # Nobody else runs in between: executing a module of the standard library parks nowhere.
+    sys.modules.update(ORIGINAL)
+    try:
+        spec.loader.exec_module(made)
+    finally:
+        for one, module in present.items():
+            if module is None:
+                del sys.modules[one]
+            else:
+                sys.modules[one] = module
+    ORIGINAL[name] = made
+    return made
+
+
+__all__ = ["original_module"]

@@ -1,0 +1,145 @@
+"""``signal``, on greenlets: handlers act on the main greenlet, and waiting for a signal lets others run.
+
+The interpreter calls a handler in the main OS thread, in whatever greenlet happens to run there. What the handler
+raises belongs to the main greenlet, as it would belong to the main thread; so when another greenlet runs, the handler
+is called in a greenlet of its own that stands in for the main one, and its exception is raised in that.
+"""
+
+from __future__ import annotations
+
+import signal as _std
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ..hub import WaitQueue, get_hub, getcurrent, sleep, spawn_raw
+from .thread import _stand_ins, get_ident, native_ident
+
+_signal, _getsignal = _std.signal, _std.getsignal
+_sigtimedwait: Any = getattr(_std, "sigtimedwait", None)
+_pthread_kill: Any = getattr(_std, "pthread_kill", None)
+_MAIN = get_ident()
+
+#: What the user set, for the signals whose handler is ``_dispatch``.
+_handlers: dict[int, Callable[[int, Any], object]] = {}
+_paused = WaitQueue("a signal")
+
+
+def _dispatch(number: int, frame: Any) -> None:
+    handler = _handlers.get(number)
+    if handler is None:
+        return
+    hub = get_hub()
+    if getcurrent() is hub.main or get_ident() == _MAIN:
+        handler(number, frame)
+        _caught()
+    else:
+        spawn_raw(_on_behalf, handler, number)
+
+
+def _on_behalf(handler: Callable[[int, Any], object], number: int) -> None:
+    hub = get_hub()
+    main, me = hub.main, getcurrent()
+    _stand_ins[me] = _MAIN
+    try:
+        handler(number, main.gr_frame)
+    except BaseException as error:  # noqa: BLE001  (it belongs to the main greenlet, whatever it is)
+        hub.cancel(main, error)
+    finally:
+        del _stand_ins[me]
+    _caught()
+
+
+def _caught() -> None:
+    if _paused:
+        _paused.wake_all()
+
+
+def signal(signalnum: int, handler: Any) -> Any:
+    """See ``signal.signal``."""
+    before = getsignal(signalnum)
+    if callable(handler) and not isinstance(handler, int):
+        _signal(signalnum, _dispatch)
+        _handlers[int(signalnum)] = handler
+    else:
+        _signal(signalnum, handler)
+        _handlers.pop(int(signalnum), None)
+    return before
+
+
+def getsignal(signalnum: int) -> Any:
+    """See ``signal.getsignal``."""
+    found = _getsignal(signalnum)
+    return _handlers.get(int(signalnum)) if found is _dispatch else found
+
+
+def adopt() -> None:
+    """Have the handlers that are set already go through the dispatcher. Only from the main thread."""
+    for number in _std.valid_signals():
+        found = _getsignal(number)
+        if callable(found) and not isinstance(found, int) and found is not _dispatch:
+            signal(number, found)
+
+
+def disown() -> None:
+    """Put the user's handlers in place of the dispatcher. Only from the main thread."""
+    for number, handler in list(_handlers.items()):
+        if _getsignal(number) is _dispatch:
+            _signal(number, handler)
+    _handlers.clear()
+
+
+def pause() -> None:
+    """See ``signal.pause``."""
+    hub = get_hub()
+    hub.holds += 1
+    try:
+        _paused.wait()
+    finally:
+        hub.holds -= 1
+
+
+def _poll(numbers: Any, seconds: float | None) -> Any:
+    # There is no fd for this that Python could make; the pause grows, so that a long wait costs nothing.
+    hub = get_hub()
+    deadline = None if seconds is None else hub.now() + seconds
+    pause_for = 0.0005
+    while True:
+        found = _sigtimedwait(numbers, 0)
+        if found is not None:
+            return found
+        if deadline is not None:
+            left = deadline - hub.now()
+            if left <= 0:
+                return None
+            pause_for = min(pause_for, left)
+        sleep(pause_for)
+        pause_for = min(pause_for * 2, 0.02)
+
+
+def sigwait(sigset: Iterable[int]) -> Any:
+    """See ``signal.sigwait``."""
+    number = _poll(sigset if isinstance(sigset, set) else list(sigset), None).si_signo
+    try:
+        return _std.Signals(number)
+    except ValueError:
+        return number
+
+
+def sigwaitinfo(sigset: Iterable[int]) -> Any:
+    """See ``signal.sigwaitinfo``."""
+    return _poll(list(sigset), None)
+
+
+def sigtimedwait(sigset: Iterable[int], timeout: float) -> Any:
+    """See ``signal.sigtimedwait``."""
+    if timeout < 0:
+        raise ValueError("timeout must be non-negative")
+    return _poll(list(sigset), timeout)
+
+
+def pthread_kill(thread_id: int, signalnum: int, /) -> None:
+    """See ``signal.pthread_kill``; for a thread on a greenlet the signal goes to the OS thread it runs in."""
+    _pthread_kill(native_ident(thread_id), signalnum)
+
+
+__all__ = ["getsignal", "pause", "pthread_kill", "signal", "sigtimedwait", "sigwait", "sigwaitinfo"]

@@ -1,0 +1,501 @@
+"""``_thread``, on greenlets: what the standard library's ``threading`` is built from, so that its own code stays.
+
+A thread is a greenlet of the hub of whoever started it. A lock parks the greenlet that wants it, and may be given and
+taken by greenlets of different OS threads. The greenlet in which an OS thread began keeps that thread's own ident.
+"""
+
+from __future__ import annotations
+
+import _thread
+import contextvars
+import os
+import sys
+import traceback
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, Final
+from weakref import WeakSet, WeakValueDictionary, ref
+
+from ..hub import GreenletExit, Hub, HubClosedError, get_hub, getcurrent, park_for, spawn_raw
+from .pristine import ORIGINAL
+
+_new_native_lock = _thread.allocate_lock
+_native_ident = _thread.get_ident
+_TIMEOUT_MAX: Final = _thread.TIMEOUT_MAX
+_CLASS_MAKES_LOCKS: Final = isinstance(_thread.allocate_lock, type) or sys.version_info >= (3, 13)
+
+#: Greenlets that stand in for another one: a signal handler's, which runs on behalf of the main greenlet.
+_stand_ins: dict[Any, int] = {}
+#: Idents of threads on greenlets, to tell them from those of the operating system.
+_green: WeakValueDictionary[int, Any] = WeakValueDictionary()
+
+
+def get_ident() -> int:
+    """See ``_thread.get_ident``: the OS thread's for the greenlet that it began in, the greenlet's own for others."""
+    me = getcurrent()
+    if me.parent is None:
+        return _native_ident()
+    if _stand_ins and me in _stand_ins:
+        return _stand_ins[me]
+    return id(me)
+
+
+def native_ident(ident: int) -> int:
+    """The ident of the OS thread that a thread on a greenlet runs in; any other ident is given back."""
+    return _native_ident() if ident in _green else ident
+
+
+# -- locks -----------------------------------------------------------------------------------------------------
+
+
+class _Waiter:
+    """One greenlet that waits for a lock; whoever takes its claim decides whether it gets the lock or gives up."""
+
+    __slots__ = ("claim", "greenlet", "hub", "owns")
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.greenlet = getcurrent()
+        self.claim = [True]
+        self.owns = False
+
+    def take(self) -> bool:
+        try:
+            self.claim.pop()
+        except IndexError:
+            return False
+        return True
+
+    def give_up(self) -> None:
+        self.take()
+
+    def deliver(self) -> None:
+        # It may have been thrown out of its wait in the meantime; it sees there that it owns the lock.
+        if self.greenlet in self.hub.parked:
+            self.hub.unpark(self.greenlet)
+
+
+def _seconds(blocking: bool, timeout: float) -> float | None:
+    """The wait that the two arguments ask for, None for ever; errors as the C code's."""
+    if not blocking:
+        if timeout != -1:
+            raise ValueError("can't specify a timeout for a non-blocking call")
+        return 0
+    if timeout < 0:
+        if timeout != -1:
+            raise ValueError("timeout value must be a non-negative number")
+        return None
+    if timeout > _TIMEOUT_MAX:
+        raise OverflowError("timeout value is too large")
+    return timeout
+
+
+class lock:  # noqa: N801  (the standard library's name)
+    """See ``_thread.lock``. Whoever waits longest is given it as it is released."""
+
+    __slots__ = ("__weakref__", "_native", "_waiters")
+    __module__ = "_thread"
+
+    _native: Any
+    _waiters: deque[_Waiter]
+
+    def __new__(cls) -> lock:
+        if not _CLASS_MAKES_LOCKS:
+            raise TypeError("cannot create '_thread.lock' instances")
+        return _made(cls)
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("type '_thread.lock' is not an acceptable base type")
+
+    def __repr__(self) -> str:
+        state = "locked" if self._native.locked() else "unlocked"
+        return f"<{state} _thread.lock object at {id(self):#x}>"
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """See ``lock.acquire``."""
+        if timeout == -1 and blocking:
+            if self._native.acquire(False):
+                return True
+            return self._wait(None)
+        seconds = _seconds(blocking, timeout)
+        if self._native.acquire(False):
+            return True
+        return seconds != 0 and self._wait(seconds)
+
+    def _wait(self, seconds: float | None) -> bool:
+        hub = get_hub()
+        waiter = _Waiter(hub)
+        self._waiters.append(waiter)
+        if self._native.acquire(False):
+            # Released by another OS thread between our try and our joining the queue.
+            if waiter.take():
+                self._waiters.remove(waiter)
+                return True
+            self._native.release()
+        # As in CPython, whoever waits for a lock in the OS thread's own greenlet waits, be it for ever: a signal may
+        # come. Others do not hold the loop, so that a deadlock is told from a wait.
+        holds = waiter.greenlet is hub.main
+        hub.holds += holds
+        try:
+            park_for(partial(_give_up, self, waiter), seconds)
+        except BaseException:
+            if waiter.owns:
+                self.release()
+            raise
+        finally:
+            hub.holds -= holds
+        return waiter.owns
+
+    def release(self) -> None:
+        """See ``lock.release``."""
+        native = self._native
+        while not (self._waiters and native.locked() and self._hand_over()):
+            native.release()
+            # Another OS thread may have joined the queue while the lock still was taken.
+            if not self._waiters or not native.acquire(False):
+                return
+
+    def _hand_over(self) -> bool:
+        """Give the lock, which stays taken, to whoever has waited longest; False if nobody waits any more."""
+        mine = get_hub()
+        while self._waiters:
+            try:
+                waiter = self._waiters.popleft()
+            except IndexError:
+                break
+            if waiter.take():
+                waiter.owns = True
+                try:
+                    if waiter.hub is mine:
+                        waiter.deliver()
+                    else:
+                        waiter.hub.call_soon_threadsafe(waiter.deliver)
+                except HubClosedError:
+                    continue  # its OS thread ended, and the greenlet with it
+                return True
+        return False
+
+    def locked(self) -> bool:
+        """See ``lock.locked``."""
+        return self._native.locked()  # type: ignore[no-any-return]
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *args: object) -> None:
+        self.release()
+
+    def _at_fork_reinit(self) -> None:
+        self._native = _new_native_lock()
+        self._waiters = deque()
+
+    acquire_lock, release_lock, locked_lock = acquire, release, locked
+
+
+def _give_up(one: lock, waiter: _Waiter) -> None:
+    if waiter.take():
+        try:
+            one._waiters.remove(waiter)
+        except ValueError:
+            return  # the one who releases has just taken it out, and sees the claim gone
+
+
+def _made(cls: type[lock]) -> lock:
+    made = object.__new__(cls)
+    made._native = _new_native_lock()
+    made._waiters = deque()
+    return made
+
+
+def allocate_lock() -> lock:
+    """See ``_thread.allocate_lock``."""
+    return _made(lock)
+
+
+class RLock:
+    """See ``_thread.RLock``; its holder is a greenlet."""
+
+    __slots__ = ("__weakref__", "_block", "_count", "_owner")
+    __module__ = "_thread"
+
+    def __new__(cls, *args: object, **kwargs: object) -> RLock:
+        made = object.__new__(cls)
+        made._block = allocate_lock()
+        made._owner = None
+        made._count = 0
+        return made
+
+    _block: lock
+    _owner: int | None
+    _count: int
+
+    def __repr__(self) -> str:
+        state = "locked" if self._count else "unlocked"
+        owner = self._owner or 0
+        return f"<{state} _thread.RLock object owner={owner} count={self._count} at {id(self):#x}>"
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """See ``RLock.acquire``."""
+        me = get_ident()
+        if self._owner == me:
+            _seconds(blocking, timeout)
+            self._count += 1
+            return True
+        if self._block.acquire(blocking, timeout):
+            self._owner = me
+            self._count = 1
+            return True
+        return False
+
+    def release(self) -> None:
+        """See ``RLock.release``."""
+        if self._owner != get_ident():
+            raise RuntimeError("cannot release un-acquired lock")
+        self._count -= 1
+        if not self._count:
+            self._owner = None
+            self._block.release()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *args: object) -> None:
+        self.release()
+
+    def _is_owned(self) -> bool:
+        return self._owner == get_ident()
+
+    def _recursion_count(self) -> int:
+        return self._count if self._owner == get_ident() else 0
+
+    def _release_save(self) -> tuple[int, int]:
+        if not self._count:
+            raise RuntimeError("cannot release un-acquired lock")
+        state = (self._count, self._owner or 0)
+        self._count, self._owner = 0, None
+        self._block.release()
+        return state
+
+    def _acquire_restore(self, state: tuple[int, int]) -> None:
+        self._block.acquire()
+        self._count, self._owner = state
+
+    def _at_fork_reinit(self) -> None:
+        self._block._at_fork_reinit()
+        self._owner = None
+        self._count = 0
+
+    if sys.version_info >= (3, 14):
+
+        def locked(self) -> bool:
+            """See ``RLock.locked``."""
+            return self._count > 0
+
+
+# -- threads ---------------------------------------------------------------------------------------------------
+
+_running = 0
+#: Called as a thread ends, with the greenlet as the key: its sentinel's or its handle's.
+_at_end: dict[Any, list[Callable[[], object]]] = {}
+#: The greenlet that a forked child goes on with, when that is not the one that the OS thread began in.
+_forked_in: Any = None
+
+
+def _count() -> int:
+    """See ``_thread._count``."""
+    return _running
+
+
+def _run(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    global _running
+    me = getcurrent()
+    _running += 1
+    try:
+        function(*args, **kwargs)
+    except (SystemExit, GreenletExit):
+        pass
+    except BaseException as error:  # noqa: BLE001  (as the C code: it is reported, and the thread ends)
+        _report(function, error)
+    finally:
+        del function, args, kwargs
+        _running -= 1
+        for call in _at_end.pop(me, ()):
+            call()
+        if _forked_in is me:
+            _leave()
+
+
+def _leave() -> None:
+    # The thread that forked is the child's only one: with it the process ends, as the C library has it.
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            continue
+    os._exit(0)
+
+
+def _report(function: Callable[..., object], error: BaseException) -> None:
+    what = SimpleNamespace(
+        exc_type=type(error),
+        exc_value=error,
+        exc_traceback=error.__traceback__,
+        err_msg="Exception ignored in thread started by",
+        object=function,
+    )
+    hook: Any = sys.unraisablehook
+    if hook is not sys.__unraisablehook__:
+        hook(what)
+    elif sys.stderr is not None:
+        sys.stderr.write(f"{what.err_msg}: {function!r}\n")
+        traceback.print_exception(error)
+
+
+def start_new_thread(function: Callable[..., object], args: Any, kwargs: Any = None, /) -> int:
+    """See ``_thread.start_new_thread``."""
+    if not callable(function):
+        raise TypeError("first arg must be callable")
+    if not isinstance(args, tuple):
+        raise TypeError("2nd arg must be a tuple")
+    if kwargs is not None and not isinstance(kwargs, dict):
+        raise TypeError("optional 3rd arg must be a dictionary")
+    sys.audit("_thread.start_new_thread", function, args, kwargs)
+    return id(_start(function, args, kwargs or {}))
+
+
+def _start(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    made = spawn_raw(_run, function, args, kwargs)
+    made.gr_context = contextvars.Context()  # a new thread has an empty one
+    _green[id(made)] = made
+    return made
+
+
+def _set_sentinel() -> lock:
+    """See ``_thread._set_sentinel``: a lock that is released as the calling thread ends."""
+    made = allocate_lock()
+    _at_end.setdefault(getcurrent(), []).append(partial(_let_go, ref(made)))
+    return made
+
+
+def _let_go(sentinel: ref[lock]) -> None:
+    found = sentinel()
+    if found is not None and found.locked():
+        found.release()
+
+
+class _ThreadHandle:
+    """See ``_thread._ThreadHandle`` (Python 3.13)."""
+
+    __slots__ = ("__weakref__", "_done", "_ended", "_ident", "_starting")
+    __module__ = "_thread"
+
+    def __init__(self) -> None:
+        self._ident: int = 0
+        self._done = False
+        self._starting = False
+        self._ended = allocate_lock()
+        self._ended.acquire()
+        _handles.add(self)
+
+    def __repr__(self) -> str:
+        return f"<_ThreadHandle object: ident={self._ident}>"
+
+    @property
+    def ident(self) -> int:
+        """The thread's ident, 0 before its start."""
+        return self._ident
+
+    def is_done(self) -> bool:
+        """Whether the thread ended."""
+        return self._done
+
+    def _set_done(self) -> None:
+        if not self._ident:
+            raise RuntimeError("thread not started")
+        self._finish()
+
+    def _finish(self) -> None:
+        self._done = True
+        _joined_at_exit.discard(self)
+        if self._ended.locked():
+            self._ended.release()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the end, at most ``timeout`` seconds."""
+        if not self._ident:
+            raise RuntimeError("thread not started")
+        if self._done:
+            return
+        if self._ident == get_ident():
+            raise RuntimeError("Cannot join current thread")
+        if self._ended.acquire(True, -1 if timeout is None or timeout < 0 else timeout):
+            self._ended.release()
+
+
+_handles: WeakSet[_ThreadHandle] = WeakSet()
+_joined_at_exit: set[_ThreadHandle] = set()
+
+
+def start_joinable_thread(
+    function: Callable[[], object], handle: _ThreadHandle | None = None, daemon: bool = True
+) -> _ThreadHandle:
+    """See ``_thread.start_joinable_thread`` (Python 3.13)."""
+    if not callable(function):
+        raise TypeError("thread function must be callable")
+    if handle is None:
+        handle = _ThreadHandle()
+    elif not isinstance(handle, _ThreadHandle):
+        raise TypeError("'handle' must be a _ThreadHandle")
+    sys.audit("_thread.start_joinable_thread", function, daemon, handle)
+    if handle._ident or handle._starting:
+        raise RuntimeError("thread already started")
+    handle._starting = True
+    made = _start(function, (), {})
+    handle._ident = id(made)
+    _at_end[made] = [handle._finish]
+    if not daemon:
+        _joined_at_exit.add(handle)
+    return handle
+
+
+def _make_thread_handle(ident: int) -> _ThreadHandle:
+    """See ``_thread._make_thread_handle`` (Python 3.13)."""
+    handle = _ThreadHandle()
+    handle._ident = ident
+    return handle
+
+
+def _shutdown() -> None:
+    """See ``_thread._shutdown`` (Python 3.13): wait for all threads that are not daemons."""
+    while _joined_at_exit:
+        for handle in list(_joined_at_exit):
+            handle.join()
+    ORIGINAL["_thread"]._shutdown()
+
+
+def _after_fork_in_child() -> None:
+    global _running, _forked_in
+    me = getcurrent()
+    mine = _at_end.get(me)
+    _at_end.clear()
+    if mine is not None:
+        _at_end[me] = mine
+    _running = 1 if id(me) in _green else 0
+    _forked_in = me if me.parent is not None else None
+    ident = get_ident()
+    for handle in list(_handles):
+        if handle._ident == ident:
+            handle._ended._at_fork_reinit()
+            handle._ended.acquire()
+        elif handle._ident:
+            handle._ended._at_fork_reinit()
+            handle._done = True
+            _joined_at_exit.discard(handle)
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+
+__all__ = ["RLock", "allocate_lock", "get_ident", "lock", "start_new_thread"]
