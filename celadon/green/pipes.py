@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import warnings
+from types import ModuleType
 from typing import Any
 
 from . import descriptor
@@ -67,11 +69,14 @@ def open_pipe(fd: Any, mode: str = "r", buffering: int = -1, *args: Any, **kwarg
     raw = _Raw(fd, mode)
     if buffering == 0:
         return raw
+    if buffering == 1:
+        what = "line buffering (buffering=1) isn't supported in binary mode, the default buffer size will be used"
+        warnings.warn(what, RuntimeWarning, stacklevel=2)
     size = buffering if buffering > 1 else io.DEFAULT_BUFFER_SIZE
     return _Reader(raw, size) if mode == "rb" else _Writer(raw, size)
 
 
-class PipeIO:
+class PipeIO(ModuleType):
     """The module ``io`` but for ``open``, to stand in ``subprocess``."""
 
     open = staticmethod(open_pipe)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from _queue import Empty
 from collections import deque
 from functools import partial
-from types import GenericAlias
+from types import GenericAlias, ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..hub import HubClosedError, get_hub, park_for
 from .thread import _Waiter
@@ -20,6 +21,7 @@ class SimpleQueue:
 
     __slots__ = ("__weakref__", "_items", "_waiters")
     __module__ = "_queue"
+    _empty: type[Exception] = Empty
     __class_getitem__: Any = classmethod(GenericAlias)
 
     def __init__(self) -> None:
@@ -62,7 +64,7 @@ class SimpleQueue:
             return self._items.popleft()
         except IndexError:
             if not block:
-                raise Empty from None
+                raise self._empty from None
         hub = get_hub()
         deadline = None if timeout is None else hub.now() + timeout
         while True:
@@ -71,7 +73,7 @@ class SimpleQueue:
                 return self._items.popleft()
             except IndexError:
                 if deadline is not None and hub.now() >= deadline:
-                    raise Empty from None
+                    raise self._empty from None
 
     def get_nowait(self) -> Any:
         """See ``SimpleQueue.get_nowait``."""
@@ -114,4 +116,17 @@ class SimpleQueue:
         return len(self._items)
 
 
-__all__ = ["SimpleQueue"]
+def classes(module: ModuleType) -> dict[str, Any]:
+    """What is replaced in ``_queue`` and ``queue``, which have an Empty of their own when imported anew."""
+    std: Any = module
+    if std.Empty is Empty:
+        return {"SimpleQueue": SimpleQueue}
+    made = _others.get(std.Empty)
+    if made is None:
+        made = _others[std.Empty] = type("SimpleQueue", (SimpleQueue,), {"_empty": std.Empty, "__slots__": ()})
+    return {"SimpleQueue": made}
+
+
+_others: WeakKeyDictionary[type, type] = WeakKeyDictionary()
+
+__all__ = ["SimpleQueue", "classes"]

@@ -10,7 +10,7 @@ import select as _std
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..hub import get_hub, wait_readable
+from ..hub import get_hub, getcurrent, sleep, wait_readable
 
 _select, _poll, _epoll = _std.select, _std.poll, _std.epoll
 _MOST = (1 << 31) - 1  # milliseconds that a C int holds
@@ -27,6 +27,13 @@ def _park_readable(fd: int, timeout: float | None) -> None:
     finally:
         for _, after in around:
             after()
+
+
+def _turn() -> None:
+    """Let others run: a loop over what is always ready would keep them from it, as no operating system's thread can."""
+    hub = get_hub()
+    if hub.greenlet is not getcurrent():
+        sleep(0)
 
 
 def _number(fd: Any) -> int:
@@ -54,11 +61,13 @@ def select(
             raise TypeError("timeout must be a float or None")
         if timeout < 0:
             raise ValueError("timeout must be non-negative")
-        if math.isnan(timeout) or timeout == 0:
+        if math.isnan(timeout):
             return _select(rlist, wlist, xlist, timeout)
-    lists = [list(rlist), list(wlist), list(xlist)]
+    # A list is handed on as it is: a fileno method may change it while it is looked at.
+    lists = [one if isinstance(one, list) else list(one) for one in (rlist, wlist, xlist)]
     ready = _select(lists[0], lists[1], lists[2], 0)
     if any(ready) or timeout == 0:
+        _turn()
         return ready
     masks: dict[int, int] = {}
     for one, mask in zip(lists, (_std.EPOLLIN, _std.EPOLLOUT, _std.EPOLLPRI), strict=True):
@@ -72,6 +81,7 @@ class _Poll:
     """See ``select.poll``."""
 
     __slots__ = ("_busy", "_masks", "_native")
+    __module__ = "select"
 
     _masks: dict[int, int]
     _native: Any
@@ -102,6 +112,7 @@ class _Poll:
             raise RuntimeError("concurrent poll() invocation")
         found: list[tuple[int, int]] = self._native.poll(0)
         if found or limit == 0:
+            _turn()
             return found
         self._busy = True
         try:
@@ -109,6 +120,9 @@ class _Poll:
         finally:
             self._busy = False
         return self._native.poll(0)  # type: ignore[no-any-return]
+
+
+_Poll.__name__ = _Poll.__qualname__ = "poll"
 
 
 def _milliseconds(timeout: float | None) -> float | None:
@@ -120,7 +134,7 @@ def _milliseconds(timeout: float | None) -> float | None:
     whole = math.ceil(timeout)
     if whole > _MOST:
         raise OverflowError("timeout is too large")
-    return None if whole < 0 else whole / 1000
+    return None if timeout < 0 else whole / 1000
 
 
 def poll() -> _Poll:
@@ -161,6 +175,7 @@ class epoll:  # noqa: N801  (the standard library's name)
         """See ``epoll.poll``; ``timeout`` is in seconds."""
         found = self._native.poll(0, maxevents)
         if found or timeout == 0:
+            _turn()
             return found
         limit = None if timeout is None or timeout < 0 else timeout
         deadline = None if limit is None else get_hub().now() + limit

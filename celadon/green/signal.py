@@ -33,7 +33,8 @@ def _dispatch(number: int, frame: Any) -> None:
         handler(number, frame)
         _caught()
     else:
-        spawn_raw(_on_behalf, handler, number)
+        # In the hub this runs in the midst of its sleep in the kernel, which nothing else would end.
+        hub.call_soon_threadsafe(spawn_raw, _on_behalf, handler, number)
 
 
 def _on_behalf(handler: Callable[[int, Any], object], number: int) -> None:

@@ -202,7 +202,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
     def connect_ex(self, address: Any) -> int:
         """See ``socket.connect_ex``."""
         try:
-            self.connect(address)
+            socket.connect(self, address)
         except _socket.gaierror:
             raise
         except TimeoutError as error:

@@ -33,6 +33,6 @@ def popen(module: ModuleType) -> dict[str, Any]:
     return {"_wait": _wait}
 
 
-MODULE: dict[str, Any] = {"io": PipeIO()}
+MODULE: dict[str, Any] = {"io": PipeIO("io")}
 
 __all__ = ["MODULE", "popen"]

@@ -27,6 +27,7 @@ from . import (
     threading,
     time,
 )
+from .builtin import builtins
 from .ssl import context
 
 Attributes = Mapping[str, Any] | Callable[[ModuleType], Mapping[str, Any]]
@@ -61,24 +62,24 @@ _THREAD: dict[str, Any] = {
 }
 
 TABLE: dict[str, dict[str, Attributes]] = {
-    "os": {"os": {**_names(descriptor), **_names(children)}},
+    "os": {"os": builtins("posix", {**_names(descriptor), **_names(children)})},
     "thread": {
-        "_thread": _THREAD,
+        "_thread": builtins("_thread", _THREAD),
         "threading": threading.module,
         "threading._main_thread": threading.main_thread,
         "_threading_local": {"local": local.local},
     },
     "signal": {"signal": _names(signal)},
-    "time": {"time": {"sleep": time.sleep}},
+    "time": {"time": builtins("time", {"sleep": time.sleep})},
     "socket": {"socket": {name: getattr(socket, name) for name in socket.__all__}},
     "select": {
-        "select": {name: getattr(select, name) for name in select.__all__},
+        "select": builtins("select", _names(select)),
         "selectors.SelectSelector": {"_select": staticmethod(select.select)},
         "selectors.PollSelector": {"_selector_cls": staticmethod(select.poll)},
         **({"selectors.EpollSelector": {"_selector_cls": select.epoll}} if hasattr(selectors, "EpollSelector") else {}),
     },
     "ssl": {"ssl.SSLContext": context},
-    "queue": {"_queue": {"SimpleQueue": queue.SimpleQueue}, "queue": {"SimpleQueue": queue.SimpleQueue}},
+    "queue": {"_queue": queue.classes, "queue": queue.classes},
     "subprocess": {"subprocess": subprocess.MODULE, "subprocess.Popen": subprocess.popen},
     "asyncio": {"asyncio.events": asyncio.events, "asyncio": asyncio.package},
     "multiprocessing": {

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 from weakref import WeakSet, WeakValueDictionary, ref
 
-from ..hub import GreenletExit, Hub, HubClosedError, get_hub, getcurrent, park_for, spawn_raw
+from ..hub import GreenletExit, Hub, HubClosedError, get_hub, getcurrent, park_for, sleep, spawn_raw
 from .pristine import ORIGINAL
 
 _new_native_lock = _thread.allocate_lock
@@ -122,7 +122,10 @@ class lock:  # noqa: N801  (the standard library's name)
         seconds = _seconds(blocking, timeout)
         if self._native.acquire(False):
             return True
-        return seconds != 0 and self._wait(seconds)
+        if seconds != 0:
+            return self._wait(seconds)
+        _tried_in_vain()
+        return False
 
     def _wait(self, seconds: float | None) -> bool:
         hub = get_hub()
@@ -192,6 +195,19 @@ class lock:  # noqa: N801  (the standard library's name)
         self._waiters = deque()
 
     acquire_lock, release_lock, locked_lock = acquire, release, locked
+
+
+_in_vain = 0
+
+
+def _tried_in_vain() -> None:
+    """Who asks again and again without waiting lets others run now and then: the holder must get to release it."""
+    global _in_vain
+    _in_vain += 1
+    if _in_vain >= 32:
+        _in_vain = 0
+        if get_hub().greenlet is not getcurrent():
+            sleep(0)
 
 
 def _give_up(one: lock, waiter: _Waiter) -> None:

@@ -12,47 +12,47 @@ from weakref import ref
 
 from ..hub import getcurrent
 from . import local, thread
+from .builtin import builtin
 
 
 def _dummy(module: ModuleType) -> type:
+    """From Python 3.12 on a dummy thread is forgotten with its thread; before, the next one does it here."""
     std: Any = module
     base: type = std._DummyThread
+    dummies: dict[int, tuple[Any, Any]] = {}
+
+    def sweep() -> None:
+        for ident, (thread_of, greenlet) in list(dummies.items()):
+            if greenlet() is None:
+                del dummies[ident]
+                if std._active.get(ident) is thread_of:
+                    del std._active[ident]
 
     class _DummyThread(base):  # type: ignore[misc]
         """Stands for a greenlet that ``threading`` did not start; it is forgotten as the greenlet ends."""
 
         def __init__(self) -> None:
+            sweep()
             super().__init__()
-            ident = self.ident
-
-            def gone(_: object) -> None:
-                _gone.pop(ident, None)
-                if std._active.get(ident) is self_ref():
-                    std._active.pop(ident, None)
-
-            self_ref = ref(self)
             me = getcurrent()
             if me.parent is not None:
-                _gone[id(me)] = ref(me, gone)
+                dummies[self.ident] = (self, ref(me))
 
     _DummyThread.__qualname__ = "_DummyThread"
     _DummyThread.__module__ = "threading"
     return _DummyThread
 
 
-_gone: dict[int, Any] = {}
-
-
 def module(std_module: ModuleType) -> dict[str, Any]:
     """What is replaced in ``threading``."""
     std: Any = std_module
+    allocate_lock = builtin(thread.allocate_lock, "allocate_lock", "_thread")
     found: dict[str, Any] = {
-        "_allocate_lock": thread.allocate_lock,
-        "Lock": thread.lock if isinstance(std.Lock, type) else thread.allocate_lock,
+        "_allocate_lock": allocate_lock,
+        "Lock": thread.lock if isinstance(std.Lock, type) else allocate_lock,
         "_CRLock": thread.RLock,
-        "get_ident": thread.get_ident,
+        "get_ident": builtin(thread.get_ident, "get_ident", "_thread"),
         "local": local.local,
-        "_DummyThread": _dummy(std_module),
     }
     if hasattr(std, "_start_joinable_thread"):
         found |= {
@@ -64,7 +64,9 @@ def module(std_module: ModuleType) -> dict[str, Any]:
         }
     else:
         found |= {"_start_new_thread": thread.start_new_thread, "_set_sentinel": thread._set_sentinel}
-    if hasattr(std, "_thread_local_info"):
+    if not hasattr(std, "_thread_local_info"):
+        found["_DummyThread"] = _dummy(std_module)
+    else:
         found["_thread_local_info"] = local.local()
     return found
 

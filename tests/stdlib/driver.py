@@ -106,6 +106,8 @@ def main():
                     emit("FAIL" if failed else "ERROR", name(test), "subTest: " + last(args[1]))
             else:
                 emit(code, name(test), text(args[0]) if text and args else "")
+                if text is last:  # at once: a later hang must not take it along
+                    traceback.print_exception(*args[0])
             answer = original(self, test, *args, **kwargs)
             if code == "STOP":
                 arm()

@@ -1,0 +1,43 @@
+"""Functions that stand for functions in C: as an attribute of a class they do not become methods.
+
+``class Retry: pause = time.sleep`` works because a function in C is no descriptor; a Python function in its place
+would be called with the instance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+
+class _Function(partial):  # type: ignore[type-arg]
+    """A Python function that is called as a function in C is; pickled as that Python function."""
+
+    def __get__(self, instance: object, owner: type | None = None) -> _Function:
+        return self
+
+    def __reduce__(self) -> Any:
+        return builtin, (self.func, self.__name__, self.__module__)
+
+    def __repr__(self) -> str:
+        return f"<celadon's {self.__module__}.{self.__name__}>"
+
+
+def builtin(function: Callable[..., Any], name: str, module: str) -> Any:
+    """The function, to be called as ``module.name``. What is a class already is given back."""
+    if isinstance(function, type):
+        return function
+    made = _Function(function)
+    made.__name__ = made.__qualname__ = name  # type: ignore[attr-defined]
+    made.__module__ = module
+    made.__doc__ = function.__doc__
+    return made
+
+
+def builtins(module: str, functions: dict[str, Any]) -> dict[str, Any]:
+    """``builtin`` for all of them."""
+    return {name: builtin(function, name, module) for name, function in functions.items()}
+
+
+__all__ = ["builtin", "builtins"]
