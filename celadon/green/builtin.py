@@ -14,6 +14,9 @@ from typing import Any
 class _Function(partial):  # type: ignore[type-arg]
     """A Python function that is called as a function in C is; pickled as that Python function."""
 
+    __name__: str
+    __qualname__: str
+
     def __get__(self, instance: object, owner: type | None = None) -> _Function:
         return self
 
@@ -29,7 +32,7 @@ def builtin(function: Callable[..., Any], name: str, module: str) -> Any:
     if isinstance(function, type):
         return function
     made = _Function(function)
-    made.__name__ = made.__qualname__ = name  # type: ignore[attr-defined]
+    made.__name__ = made.__qualname__ = name
     made.__module__ = module
     made.__doc__ = function.__doc__
     return made
