@@ -31,14 +31,15 @@ def _keeps_originals(name: str, module: ModuleType) -> bool:
 def bound_names(replaced: dict[int, tuple[Any, Any]]) -> Iterator[tuple[ModuleType, str, Any, Any]]:
     """(module, name, original, replacement) for every global of a Python module that is an original.
 
-    ``replaced`` is by the original's id, so that what cannot be hashed can be asked for.
+    ``replaced`` is by the original's id, so that what cannot be hashed can be asked for. A module keeps what it
+    defines itself: that is no name it took.
     """
     for name, module in list(sys.modules.items()):
         if not isinstance(module, ModuleType) or _keeps_originals(name, module):
             continue
         for attribute, value in list(vars(module).items()):
             found = replaced.get(id(value))
-            if found is not None and found[0] is value:
+            if found is not None and found[0] is value and getattr(value, "__module__", None) != name:
                 yield module, attribute, value, found[1]
 
 
