@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-parity test-integration bench clean
+.PHONY: demo test test-parity test-stdlib test-integration bench clean
 
 $(VENV)/.ready: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -45,6 +45,10 @@ bench: .venv-bench/.ready
 # Thousands of calls of libc and of every engine in private worlds: needs root, takes minutes.
 test-parity: $(VENV)/.ready
 	PARITY_COUNT=400 PARITY_SEEDS=2 $(BIN)/python -m pytest tests/resolver/test_parity.py
+
+# CPython's own tests under patch_all, beside the same unpatched; takes about half an hour for each Python.
+test-stdlib: $(VENV)/.ready
+	$(BIN)/python -m tests.stdlib.run --per-test 30
 
 clean:
 	rm -rf $(VENV) .venv-bench .venv-integration .venv-niquests build *.egg-info .mypy_cache .ruff_cache

@@ -43,6 +43,10 @@ def _dummy(module: ModuleType) -> type:
     return _DummyThread
 
 
+#: The main thread's lock, from when its module is patched to when it is itself (before Python 3.13).
+_main_locks: dict[ModuleType, Any] = {}
+
+
 def module(std_module: ModuleType) -> dict[str, Any]:
     """What is replaced in ``threading``."""
     std: Any = std_module
@@ -64,6 +68,12 @@ def module(std_module: ModuleType) -> dict[str, Any]:
         }
     else:
         found |= {"_start_new_thread": thread.start_new_thread, "_set_sentinel": thread._set_sentinel}
+    old = getattr(std._main_thread, "_tstate_lock", None)
+    if old is not None:
+        made = _main_locks[std_module] = thread.allocate_lock()
+        made.acquire()
+        # The interpreter waits at its end for what is in this set; the one that was there comes back with `restore`.
+        found["_shutdown_locks"] = {made if one is old else one for one in std._shutdown_locks}
     if not hasattr(std, "_thread_local_info"):
         found["_DummyThread"] = _dummy(std_module)
     else:
@@ -77,15 +87,8 @@ def main_thread(std_module: ModuleType) -> dict[str, Any]:
     main = std._main_thread
     if hasattr(main, "_handle"):
         return {"_handle": thread._make_thread_handle(main.ident)}
-    if main._tstate_lock is None:
-        return {}
-    made = thread.allocate_lock()
-    made.acquire()
-    # The interpreter waits at its end for what is in this set.
-    if main._tstate_lock in std._shutdown_locks:
-        std._shutdown_locks.discard(main._tstate_lock)
-        std._shutdown_locks.add(made)
-    return {"_tstate_lock": made}
+    made = _main_locks.pop(std_module, None)
+    return {} if made is None else {"_tstate_lock": made}
 
 
 __all__ = ["main_thread", "module"]
