@@ -143,4 +143,7 @@ def pthread_kill(thread_id: int, signalnum: int, /) -> None:
     _pthread_kill(native_ident(thread_id), signalnum)
 
 
+for _one in (getsignal, pause, pthread_kill, signal, sigtimedwait, sigwait, sigwaitinfo):
+    _one.__module__ = "signal"
+
 __all__ = ["getsignal", "pause", "pthread_kill", "signal", "sigtimedwait", "sigwait", "sigwaitinfo"]

@@ -14,15 +14,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..hub import Registration, Timeout, get_hub, getcurrent, sleep
-from ..resolver import (
-    getaddrinfo,
-    getfqdn,
-    gethostbyaddr,
-    gethostbyname,
-    gethostbyname_ex,
-    getnameinfo,
-    permit,
-)
+from ..resolver import getaddrinfo as _getaddrinfo
+from ..resolver import getfqdn, gethostbyaddr, gethostbyname, gethostbyname_ex, permit
+from ..resolver import getnameinfo as _getnameinfo
 
 _base = _std.socket
 # As Any: the stubs leave out what the standard library's own subclass uses.
@@ -86,6 +80,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
 
     def setblocking(self, flag: bool) -> None:
         """See ``socket.setblocking``."""
+        _raw.setblocking(self, False)  # says what is wrong with a closed one
         self._limit = None if flag else 0.0
 
     def getblocking(self) -> bool:
@@ -402,11 +397,41 @@ def fromfd(fd: int, family: int, type: int, proto: int = 0) -> socket:
     return socket(family, type, proto, _socket.dup(fd))
 
 
+def getaddrinfo(
+    host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+) -> list[tuple[Any, Any, int, str, Any]]:
+    """See ``socket.getaddrinfo``."""
+    found = _getaddrinfo(host, port, family, type, proto, flags)
+    return [(_family(one[0]), _kind(one[1]), one[2], one[3], one[4]) for one in found]
+
+
+def _family(number: int) -> Any:
+    return _FAMILIES.get(number, number)
+
+
+def _kind(number: int) -> Any:
+    return _KINDS.get(number, number)
+
+
+_FAMILIES: dict[int, Any] = {int(one): one for one in _std.AddressFamily}
+_KINDS: dict[int, Any] = {int(one): one for one in _std.SocketKind}
+
+
+def getnameinfo(sockaddr: Any, flags: int, /) -> tuple[str, str]:
+    """See ``socket.getnameinfo``."""
+    if not isinstance(sockaddr, tuple):
+        del sockaddr  # the traceback would keep it
+        raise TypeError("getnameinfo() argument 1 must be a tuple")
+    return _getnameinfo(sockaddr, flags)
+
+
 def create_connection(
     address: tuple[str | None, int], timeout: Any = _UNSET, source_address: Any = None, *, all_errors: bool = False
 ) -> socket:
     """See ``socket.create_connection``; ``timeout`` (seconds) also bounds the lookup, and each try after it."""
     host, port = address
+    # The class of that name, as the standard library's own function has it: others put theirs there.
+    kind_of = _std_any.socket if _std_any.socket is not _base else socket
     limit = _socket.getdefaulttimeout() if timeout is _UNSET else timeout
     with Timeout(limit or None, _timed_out()):
         found = getaddrinfo(host, port, 0, _socket.SOCK_STREAM)
@@ -414,7 +439,7 @@ def create_connection(
     for family, kind, proto, _, sockaddr in found:
         made = None
         try:
-            made = socket(family, kind, proto)
+            made = kind_of(family, kind, proto)
             if timeout is not _UNSET:
                 made.settimeout(timeout)
             if source_address:

@@ -492,6 +492,24 @@ def _shutdown() -> None:
     ORIGINAL["_thread"]._shutdown()
 
 
+_native_frames: Any = sys._current_frames
+
+
+def _current_frames() -> dict[int, Any]:
+    """See ``sys._current_frames``, with the threads on greenlets, and this OS thread's first greenlet as itself."""
+    found: dict[int, Any] = _native_frames()
+    here, me = sys._getframe(1), getcurrent()
+    root = me
+    while root.parent is not None:
+        root = root.parent
+    found[_native_ident()] = here if root is me else root.gr_frame
+    for ident, one in list(_green.items()):
+        frame = here if one is me else one.gr_frame
+        if frame is not None:
+            found[ident] = frame
+    return found
+
+
 def _after_fork_in_child() -> None:
     global _running, _forked_in
     me = getcurrent()
