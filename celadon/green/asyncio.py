@@ -39,6 +39,20 @@ def events(module: ModuleType) -> dict[str, Any]:
     }
 
 
+def loop(module: ModuleType) -> dict[str, Any]:
+    """What is replaced in ``asyncio.base_events.BaseEventLoop``: a loop over a foreign selector gives way as well."""
+    std: Any = module
+    original = std.BaseEventLoop._run_once
+
+    def _run_once(self: Any) -> None:
+        before = select.turns
+        original(self)
+        if select.turns == before:
+            select._turn()
+
+    return {"_run_once": _run_once}
+
+
 def package(module: ModuleType) -> dict[str, Any]:
     """What is replaced in ``asyncio`` itself: the names that it takes from ``asyncio.events``."""
     std: Any = module
@@ -46,4 +60,4 @@ def package(module: ModuleType) -> dict[str, Any]:
     return {name: getattr(std.events, name) for name in names if hasattr(std, name)}
 
 
-__all__ = ["events", "package"]
+__all__ = ["events", "loop", "package"]

@@ -20,6 +20,8 @@ around: list[tuple[Callable[[], object], Callable[[], object]]] = []
 
 
 def _park_readable(fd: int, timeout: float | None) -> None:
+    global turns
+    turns += 1
     for before, _ in around:
         before()
     try:
@@ -29,8 +31,14 @@ def _park_readable(fd: int, timeout: float | None) -> None:
             after()
 
 
+#: How often a call here has let others run.
+turns = 0
+
+
 def _turn() -> None:
     """Let others run: a loop over what is always ready would keep them from it, as no operating system's thread can."""
+    global turns
+    turns += 1
     hub = get_hub()
     if hub.greenlet is not getcurrent():
         sleep(0)

@@ -82,7 +82,11 @@ TABLE: dict[str, dict[str, Attributes]] = {
     "ssl": {"ssl.SSLContext": context},
     "queue": {"_queue": queue.classes, "queue": queue.classes},
     "subprocess": {"subprocess": subprocess.MODULE, "subprocess.Popen": subprocess.popen},
-    "asyncio": {"asyncio.events": asyncio.events, "asyncio": asyncio.package},
+    "asyncio": {
+        "asyncio.events": asyncio.events,
+        "asyncio.base_events.BaseEventLoop": asyncio.loop,
+        "asyncio": asyncio.package,
+    },
     "multiprocessing": {
         "multiprocessing.synchronize.SemLock": multiprocessing.semlock,
         "multiprocessing.connection.Connection._send": multiprocessing.SEND,
