@@ -8,6 +8,7 @@ written to in pieces that a pipe which polls writable takes at once.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import select as _select
 import stat
@@ -15,6 +16,7 @@ from typing import Any
 
 from ..hub import get_hub, getcurrent, hub_if_any, notify_closing, wait_readable, wait_writable
 
+_fcntl = fcntl.fcntl
 _read, _write, _close = os.read, os.write, os.close
 _preadv: Any = getattr(os, "preadv", None)
 _pwritev: Any = getattr(os, "pwritev", None)
@@ -24,9 +26,11 @@ _ATOMIC: int = getattr(_select, "PIPE_BUF", 512)
 _UNSUPPORTED = frozenset((errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ESPIPE))
 
 
-def _may_wait(fd: int) -> bool:
-    """Whether a call that would block may park: not in the hub itself, nor for what is set not to block."""
-    return os.get_blocking(fd) and get_hub().greenlet is not getcurrent()
+def _may_wait(fd: int, write: bool) -> bool:
+    """Whether a call would block, and may park: not in the hub, nor where the call fails at once."""
+    flags = _fcntl(fd, fcntl.F_GETFL)
+    wrong = os.O_RDONLY if write else os.O_WRONLY
+    return not flags & os.O_NONBLOCK and flags & os.O_ACCMODE != wrong and get_hub().greenlet is not getcurrent()
 
 
 def _ready(fd: int, mask: int) -> bool:
@@ -37,7 +41,7 @@ def _ready(fd: int, mask: int) -> bool:
 
 def _await(fd: int, write: bool) -> None:
     """Park until ``fd`` is ready; returns at once if it is, if it cannot be told, or if it is set not to block."""
-    if not _ready(fd, _select.POLLOUT if write else _select.POLLIN) and _may_wait(fd):
+    if not _ready(fd, _select.POLLOUT if write else _select.POLLIN) and _may_wait(fd, write):
         try:
             (wait_writable if write else wait_readable)(fd)
         except PermissionError:

@@ -85,6 +85,15 @@ CASES = {
         reader.join(); child.wait(); child.stdout.close()
         assert seen == ["done\\n"]
     """,
+    "the wrong end of a pipe is an error at once": """
+        import os
+        r, w = os.pipe()
+        for call, *args in ((os.write, r, b"x"), (os.read, w, 1)):
+            try: call(*args)
+            except OSError as error: assert error.errno == 9
+            else: raise AssertionError(call)
+        os.close(r); os.close(w)
+    """,
     "each thread has its own asyncio loop": """
         import asyncio, threading
         seen = []

@@ -215,7 +215,7 @@ def main(argv=None):
     print(f"{'total':<42}{total['plain']:>7}", *(f"{total[one]:>6}" for one in HEAD))
     unexplained = 0
     for name, test, status, message in differences:
-        why = reason(name, test, options.version)
+        why = reason(name, test)
         unexplained += why is None
         print(f"{status:<8}{name}: {test.removeprefix('test.' + name + '.')}: {message}")
         print(f"        {why or 'NO REASON GIVEN'}")
