@@ -1,5 +1,6 @@
 """Names to addresses: libc's answers on any engine, blocking only the greenlet that asks."""
 
+from .bulk import bulk
 from .cache import Cache, CachePolicy, CacheStats
 from .crawl import CrawlerResolver
 from .crawlmodel import CrawlEvent, CrawlStats, Lookup
@@ -55,6 +56,7 @@ __all__ = [
     "Server",
     "SockAddr",
     "StubResolver",
+    "bulk",
     "current",
     "getaddrinfo",
     "getfqdn",

@@ -1,64 +1,193 @@
-"""Many questions, lazily: names in, outcomes out as they come, bounded in memory, without a greenlet per name."""
+"""Many questions, lazily: names in, outcomes out as they come, bounded in memory, without a greenlet per name.
+
+Exactly one outcome for each question, whatever happens to it; what is asked twice at a time goes out once.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
+from functools import partial
+from typing import Any, TypeVar
 
-from ..hub import WaitQueue
-from .errors import Kind, ResolveError
-from .model import Question, RRType
+from ..hub import get_hub, getcurrent, park
+from . import registry
+from .config import parse_server
+from .errors import Kind, ResolveError, ResolverConfigError
+from .exchange import Tuning
+from .files import System
+from .model import Config, Question
 from .names import to_ascii
 from .protocols import Cancel, Engine, Outcome
+from .selection import parse_type
+
+K = TypeVar("K")
+
+_PATIENCE = 2.0  # seconds per try
+_TRIES = 4
+
+
+def run(
+    asked: Iterable[tuple[K, Question | ResolveError]],
+    engine: Engine,
+    concurrency: int,
+    *,
+    ordered: bool = False,
+) -> Generator[tuple[K, Question | None, Outcome], None, None]:
+    """One ``(key, question, outcome)`` for each ``(key, question)``, in the order of the answers or of the questions.
+
+    ``asked`` is read only as fast as outcomes are taken, at most ``concurrency`` ahead. An error in place of a question
+    comes through as its outcome. Parks the calling greenlet; closing the generator cancels what is in flight.
+    """
+    ready: deque[tuple[K, Question | None, Outcome]] = deque()
+    # By name, type and options: how to cancel it, and who else asked the same meanwhile.
+    flight: dict[tuple[object, ...], tuple[list[Cancel], list[tuple[K, Question]]]] = {}
+    hub = get_hub()
+    me = getcurrent()
+    waiting = False
+    count = 0  # asked and not yet yielded
+
+    def wake() -> None:
+        nonlocal waiting
+        if waiting:
+            waiting = False
+            hub.unpark(me)
+
+    def gave_up() -> None:
+        nonlocal waiting
+        waiting = False
+
+    def done(what: tuple[object, ...], key: K, question: Question, outcome: Outcome) -> None:
+        others = flight.pop(what)[1]
+        ready.append((key, question, outcome))
+        if others:
+            for other, same in others:
+                ready.append((other, same, outcome.fresh() if isinstance(outcome, ResolveError) else outcome))
+        if waiting:
+            wake()
+
+    def submit(key: K, question: Question) -> None:
+        what = (question.name, question.rdtype, question.options)
+        twin = flight.get(what)
+        if twin is not None:
+            twin[1].append((key, question))
+            return
+        try:
+            cancel = engine.submit(question, partial(done, what, key, question))
+        except ResolveError as error:
+            ready.append((key, question, error))
+        else:
+            flight[what] = ([cancel], [])
+
+    source = iter(asked)
+    order: deque[list[Any]] = deque()  # what was asked, with its outcome once there is one; used when ordered
+    exhausted = False
+    try:
+        while True:
+            while not exhausted and count < concurrency:
+                item = next(source, None)
+                if item is None:
+                    exhausted = True
+                    break
+                count += 1
+                key: Any
+                key, question = item
+                if ordered:
+                    key = [key, None]
+                    order.append(key)
+                if isinstance(question, ResolveError):
+                    ready.append((key, None, question))
+                else:
+                    submit(key, question)
+            if ready:
+                for _ in range(len(ready)):  # as many as there are now: answers come by the batch
+                    one = ready.popleft()
+                    if not ordered:
+                        count -= 1
+                        yield one
+                        continue
+                    place: Any = one[0]
+                    place[1] = (place[0], *one[1:])
+                    while order and order[0][1] is not None:
+                        count -= 1
+                        yield order.popleft()[1]
+            elif flight:
+                waiting = True
+                park(gave_up)
+            elif exhausted:
+                return
+    finally:
+        for cancels, _ in list(flight.values()):
+            cancels[0]()
+        flight.clear()
+
+
+def question_for(name: str, rdtype: int) -> Question | ResolveError:
+    """The question that a name given by somebody means, or why it is none."""
+    if not name:
+        return ResolveError(Kind.ILLEGAL, name, detail="an empty name")
+    try:
+        return Question(name if name.isascii() and name[-1] != "." and "\0" not in name else _plain(name), rdtype)
+    except ResolveError as error:
+        return error
+
+
+def _plain(name: str) -> str:
+    return to_ascii(name).removesuffix(".") if name != "." else ""
 
 
 def bulk(
-    names: Iterable[str], types: Iterable[int] = (RRType.A,), *, engine: Engine, concurrency: int = 500
-) -> Iterator[tuple[Question, Outcome]]:
-    """Exactly one (question, outcome) per name and type, in the order in which the answers come.
+    names: Iterable[str],
+    types: Iterable[str | int] = ("A",),
+    *,
+    engine: str | Engine = "python",
+    servers: Iterable[str] | None = None,
+    timeout: float = _PATIENCE,
+    attempts: int = _TRIES,
+    concurrency: int = 1000,
+    rate: float = 0.0,
+    rate_per_server: float = 0.0,
+    adaptive: bool = True,
+    ordered: bool = False,
+) -> Generator[tuple[Question, Outcome], None, None]:
+    """Exactly one ``(question, outcome)`` for each name and type, lazily, in the order in which the answers come.
 
-    ``names`` is read only as fast as answers are taken, at most ``concurrency`` questions ahead. Parks the calling
-    greenlet. Closing the generator cancels what is in flight. A name that cannot be asked gives Kind.ILLEGAL.
+    The outcome is an Answer, whatever its rcode, or a ResolveError when no reply came or the name cannot be asked
+    (Kind.ILLEGAL); the question carries the name as it was given. ``names`` is read only as fast as outcomes are taken,
+    at most ``concurrency`` ahead, so a file of any length may be its source. ``rate`` and ``rate_per_server`` are
+    questions a second, 0 for no bound; ``adaptive`` lets loss narrow what is in flight. ``ordered`` gives them in the
+    order of the names. Parks the calling greenlet only; closing the generator cancels what is in flight. Raises
+    ResolverConfigError for an engine, a server or a type that cannot be.
     """
-    kinds = tuple(types)
-    ready: deque[tuple[Question, Outcome]] = deque()
-    flight: dict[int, Cancel] = {}
-    some = WaitQueue("the next answer of a bulk run")
-    questions = ((name, kind) for name in names for kind in kinds)
-    number = 0
-    more = True
+    kinds = tuple(parse_type(one) for one in types)
+    made: Engine | None = None
+    if isinstance(engine, str):
+        if (rate or rate_per_server) and engine not in registry.TUNED:
+            raise ResolverConfigError(f"a rate needs an engine that keeps it: {', '.join(registry.TUNED)}")
+        base = System().world().config
+        config = config_for(base, servers, timeout, attempts)
+        tuning = Tuning(in_flight=concurrency, rate=rate, rate_per_server=rate_per_server, adaptive=adaptive)
+        made = engine = registry.make_engine(engine, config, tuning)
+    pairs = ((Question(name, kind), question_for(name, kind)) for name in names for kind in kinds)
+    return _paired(pairs, engine, concurrency, ordered, made)
 
-    def submit(name: str, kind: int) -> None:
-        nonlocal number
-        number += 1
-        key = number
-        question = Question(name, kind)  # as it was given, for who matches it with the input
 
-        def done(outcome: Outcome) -> None:
-            del flight[key]
-            ready.append((question, outcome))
-            some.wake()
-
-        try:
-            if not name:
-                raise ResolveError(Kind.ILLEGAL, name, detail="an empty name")
-            flight[key] = engine.submit(Question(to_ascii(name).removesuffix("."), kind), done)
-        except ResolveError as error:
-            ready.append((question, error))
-
+def _paired(
+    pairs: Iterable[tuple[Question, Question | ResolveError]],
+    engine: Engine,
+    concurrency: int,
+    ordered: bool,
+    own: Engine | None,
+) -> Generator[tuple[Question, Outcome], None, None]:
     try:
-        while more or flight or ready:
-            while more and len(flight) + len(ready) < concurrency:
-                item = next(questions, None)
-                if item is None:
-                    more = False
-                else:
-                    submit(*item)
-            if ready:
-                yield ready.popleft()
-            elif flight:
-                some.wait()
+        for given, _, outcome in run(pairs, engine, concurrency, ordered=ordered):
+            yield given, outcome
     finally:
-        for cancel in list(flight.values()):
-            cancel()
-        flight.clear()
+        if own is not None:
+            own.close()
+
+
+def config_for(base: Config, servers: Iterable[str] | None, timeout: float, attempts: int) -> Config:
+    """A configuration for many names: every server gets its share."""
+    given = base.servers if servers is None else tuple(parse_server(one) for one in servers)
+    return Config(servers=given, timeout=timeout, attempts=attempts, rotate=len(given) > 1)

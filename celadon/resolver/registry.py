@@ -12,6 +12,7 @@ from .protocols import Engine, Resolver
 
 # Engines answer DNS questions, and stand under the policy; resolvers bring a policy of their own (the system's libc).
 ENGINES = {"ares": "ares", "python": "python"}
+TUNED = frozenset(("python",))
 RESOLVERS = {"thread": "thread", "block": "block"}
 
 
@@ -25,12 +26,15 @@ def names() -> tuple[str, ...]:
     return (*ENGINES, *RESOLVERS)
 
 
-def make_engine(name: str, config: Config) -> Engine:
-    """A new engine for the calling thread's hub. Raises ResolverConfigError for a name that is none."""
+def make_engine(name: str, config: Config, tuning: Any = None) -> Engine:
+    """A new engine for the calling thread's hub. Raises ResolverConfigError for a name that is none.
+
+    ``tuning`` (``exchange.Tuning``) is for those that are tuned; the others go their own way.
+    """
     if name not in ENGINES:
         raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(names())}")
-    engine: Engine = _maker(ENGINES[name])(config)
-    return engine
+    maker: Callable[..., Engine] = _maker(ENGINES[name])
+    return maker(config) if tuning is None or name not in TUNED else maker(config, tuning)
 
 
 def make_resolver(name: str, config: Config | None) -> Resolver:
