@@ -6,7 +6,7 @@ Exactly one outcome for each question, whatever happens to it; what is asked twi
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -33,11 +33,14 @@ def run(
     concurrency: int,
     *,
     ordered: bool = False,
+    pending: Callable[[Callable[[], None]], None] | None = None,
+    later: object = None,
 ) -> Generator[tuple[K, Question | None, Outcome], None, None]:
     """One ``(key, question, outcome)`` for each ``(key, question)``, in the order of the answers or of the questions.
 
     ``asked`` is read only as fast as outcomes are taken, at most ``concurrency`` ahead. An error in place of a question
-    comes through as its outcome. Parks the calling greenlet; closing the generator cancels what is in flight.
+    comes through as its outcome. A source that may have nothing for now says so by the item ``later``, and calls what
+    ``pending`` gives it once it has more. Parks the calling greenlet; closing the generator cancels what is in flight.
     """
     ready: deque[tuple[K, Question | None, Outcome]] = deque()
     # By name, type and options: how to cancel it, and who else asked the same meanwhile.
@@ -53,7 +56,7 @@ def run(
             waiting = False
             hub.unpark(me)
 
-    def gave_up() -> None:
+    def gave_up() -> None:  # a kill or a Timeout was first
         nonlocal waiting
         waiting = False
 
@@ -81,13 +84,17 @@ def run(
 
     source = iter(asked)
     order: deque[list[Any]] = deque()  # what was asked, with its outcome once there is one; used when ordered
-    exhausted = False
+    exhausted = dry = False
     try:
         while True:
+            dry = False
             while not exhausted and count < concurrency:
                 item = next(source, None)
                 if item is None:
                     exhausted = True
+                    break
+                if item is later:
+                    dry = True
                     break
                 count += 1
                 key: Any
@@ -111,8 +118,11 @@ def run(
                     while order and order[0][1] is not None:
                         count -= 1
                         yield order.popleft()[1]
-            elif flight:
+            elif flight or dry:
                 waiting = True
+                me = getcurrent()
+                if dry and pending is not None:
+                    pending(wake)
                 park(gave_up)
             elif exhausted:
                 return

@@ -307,7 +307,7 @@ class Exchange:
                 message,
                 end,
                 state.label,
-                now - query.sent,
+                max(now - query.sent, 0.0),  # ``now`` is that of a batch, and this one may have left within it
                 tcp,
                 1 if more is None else 1 + len(more.failures),
             )
@@ -325,7 +325,7 @@ class Exchange:
             if not state.edns_seen:
                 state.edns_seen = len(message) - end >= 11 and message[11] > 0
             if not state.answered & _TIMED or not state.smoothed:
-                state.timed(now - query.sent)
+                state.timed(max(now - query.sent, 0.0))
         rcode = answer.rcode if message[11] else message[3] & 15
         if more is not None and not self._believable(more, state, answer, now):
             self.ignored += 1

@@ -57,22 +57,3 @@ def test_bad_input_is_one_line(server, capsys, args, code, cause):
     assert err.startswith("resolve: ")
     assert err.count("\n") == 1
     assert cause in err
-
-
-@pytest.mark.parametrize("engine", ["ares", "python"])
-def test_bulk_has_one_line_per_name_and_type(server, tmp_path, capsys, engine):
-    names = [f"n{n}.test" for n in range(300)] + ["fail.test", "dead.test", "..", "x" * 70, "n1.test"]
-    source, target = tmp_path / "names", tmp_path / "out"
-    source.write_bytes("\n".join(names).encode() + b"\n\xff\xfe\n")
-    args = ["bulk", str(source), "-r", server.address, "-t", "A,AAAA", "-w", str(target), "--timeout", "0.5"]
-    assert main([*args, "--attempts", "2", "--resolver", engine, "-c", "50"]) == 0
-    rows = [json.loads(line) for line in target.read_text().splitlines()]
-    assert len(rows) == 2 * (len(names) + 1)
-    for row in rows:
-        if row["name"].startswith("n") and row["type"] == "A":
-            assert row["answers"][0]["data"] == synthetic_address(row["name"])
-    by_name = {row["name"]: row["status"] for row in rows}
-    assert by_name["fail.test"] == "SERVFAIL"
-    assert by_name["dead.test"] == "TIMEOUT"
-    assert by_name[".."] == "ILLEGAL_INPUT"
-    assert f"{len(rows)} answers" in capsys.readouterr().err

@@ -1,89 +1,204 @@
-"""``resolve bulk``: many names as massdns and zdns do it, one record for each name and type."""
+"""``resolve bulk``: many names as massdns and zdns do it, one record for each name and type, whatever happens.
+
+Ctrl-C and SIGTERM end it in order: what was answered is written, the checkpoint and the summary too.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import IO, Any
+import time
+from collections.abc import Iterable
+from types import FrameType
+from typing import Any, NoReturn
 
+from ...hub import Timer, get_hub
 from .. import registry
-from ..bulk import bulk
-from ..files import System
-from ..model import Config, RRType
-from . import schemas
+from . import lazy
+from .bulkfiles import Checkpoint, Output, PipeLines, open_input
+from .bulkinput import Watermark, questions
+from .bulkjob import Job, job_of, work
 from .bulkoptions import Options, help_text, parse
-from .exits import UsageError
+from .bulkworkers import WorkerLost, run_workers
+from .exits import INSIDE, INTERRUPTED, NO_REPLY, UsageError, complain
+from .tally import Progress, Tally
 
-
-def _lines(source: str) -> Iterator[str]:
-    file: IO[bytes] = sys.stdin.buffer if source == "-" else open(source, "rb")  # noqa: SIM115  (closed below)
-    try:
-        for raw in file:
-            name = raw.decode("utf-8", "surrogateescape").strip()
-            if name:
-                yield name
-    finally:
-        if source != "-":
-            file.close()
+_TERMINATED = 143
+_CHECKPOINT_EVERY = 5.0  # seconds
 
 
 def main(words: list[str]) -> int:
     """Run ``resolve bulk`` with these arguments; returns the exit status."""
     options = parse(words)
-    if "--help" in options.values:
+    if options["--help"]:
         print(help_text())
         return 0
-    return _many(options)
+    if options["--version"]:
+        print(f"celadon {lazy.version()}")
+        return 0
+    processes = options["--processes"]
+    if processes > 1 and options["--ordered"]:
+        raise UsageError("--ordered goes with one process")
+    return _Run(options, job_of(options, processes)).run(processes)
 
 
-def _config(options: Options) -> Config:
-    base = System().world().config
-    changes: dict[str, Any] = {
-        "timeout": options.values.get("--timeout", 2.0),
-        "attempts": options.values.get("--attempts", 3),
-    }
-    if options.servers:
-        changes["servers"] = tuple(options.servers)
-    elif "--port" in options.values:
-        changes["servers"] = tuple(replace(one, port=int(str(options.values["--port"]))) for one in base.servers)
-    return replace(base, **changes)
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM."""
 
 
-def _many(options: Options) -> int:
-    name = str(options.values.get("--resolver", "python"))
-    if name not in registry.ENGINES:
-        raise UsageError(f"bulk asks DNS: --resolver is one of {', '.join(registry.ENGINES)}, not {name!r}")
-    if len(options.names) > 1:
-        raise UsageError("bulk reads one file")
-    source = options.names[0] if options.names else "-"
-    target = str(options.values.get("--output", "-"))
-    if source != "-":
-        with open(source, "rb"):
-            pass  # say now, not after the output was truncated, that it cannot be read
-    engine = registry.make_engine(name, _config(options))
-    out: IO[str] = sys.stdout if target == "-" else open(target, "w", encoding="utf-8")  # noqa: SIM115
-    counts: dict[str, int] = {}
-    code = 0
-    run = bulk(
-        _lines(source),
-        options.types or [RRType.A],
-        engine=engine,
-        concurrency=int(str(options.values.get("--concurrency", 500))),
-    )
-    try:
-        for question, outcome in run:
-            word = schemas.status(outcome)
-            counts[word] = counts.get(word, 0) + 1
-            out.write(schemas.as_json(question.name, question, outcome) + "\n")
-    except KeyboardInterrupt:
-        code = 130
-    finally:
-        run.close()  # type: ignore[attr-defined]  # a generator, which cancels what is in flight
-        engine.close()
-        out.flush()
-        if target != "-":
-            out.close()
-    summary = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
-    print(f"resolve: {sum(counts.values())} answers: {summary or 'none'}", file=sys.stderr)
-    return code
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise _Terminated
+
+
+class _Run:
+    """One run, from opening its files to its last line on stderr."""
+
+    def __init__(self, options: Options, job: Job) -> None:
+        self.options = options
+        self.job = job
+        self.tally = Tally()
+        self.began = time.time()
+        self.checkpoint = None
+        at, done = (0, 0), 0
+        if options["--checkpoint"] is not None:
+            self.checkpoint = Checkpoint(options["--checkpoint"], options.source, list(job.form.types))
+            if options["--resume"]:
+                at, done = self.checkpoint.load()
+        self.mark = Watermark(at, done)
+        self._done_before = done
+        # The input first: that it cannot be read must be said before the output is cut.
+        self.input, self.size = open_input(options.source)
+        if at[0]:
+            self.input.seek(at[0])
+        resumed = options["--resume"] and bool(done or at != (0, 0))
+        try:
+            self.output = Output(options["--output"], resumed, options["--gzip"], options["--flush"])
+        except BaseException:
+            self._close_input()
+            raise
+        self.progress = self._progress(at[0])
+        self._next_tick = time.monotonic() + 1
+        self._next_save = time.monotonic() + _CHECKPOINT_EVERY
+        self._timer: Timer | None = None
+
+    def _progress(self, done: int) -> Progress:
+        form = "none" if self.options["--quiet"] else self.options["--status-format"]
+        bar = None
+        if form == "auto":
+            form = "text"
+            if sys.stderr.isatty():
+                try:
+                    bar = lazy.load("bar").bar(self.size, done)
+                except ImportError:
+                    bar = None  # tqdm is an extra
+        return Progress(form, bar, self.size, done, self.began)
+
+    def _lines(self) -> Iterable[bytes]:
+        return self.input if self.size or os.path.isfile(self.options.source) else PipeLines(self.input.fileno())
+
+    def run(self, processes: int) -> int:
+        """Do it; returns the exit status."""
+        code = 0
+        before = self._handler()
+        try:
+            if processes > 1:
+                run_workers(self.job, processes, self._lines(), self.mark, self.output, self.tally, self.tick)
+            else:
+                self._alone()
+        except _Terminated:
+            code = _TERMINATED
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+        except WorkerLost as error:
+            code = complain(str(error), INSIDE)
+        finally:
+            if before is not None:
+                signal.signal(signal.SIGTERM, before)
+            self._end()
+        self._tell(bool(code))
+        return code or self._verdict()
+
+    def _handler(self) -> Any:
+        try:
+            return signal.signal(signal.SIGTERM, _terminate)
+        except ValueError:
+            return None  # not the main thread: whoever runs us there has the signals
+
+    def _alone(self) -> None:
+        engine = registry.make_engine(self.job.resolver, self.job.config, self.job.tuning)
+        lines = self._lines()
+        self._again()
+        try:
+            asked = questions(lines, self.job.form, self.mark)
+            pending = lines.pending if isinstance(lines, PipeLines) else None
+            work(self.job, asked, engine, self.tally, self.output.write, pending)
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            if isinstance(lines, PipeLines):
+                lines.close()
+            engine.close()
+
+    def _again(self) -> None:
+        """A tick every second; and so the loop has something to wait for while a pipe has no names."""
+        self._timer = get_hub().call_later(1.0, self._again)
+        self.output.flush()
+        self.tick()
+
+    def tick(self) -> None:
+        """Look at the clock: tell how it stands, and save how far it is."""
+        now = time.monotonic()
+        if now >= self._next_tick:
+            self._next_tick = now + 1
+            self.progress.tell(self.tally, self.mark.settle()[0], self.job.concurrency)
+        if now >= self._next_save and self.checkpoint is not None:
+            self._next_save = now + _CHECKPOINT_EVERY
+            self._save()
+
+    def _save(self) -> None:
+        """Everything before the mark is written first, so the note never says more than is true."""
+        at = self.mark.settle()
+        self.output.flush()
+        if self.checkpoint is not None:
+            self.checkpoint.save(at, self.mark.done)
+
+    def _end(self) -> None:
+        self.progress.end()
+        self._save()
+        self.output.close()
+        self._close_input()
+
+    def _close_input(self) -> None:
+        if self.options.source != "-":
+            self.input.close()
+
+    def _tell(self, aborted: bool) -> None:
+        """The metadata file, and the last line."""
+        more: dict[str, Any] = {
+            "servers_asked": [str(one) for one in self.job.config.servers],
+            "timeout": self.job.config.timeout,
+            "tries_allowed": self.job.config.attempts,
+            "concurrency": self.options["--concurrency"],
+            "processes": self.options["--processes"],
+        }
+        if self.output.kept or self._done_before:
+            # Written by the run before, past the point where this one began: those names have two records.
+            more["kept"] = self.output.kept
+            more["repeated"] = max(self.output.kept - self._done_before, 0) if self.job.one_each else None
+        target = self.options["--metadata-file"]
+        if target is not None:
+            with open(target, "w", encoding="utf-8") as file:
+                json.dump(self.tally.summary(self.began, aborted, lazy.version(), **more), file, indent=1)
+                file.write("\n")
+        if not self.options["--quiet"]:
+            again = f"; {more['repeated']} of the run before are there twice" if more.get("repeated") else ""
+            print(f"resolve: {self.tally.line(self.began)}{again}", file=sys.stderr)
+
+    def _verdict(self) -> int:
+        tally = self.tally
+        if not tally.unanswered:
+            return 0
+        silent = tally.unanswered == tally.asked
+        return NO_REPLY if silent or tally.unanswered * 100 > self.options["--max-unanswered"] * tally.records else 0

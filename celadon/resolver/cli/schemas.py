@@ -1,35 +1,233 @@
-"""An outcome of ``resolve bulk`` as a line of JSON."""
+"""An outcome of ``resolve bulk`` as a line: our own JSON, massdns', zdns' and dnsx', and the plain forms.
+
+The line that is written a million times, an answer of one address, is put together by hand.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
-from ..errors import ResolveError
-from ..model import Question, Record, rcode_name, type_name
+from ..errors import Kind, ResolveError
+from ..model import Answer, Record, rcode_name, type_name
 from ..protocols import Outcome
+from .bulkinput import Key
+
+Schema = Callable[[Key, Outcome], str]
+
+_FLAGS = (("aa", 0x0400), ("tc", 0x0200), ("rd", 0x0100), ("ra", 0x0080), ("ad", 0x0020), ("cd", 0x0010))
+_NAMES = {
+    bits: ",".join(f'"{name}"' for name, bit in _FLAGS if bits & bit)
+    for bits in range(0, 0x0800, 0x10)
+}  # fmt: skip
+_TYPES = {n: type_name(n) for n in range(260)}
+_RCODES = {n: rcode_name(n) for n in range(24)}
+_PLAIN = frozenset(map(chr, range(0x20, 0x7F))) - {'"', "\\"}
+_FAILED = frozenset((Kind.TIMEOUT, Kind.NETWORK))
+_now = time.time
 
 
 def status(outcome: Outcome) -> str:
-    """One word: the response code's mnemonic, NODATA for an answer without records, or the kind of failure."""
-    return outcome.kind.value if isinstance(outcome, ResolveError) else rcode_name(outcome.rcode)
-
-
-def _records(records: tuple[Record, ...]) -> list[dict[str, object]]:
-    return [{"name": one.name, "type": type_name(one.rdtype), "ttl": one.ttl, "data": one.data} for one in records]
-
-
-def as_json(name: str, question: Question, outcome: Outcome) -> str:
-    """One object on one line; ``name`` is the name as it was given."""
-    row: dict[str, object] = {"name": name, "type": type_name(question.rdtype), "status": status(outcome)}
+    """One word: the response code's mnemonic, or the kind of failure."""
     if isinstance(outcome, ResolveError):
-        row["error"] = outcome.detail or outcome.strerror or ""
-        if outcome.server:
-            row["server"] = outcome.server
+        return outcome.kind.value
+    return _RCODES.get(outcome.rcode) or rcode_name(outcome.rcode)
+
+
+def unanswered(outcome: Outcome) -> bool:
+    """Whether no server said anything."""
+    return isinstance(outcome, ResolveError) and outcome.kind in _FAILED
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if _PLAIN.issuperset(text) else json.dumps(text)
+
+
+def _type(rdtype: int) -> str:
+    return _TYPES.get(rdtype) or type_name(rdtype)
+
+
+def _class(rdclass: int) -> str:
+    return {1: "IN", 3: "CH", 4: "HS", 255: "ANY"}.get(rdclass, f"CLASS{rdclass}")
+
+
+def _server(label: str | None) -> str:
+    """``address#port`` as massdns writes it."""
+    address, _, port = (label or "").partition("#")
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _row(one: Record, dot: str = "") -> str:
+    return (
+        f'{{"name":{_quoted(one.name + dot)},"type":"{_type(one.rdtype)}","class":"{_class(one.rdclass)}",'
+        f'"ttl":{one.ttl},"data":{_quoted(one.data)}}}'
+    )
+
+
+def native(key: Key, outcome: Outcome) -> str:
+    """A superset of massdns' keys, numbers as numbers, no final dots; every failure has a status."""
+    name = key.text
+    kind = _type(key.rdtype)
+    meta = "" if key.meta is None else f',"meta":{json.dumps(key.meta)}'
+    if isinstance(outcome, ResolveError):
+        server = f',"resolver":"{_server(outcome.server)}"' if outcome.server else ""
+        return (
+            f'{{"name":{_quoted(name)},"type":"{kind}","class":"IN","status":"{outcome.kind.value}",'
+            f'"error":{_quoted(outcome.detail or outcome.strerror or "")}{server},"tries":{len(outcome.tried)}{meta}}}'
+        )
+    records = outcome.records
+    asked = outcome.question.name
+    given = "" if asked == name else f',"input":{_quoted(name)}'
+    data = f'"answers":[{",".join(map(_row, records))}]'
+    if outcome.authority:
+        data += f',"authorities":[{",".join(map(_row, outcome.authority))}]'
+    if outcome.additional:
+        data += f',"additionals":[{",".join(map(_row, outcome.additional))}]'
+    nodata = ',"nodata":true' if not outcome.rcode and not any(r.rdtype == key.rdtype for r in records) else ""
+    return (
+        f'{{"name":{_quoted(asked)},"type":"{kind}","class":"IN","status":"{status(outcome)}","data":{{{data}}}{nodata},'
+        f'"flags":[{_NAMES[outcome.flags & 0x07F0]}],"resolver":"{_server(outcome.server)}",'
+        f'"proto":"{"tcp" if outcome.tcp else "udp"}","ts":{_now():.3f},"rtt_ms":{outcome.rtt * 1000:.3f},'
+        f'"tries":{outcome.attempts}{given}{meta}}}'
+    )
+
+
+def massdns(key: Key, outcome: Outcome) -> str:
+    """As massdns with ``-o J`` (``Je`` for failures): final dots, no empty sections, nanoseconds."""
+    name = key.text.removesuffix(".") + "."
+    if isinstance(outcome, ResolveError):
+        error = (
+            "TIMEOUT" if outcome.kind is Kind.TIMEOUT else "MAXRETRIES" if unanswered(outcome) else outcome.kind.value
+        )
+        return json.dumps(
+            {"name": name, "type": _type(key.rdtype), "class": "IN", "error": error}, separators=(",", ":")
+        )
+    sections = (("answers", outcome.records), ("authorities", outcome.authority), ("additionals", outcome.additional))
+    data = ",".join(
+        f'"{title}":[{",".join(_massdns_row(one) for one in records)}]' for title, records in sections if records
+    )
+    return (
+        f'{{"name":{_quoted(outcome.question.name + ".")},"type":"{_type(key.rdtype)}","class":"IN",'
+        f'"status":"{status(outcome)}","rx_ts":{time.time_ns()},"data":{{{data}}},'
+        f'"flags":[{_NAMES[outcome.flags & 0x07F0]}],"resolver":"{_server(outcome.server)}",'
+        f'"proto":"{"TCP" if outcome.tcp else "UDP"}"}}'
+    )
+
+
+def _massdns_row(one: Record) -> str:
+    return (
+        f'{{"ttl":{one.ttl},"type":"{_type(one.rdtype)}","class":"{_class(one.rdclass)}",'
+        f'"name":{_quoted(one.name + ".")},"data":{_quoted(one.data)}}}'
+    )
+
+
+def zdns(key: Key, outcome: Outcome) -> str:
+    """As zdns v2: the result under its module, statuses for failures, no final dots."""
+    result: dict[str, Any] = {"status": _zdns_status(outcome)}
+    if isinstance(outcome, ResolveError):
+        result["error"] = outcome.detail or outcome.strerror or ""
     else:
-        row["answers"] = _records(outcome.records)
-        if outcome.authority:
-            row["authority"] = _records(outcome.authority)
-        row["ms"] = round(outcome.rtt * 1000, 3)
-        if outcome.server:
-            row["server"] = outcome.server
-    return json.dumps(row, ensure_ascii=True, separators=(",", ":"))
+        flags = outcome.flags
+        result["data"] = {
+            "answers": [_zdns_row(one) for one in outcome.records],
+            "additionals": [_zdns_row(one) for one in outcome.additional],
+            "authorities": [_zdns_row(one) for one in outcome.authority],
+            "protocol": "tcp" if outcome.tcp else "udp",
+            "resolver": _server(outcome.server),
+            "flags": {
+                "response": bool(flags & 0x8000),
+                "opcode": 0,
+                "authoritative": bool(flags & 0x0400),
+                "truncated": bool(flags & 0x0200),
+                "recursion_desired": bool(flags & 0x0100),
+                "recursion_available": bool(flags & 0x0080),
+                "authenticated": bool(flags & 0x0020),
+                "checking_disabled": bool(flags & 0x0010),
+                "error_code": outcome.rcode,
+            },
+        }
+        result["duration"] = round(outcome.rtt, 6)
+    result["timestamp"] = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    row: dict[str, Any] = {"name": key.text, "results": {_type(key.rdtype): result}}
+    if isinstance(outcome, Answer) and outcome.question.name != key.text:
+        row["altered_name"] = outcome.question.name
+    if key.meta is not None:
+        row["metadata"] = key.meta
+    return json.dumps(row, separators=(",", ":"))
+
+
+def _zdns_status(outcome: Outcome) -> str:
+    if isinstance(outcome, ResolveError):
+        return outcome.kind.value if outcome.kind in (Kind.TIMEOUT, Kind.ILLEGAL) else "ERROR"
+    return status(outcome)
+
+
+def _zdns_row(one: Record) -> dict[str, Any]:
+    base = {"class": _class(one.rdclass), "name": one.name, "ttl": one.ttl, "type": _type(one.rdtype)}
+    if one.rdtype == 15 and " " in one.data:
+        preference, _, exchange = one.data.partition(" ")
+        return {"answer": exchange.removesuffix("."), **base, "preference": int(preference)}
+    return {"answer": one.target if one.rdtype in (2, 5, 12, 39) else one.data, **base}
+
+
+_DNSX = {1: "a", 28: "aaaa", 5: "cname", 15: "mx", 2: "ns", 16: "txt", 12: "ptr", 6: "soa", 33: "srv", 257: "caa"}
+
+
+def dnsx(key: Key, outcome: Outcome) -> str:
+    """As dnsx with ``-json``: the data by type, the rcode as ``status_code``; failures, which dnsx leaves out, too."""
+    row: dict[str, Any] = {"host": key.text}
+    if isinstance(outcome, ResolveError):
+        row["error"] = outcome.kind.value
+        row["status_code"] = outcome.kind.value
+    else:
+        row["ttl"] = min((one.ttl for one in outcome.records), default=0)
+        row["resolver"] = [_server(outcome.server)]
+        for one in outcome.records:
+            row.setdefault(_DNSX.get(one.rdtype, _type(one.rdtype).lower()), []).append(_dnsx_data(one))
+        row["status_code"] = status(outcome)
+    row["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return json.dumps(row, separators=(",", ":"))
+
+
+def _dnsx_data(one: Record) -> str:
+    return one.data.rpartition(" ")[2].removesuffix(".") if one.rdtype in (2, 5, 12, 15, 33) else one.data
+
+
+def simple(key: Key, outcome: Outcome) -> str:
+    """As massdns with ``-o S``: a line for each record of the answer, nothing for none."""
+    if isinstance(outcome, ResolveError):
+        return ""
+    return "\n".join(f"{one.name}. {_type(one.rdtype)} {one.data}" for one in outcome.records)
+
+
+def names(key: Key, outcome: Outcome) -> str:
+    """As massdns with ``-o L``: the names that have data."""
+    return "" if isinstance(outcome, ResolveError) or not outcome.records else key.text
+
+
+def table(key: Key, outcome: Outcome) -> str:
+    """One CSV row: name, type, status, data (joined by ``;``), TTL, server, milliseconds, tries."""
+    out = io.StringIO()
+    row: list[object] = [key.text, _type(key.rdtype), status(outcome)]
+    if isinstance(outcome, Answer):
+        data = [one for one in outcome.records if one.rdtype == key.rdtype]
+        row += [";".join(one.data for one in data), min((one.ttl for one in data), default="")]
+        row += [_server(outcome.server), f"{outcome.rtt * 1000:.3f}", outcome.attempts]
+    else:
+        row += ["", "", _server(outcome.server) if outcome.server else "", "", len(outcome.tried)]
+    csv.writer(out, lineterminator="").writerow(row)
+    return out.getvalue()
+
+
+_JSON: dict[str, Schema] = {"native": native, "massdns": massdns, "zdns": zdns, "dnsx": dnsx}
+_FORMS: dict[str, Schema] = {"S": simple, "L": names, "csv": table}
+
+
+def schema(form: str, name: str) -> Schema:
+    """What writes records, by ``--output-format`` and ``--schema``."""
+    return _JSON[name] if form in ("J", "Je") else _FORMS[form]

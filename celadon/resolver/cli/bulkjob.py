@@ -1,0 +1,136 @@
+"""One process' part of a bulk run: questions through an engine, records out, with everything that goes by the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from .. import registry
+from ..bulk import run
+from ..errors import ResolveError
+from ..exchange import Tuning
+from ..files import System
+from ..model import Config, QueryOptions, RRType
+from ..protocols import Engine
+from .bulkfiles import PENDING
+from .bulkinput import Asked, Form
+from .bulkoptions import Options
+from .exits import UsageError
+from .schemas import Schema, schema, status, unanswered
+from .tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the options ask for, as values. ``share`` is how many processes divide the rates among themselves."""
+
+    form: Form
+    config: Config
+    tuning: Tuning
+    resolver: str
+    concurrency: int
+    schema: Schema
+    only: frozenset[str] | None
+    never: frozenset[str] | None
+    failures: bool
+    ordered: bool
+    one_each: bool  # whether every record is one line
+
+
+def job_of(options: Options, share: int) -> Job:
+    """The job of one of ``share`` processes. UsageError for what cannot be."""
+    name = options["--resolver"]
+    if name not in registry.ENGINES:
+        raise UsageError(f"bulk asks DNS: --resolver is one of {', '.join(registry.ENGINES)}, not {name!r}")
+    paced = ("--rate", "--rate-per-server", "--inflight-per-server", "--retry", "--no-adaptive")
+    for one in paced if name not in registry.TUNED else ():
+        if one in options.values:
+            raise UsageError(f"{one} needs an engine that keeps to it: --resolver {', '.join(registry.TUNED)}")
+    base = System().world().config
+    servers = tuple(options.servers) or base.servers
+    retry = options["--retry"]
+    concurrency = max(1, options["--concurrency"] // share)
+    tuning = Tuning(
+        in_flight=concurrency,
+        in_flight_per_server=-(-options["--inflight-per-server"] // share),
+        rate=options["--rate"] / share,
+        rate_per_server=options["--rate-per-server"] / share,
+        adaptive=not options["--no-adaptive"],
+        **({} if retry is None else {"retry": retry}),
+    )
+    config = Config(
+        servers=servers,
+        timeout=options["--timeout"],
+        attempts=options["--tries"],
+        rotate=len(servers) > 1 and options["--rotate"] == "round-robin",
+        use_vc=options["--tcp-only"],
+    )
+    asked = None
+    if options["--norecurse"] or options["--dnssec"]:
+        asked = QueryOptions(rd=not options["--norecurse"], dnssec=options["--dnssec"])
+    default = RRType.PTR if options["--ptr"] else RRType.A
+    form = Form(
+        options["--input-format"],
+        tuple(dict.fromkeys(options.types)) or (int(default),),
+        options["--prefix"],
+        options["--suffix"],
+        options["--ptr"],
+        options["--metadata-passthrough"],
+        asked,
+    )
+    return Job(
+        form,
+        config,
+        tuning,
+        name,
+        concurrency,
+        schema(options["--output-format"], options["--schema"]),
+        options["--filter"],
+        options["--ignore"],
+        not options["--no-failures"],
+        options["--ordered"],
+        options["--output-format"] in ("J", "Je")
+        and not (options["--filter"] or options["--ignore"] or options["--no-failures"]),
+    )
+
+
+def work(
+    job: Job,
+    asked: Iterable[Asked],
+    engine: Engine,
+    tally: Tally,
+    write: Callable[[str], object],
+    pending: Callable[[Callable[[], None]], None] | None = None,
+    finished: Callable[[Any], object] | None = None,
+) -> None:
+    """Ask everything, and write one record for each; ``finished(block)`` when a block's last one was written.
+
+    Whatever ends it (Ctrl-C as well), what is in flight is cancelled and what was written is counted.
+    """
+    render, add = job.schema, tally.add
+    only, never, failures = job.only, job.never, job.failures
+    all_of_them = only is None and never is None and failures
+    running = run(asked, engine, job.concurrency, ordered=job.ordered, pending=pending, later=PENDING)
+    try:
+        for key, _, outcome in running:
+            add(outcome)
+            if all_of_them or _wanted(outcome, key, only, never, failures):
+                write(render(key, outcome))
+            block = key.block
+            block.left -= 1
+            if finished is not None and block.closed and not block.left:
+                finished(block)
+    finally:
+        running.close()
+        tally.of_engine(engine)
+
+
+def _wanted(outcome: Any, key: Any, only: frozenset[str] | None, never: frozenset[str] | None, failures: bool) -> bool:
+    words = {status(outcome)}
+    answered = not isinstance(outcome, ResolveError) and not outcome.rcode
+    if answered and not any(one.rdtype == key.rdtype for one in outcome.records):
+        words.add("NODATA")
+    if not failures and unanswered(outcome):
+        return False
+    return (only is None or bool(words & only)) and not (never is not None and words & never)

@@ -1,0 +1,212 @@
+"""What a bulk run has seen, as counts that two processes can add up; and how it stands, as a line for people."""
+
+from __future__ import annotations
+
+import json
+import math
+import resource
+import sys
+import time
+from collections import Counter
+from typing import Any
+
+from ..errors import Kind, ResolveError
+from ..protocols import Outcome
+from .schemas import status
+
+_UNANSWERED = frozenset((Kind.TIMEOUT, Kind.NETWORK))
+_STEPS = 8  # buckets of round trip times to a factor of e
+_EVERY = 7  # one in eight is timed
+_VERSION = 1  # of the metadata's shape
+
+
+class Tally:
+    """Counts of a run. Not for threads."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Count from nothing."""
+        self.statuses: Counter[str] = Counter()
+        self.records = 0
+        self.unanswered = 0
+        self.asked = 0  # records that a server had a chance to answer
+        self.tries = 0
+        self._times: Counter[int] = Counter()
+        self._slowest = 0.0
+        self.engine: dict[str, Any] = {}
+
+    def add(self, outcome: Outcome) -> None:
+        """One record more."""
+        self.records = records = self.records + 1
+        self.statuses[status(outcome)] += 1
+        if isinstance(outcome, ResolveError):
+            self.tries += len(outcome.tried)
+            if outcome.kind in _UNANSWERED:
+                self.unanswered += 1
+                self.asked += 1
+        else:
+            self.asked += 1
+            self.tries += outcome.attempts
+            if not records & _EVERY or records < _EVERY:
+                rtt = outcome.rtt
+                self._times[int(math.log(rtt * 1e6 + 1) * _STEPS)] += 1
+                self._slowest = max(self._slowest, rtt)
+
+    def plain(self) -> dict[str, Any]:
+        """As data that another process may ``merge``."""
+        return {
+            "statuses": dict(self.statuses),
+            "times": {str(key): count for key, count in self._times.items()},
+            "counts": [self.records, self.unanswered, self.asked, self.tries],
+            "slowest": self._slowest,
+            "engine": self.engine,
+            "usage": usage(),
+        }
+
+    def merge(self, other: dict[str, Any]) -> None:
+        """Add another process' counts."""
+        self.statuses.update(other["statuses"])
+        self._times.update({int(key): count for key, count in other["times"].items()})
+        records, unanswered, asked, tries = other["counts"]
+        self.records += records
+        self.unanswered += unanswered
+        self.asked += asked
+        self.tries += tries
+        self._slowest = max(self._slowest, other["slowest"])
+        for key, value in other["engine"].items():
+            if isinstance(value, int):
+                self.engine[key] = self.engine.get(key, 0) + value
+            else:
+                rows = self.engine.setdefault(key, {})
+                for server, row in value.items():
+                    mine = rows.setdefault(server, dict.fromkeys(row, 0))
+                    for column, count in row.items():
+                        mine[column] += count
+
+    def of_engine(self, engine: Any) -> None:
+        """What the engine says of its dealings, if it is one that counts them."""
+        exchange = getattr(engine, "exchange", None)
+        if exchange is not None:
+            self.engine = {
+                "retries": exchange.retries,
+                "timeouts": exchange.timeouts,
+                "tcp_fallbacks": exchange.tcp,
+                "edns_fallbacks": exchange.plain,
+                "ignored_packets": exchange.ignored,
+                "servers": {
+                    one.label: {"sent": one.sent, "answered": one.answered, "timeouts": one.timeouts}
+                    for one in exchange.servers
+                },
+            }
+
+    def quantile(self, part: float) -> float:
+        """The round trip time in milliseconds that this part of the answers stayed within, to an eighth."""
+        wanted = part * sum(self._times.values())
+        for step in sorted(self._times):
+            wanted -= self._times[step]
+            if wanted <= 0:
+                return round((math.exp((step + 1) / _STEPS) - 1) / 1000, 3)
+        return 0.0
+
+    def summary(self, began: float, aborted: bool, version: str, **more: Any) -> dict[str, Any]:
+        """The metadata file's content; ``began`` is wall-clock time in seconds."""
+        took = max(time.time() - began, 1e-9)
+        cpu, rss = usage()
+        return {
+            "v": _VERSION,
+            "records": self.records,
+            "statuses": dict(sorted(self.statuses.items())),
+            "unanswered": self.unanswered,
+            "tries": self.tries,
+            **self.engine,
+            "rtt_ms": {
+                "p50": self.quantile(0.5),
+                "p90": self.quantile(0.9),
+                "p99": self.quantile(0.99),
+                "max": round(self._slowest * 1000, 3),
+            },
+            "start": round(began, 3),
+            "seconds": round(took, 3),
+            "records_per_s": round(self.records / took, 1),
+            "cpu_s": round(cpu, 3),
+            "max_rss_kib": rss,
+            "aborted": aborted,
+            "version": version,
+            **more,
+        }
+
+    def line(self, began: float) -> str:
+        """The last line on stderr."""
+        took = max(time.time() - began, 1e-9)
+        kinds = ", ".join(f"{count} {word}" for word, count in sorted(self.statuses.items())) or "none"
+        return (
+            f"{self.records} records: {kinds}; {self.unanswered} unanswered; "
+            f"{self.records / took:.0f}/s in {took:.1f} s"
+        )
+
+
+def usage() -> tuple[float, int]:
+    """CPU seconds of this process and its children, and the largest resident set of any in KiB."""
+    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in both), max(one.ru_maxrss for one in both)
+
+
+class Progress:
+    """How a run stands, told now and then on stderr: as text, as JSON lines, by a bar, or not at all."""
+
+    def __init__(self, form: str, bar: Any, size: int, skipped: int, began: float) -> None:
+        self._form = form
+        self._bar = bar
+        self._size = size
+        self._done = self._skipped = skipped
+        self._began = began
+        self._told = began
+        self._before = 0
+        self.every = 1.0 if form == "json" or bar is not None else 10.0
+
+    def tell(self, tally: Tally, offset: int, in_flight: int) -> None:
+        """A second has passed."""
+        now = time.time()
+        if self._bar is not None:
+            self._bar.update(offset - self._done)
+            self._bar.set_postfix_str(f"{tally.records} records, {tally.unanswered} unanswered")
+            self._done = offset
+            return
+        if self._form == "none" or now - self._told < self.every - 0.1:
+            return
+        rate = (tally.records - self._before) / (now - self._told)
+        self._told, self._before = now, tally.records
+        part = offset / self._size if self._size else None
+        left = None
+        if part and offset > self._skipped:
+            left = (self._size - offset) * (now - self._began) / (offset - self._skipped)
+        if self._form == "json":
+            row = {
+                "processed": tally.records,
+                "per_second": round(rate, 1),
+                "average_per_second": round(tally.records / max(now - self._began, 1e-9), 1),
+                "unanswered": tally.unanswered,
+                "concurrency": in_flight,
+                "statuses": dict(tally.statuses),
+                "progress": {
+                    "percent": None if part is None else round(part * 100, 2),
+                    "eta": None if left is None else round(left, 1),
+                },
+            }
+            print(json.dumps(row, separators=(",", ":")), file=sys.stderr, flush=True)
+        else:
+            share = "" if part is None else f" ({part:.0%} of the input)"
+            eta = "" if left is None else f", {left:.0f} s left"
+            print(
+                f"resolve: {tally.records} records{share}, {rate:.0f}/s, {tally.unanswered} unanswered, "
+                f"{in_flight} in flight{eta}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def end(self) -> None:
+        """Leave the terminal as it was."""
+        if self._bar is not None:
+            self._bar.close()

@@ -1,0 +1,551 @@
+"""Exactly one record for each name and type, whatever the servers, the input or the user do."""
+
+import _socket
+import _thread
+import gc
+import gzip
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from celadon.hub import get_hub, sleep, spawn
+from celadon.resolver import Answer, Kind, ResolveError, ResolverConfigError, bulk
+from celadon.resolver.cli import main
+from celadon.resolver.cli.bulkfiles import PENDING, Output
+from celadon.resolver.cli.bulkinput import Form, Watermark, chunks, questions
+from celadon.resolver.engines.static import make_static
+from celadon.resolver.testing import Drop, NameServer, Servfail, synthetic_address
+from celadon.resolver.testing.nameserver import synthetic_reply
+
+
+class Lossy:
+    """A synthetic server that loses one packet in ``every``, by count; and can be slow or silent."""
+
+    def __init__(self, every=0, delay=0.0):
+        self.every, self.delay = every, delay
+        self.socket = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
+        self.socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVBUF, 4 << 20)
+        self.socket.bind(("127.0.0.1", 0))
+        self.address = "{}:{}".format(*self.socket.getsockname())
+        self.names = Counter()
+        self._ended = _thread.allocate_lock()
+
+    def __enter__(self):
+        self._ended.acquire()
+        _thread.start_new_thread(self._serve, ())
+        return self
+
+    def __exit__(self, *_):
+        end = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
+        end.sendto(b"end", self.socket.getsockname())
+        end.close()
+        self._ended.acquire()
+        self.socket.close()
+
+    def _serve(self):
+        for number in itertools.count(1):
+            query, peer = self.socket.recvfrom(4096)
+            if query == b"end":
+                break
+            self.names[query[12:-15]] += 1
+            if self.delay:
+                time.sleep(self.delay)
+            if not self.every or number % self.every:
+                self.socket.sendto(synthetic_reply(query), peer)
+        self._ended.release()
+
+
+@pytest.fixture
+def server():
+    with NameServer(synthetic=True) as made:
+        made.add("fail.test", "A", "192.0.2.1")
+        made.script("fail.test", Servfail())
+        made.add("dead.test", "A", "192.0.2.1")
+        made.script("dead.test", Drop())
+        made.add("nodata.test", "TXT", "x")
+        made.add("alias.test", "CNAME", "n1.test.")
+        made.add("mx.test", "MX", "10 mail.test.")
+        yield made
+
+
+@pytest.fixture
+def names(tmp_path):
+    def write(lines):
+        path = tmp_path / "names"
+        path.write_bytes("".join(f"{one}\n" for one in lines).encode("utf-8", "surrogateescape"))
+        return str(path)
+
+    return write
+
+
+def rows(path):
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def check(found, given, kinds=("A",)):
+    """One record each, and every address the one that its name says."""
+    assert Counter((one.get("input", one["name"]), one["type"]) for one in found) == Counter(
+        (name, kind) for name in given for kind in kinds
+    )
+    for one in found:
+        if one["status"] == "NOERROR" and one["type"] == "A" and one["name"].startswith("n"):
+            assert [r["data"] for r in one["data"]["answers"]] == [synthetic_address(one["name"])]
+
+
+# -- the library -----------------------------------------------------------------------------------------------
+
+
+def test_a_generator_that_reads_no_further_than_it_must(server):
+    taken = []
+    source = (taken.append(n) or f"n{n}.test" for n in itertools.count())
+    run = bulk(source, servers=server.servers, concurrency=10)
+    first = list(itertools.islice(run, 25))
+    assert len(taken) <= 36
+    assert all(isinstance(outcome, Answer) for _, outcome in first)
+    assert all(outcome.records[0].data == synthetic_address(question.name) for question, outcome in first)
+    run.close()
+    assert len(get_hub().timers) == 0
+
+
+def test_the_outcome_of_what_cannot_be_asked_or_is_not_answered(server):
+    given = ["n1.test", "", "a..b", "x" * 64, "N2.test.", "dead.test", "fail.test", "münchen.test"]
+    found = {
+        question.name: outcome for question, outcome in bulk(given, servers=server.servers, timeout=0.2, attempts=1)
+    }
+    assert list(found) != []
+    assert set(found) == set(given)
+    assert [found[one].kind for one in ("", "a..b", "x" * 64, "dead.test")] == [Kind.ILLEGAL] * 3 + [Kind.TIMEOUT]
+    assert found["fail.test"].rcode == 2
+    assert found["N2.test."].records[0].data == synthetic_address("n2.test")
+    assert found["münchen.test"].question.name == "xn--mnchen-3ya.test"
+
+
+def test_ordered(server):
+    given = [f"n{n}.test" for n in range(300)]
+    given[3] = "dead.test"
+    found = [
+        q.name for q, _ in bulk(given, servers=server.servers, timeout=0.1, attempts=1, ordered=True, concurrency=50)
+    ]
+    assert found == given
+
+
+def test_duplicates_in_flight_are_one_query():
+    engine = make_static({"a.test": {"A": ["192.0.2.1"]}})
+    found = list(bulk(["a.test"] * 50, engine=engine))
+    assert len(found) == 50
+    with Lossy(delay=0.05) as server:
+        found = list(bulk(["n1.test"] * 50, servers=[server.address]))
+        assert [one.records[0].data for _, one in found] == [synthetic_address("n1.test")] * 50
+        assert sum(server.names.values()) == 1
+    engine.close()
+
+
+def test_errors_of_duplicates_are_each_an_object_of_its_own(server):
+    found = [outcome for _, outcome in bulk(["dead.test"] * 3, servers=server.servers, timeout=0.1, attempts=1)]
+    assert all(isinstance(one, ResolveError) for one in found)
+    assert len(set(map(id, found))) == 3
+
+
+def test_a_kill_cancels_what_is_in_flight(server):
+    def work():
+        for _ in bulk((f"dead{n}.test" if n else "dead.test" for n in range(100)), servers=server.servers, timeout=30):
+            pass
+
+    server.synthetic = False
+    for n in range(100):
+        server.add(f"dead{n}.test", "A", "192.0.2.1")
+        server.script(f"dead{n}.test", Drop())
+    working = spawn(work)
+    sleep(0.05)
+    working.kill()
+    assert working.dead
+    assert len(get_hub().timers) == 0
+
+
+def test_what_cannot_be():
+    with pytest.raises(ResolverConfigError):
+        bulk(["a"], ["NONSENSE"])
+    with pytest.raises(ResolverConfigError):
+        bulk(["a"], servers=["nowhere"])
+    with pytest.raises(ResolverConfigError):
+        bulk(["a"], engine="ares", rate=10)
+
+
+# -- loss and death --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("every", [0, 100, 20, 5])
+def test_loss(names, tmp_path, every):
+    given = [f"n{n}.test" for n in range(1500)]
+    target = str(tmp_path / "out")
+    with Lossy(every) as server:
+        args = ["bulk", names(given), "-r", server.address, "-w", target, "--timeout", "0.5", "-q", "-c", "8"]
+        assert main(args) == 0
+    found = rows(target)
+    check(found, given)
+    assert Counter(one["status"] for one in found) == {"NOERROR": 1500}
+
+
+def test_dead_servers_among_living_ones(names, tmp_path, server):
+    hole = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
+    hole.bind(("127.0.0.1", 0))
+    servers = ",".join(["127.0.0.1:1", "{}:{}".format(*hole.getsockname()), server.address])
+    given = [f"n{n}.test" for n in range(600)]
+    target, meta = str(tmp_path / "out"), str(tmp_path / "meta")
+    args = ["bulk", names(given), "-r", servers, "-w", target, "--timeout", "0.3", "-q", "--metadata-file", meta]
+    assert main(args) == 0
+    check(rows(target), given)
+    summary = json.loads(Path(meta).read_text())
+    assert summary["statuses"] == {"NOERROR": 600}
+    assert summary["servers"]["127.0.0.1#1"]["answered"] == 0
+    hole.close()
+
+
+def test_nobody_there(names, tmp_path, capsys):
+    target = str(tmp_path / "out")
+    assert main(["bulk", names(["a.test", "b.test", ".."]), "-r", "127.0.0.1:1", "-w", target, "-c", "1"]) == 9
+    assert Counter(one["status"] for one in rows(target)) == {"UNREACHABLE": 2, "ILLEGAL_INPUT": 1}
+    assert "2 unanswered" in capsys.readouterr().err
+
+
+def test_a_share_of_unanswered_that_is_too_much(names, tmp_path, server):
+    source = names(["n1.test", "n2.test", "n3.test", "dead.test"])
+    args = ["bulk", source, "-r", server.address, "-w", str(tmp_path / "out"), "--timeout", "0.1", "-c", "1", "-q"]
+    assert main([*args, "--max-unanswered", "30"]) == 0
+    assert main([*args, "--max-unanswered", "20"]) == 9
+
+
+# -- forms in and out ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["ares", "python"])
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_one_record_per_name_and_type(server, tmp_path, capsys, names, engine, processes):
+    given = [f"n{n}.test" for n in range(300)] + ["fail.test", "dead.test", "..", "x" * 70, "n1.test", "\udcff\udcfe"]
+    target = str(tmp_path / "out")
+    args = ["bulk", names(given), "-r", server.address, "-t", "A,AAAA", "-w", target, "--timeout", "0.5"]
+    assert main([*args, "-c", "2", "--resolver", engine, "-s", "50", "-P", processes]) == 0
+    found = rows(target)
+    check(found, given, ("A", "AAAA"))
+    by_name = {one.get("input", one["name"]): one["status"] for one in found}
+    assert by_name["fail.test"] == "SERVFAIL"
+    assert by_name["dead.test"] == "TIMEOUT"
+    assert by_name[".."] == by_name["\udcff\udcfe"] == "ILLEGAL_INPUT"
+    assert f"{len(found)} records" in capsys.readouterr().err
+
+
+def asked(lines, **form):
+    form = Form(**form)
+    return [
+        (key.text, question if isinstance(question, ResolveError) else (question.name, question.rdtype), key.meta)
+        for key, question in questions([one.encode() for one in lines], form, Watermark())
+    ]
+
+
+def test_input_forms():
+    assert asked(["a\n", "\n", " b \n", "c."], types=(1, 28)) == [
+        (name, (name[0], kind), None) for name in ("a", "b", "c.") for kind in (1, 28)
+    ]
+    assert asked(['"a",x,y\n'], kind="csv", meta=True) == [("a", ("a", 1), ["x", "y"])]
+    assert asked(["a MX\n", "b\n"], kind="dnsperf") == [("a", ("a", 15), None), ("b", ("b", 1), None)]
+    assert asked(['{"name":"a","type":"TXT","meta":{"k":1}}\n'], kind="jsonl", meta=True) == [
+        ("a", ("a", 16), {"k": 1})
+    ]
+    assert asked(["a\n"], prefix="www.", suffix=".test") == [("a", ("www.a.test", 1), None)]
+    assert asked(["192.0.2.0/31\n", "2001:db8::1\n"], ptr=True, types=(12,)) == [
+        ("192.0.2.0", ("0.2.0.192.in-addr.arpa", 12), None),
+        ("192.0.2.1", ("1.2.0.192.in-addr.arpa", 12), None),
+        ("2001:db8::1", ("1." + "0." * 23 + "8.b.d.0.1.0.0.2.ip6.arpa", 12), None),
+    ]
+    for bad, form in (("x\n", "jsonl"), ("[]\n", "jsonl"), ("a NONSENSE\n", "dnsperf")):
+        [(_, error, _)] = asked([bad], kind=form)
+        assert error.kind is Kind.ILLEGAL
+    [(_, error, _)] = asked(["no address\n"], ptr=True)
+    assert error.kind is Kind.ILLEGAL
+
+
+def test_a_whole_network_is_never_in_memory():
+    run = questions([b"10.0.0.0/8\n"], Form(ptr=True, types=(12,)), Watermark())
+    assert [question.name for _, question in itertools.islice(run, 2)] == [
+        "0.0.0.10.in-addr.arpa",
+        "1.0.0.10.in-addr.arpa",
+    ]
+    block, lines = next(chunks([b"10.0.0.0/8\n"], Form(ptr=True, types=(12,)), Watermark()))
+    assert lines[:2] == [b"10.0.0.0\n", b"10.0.0.1\n"]
+    assert block.end == (0, len(lines))
+
+
+def output(
+    server, capfdbinary, names, *args, given=("n1.test", "alias.test", "nodata.test", "nx.nodata.test", "dead.test")
+):
+    source = names(given)
+    assert main(["bulk", source, "-r", server.address, "--timeout", "0.2", "-c", "1", "-q", "--ordered", *args]) == 0
+    return capfdbinary.readouterr().out.decode()
+
+
+def test_schemas(server, capfdbinary, names):
+    server.synthetic = False
+    server.add("n1.test", "A", "192.0.2.9")
+    lines = output(server, capfdbinary, names, given=("N1.test.", "alias.test", "nodata.test", "nx.test", "dead.test"))
+    native = [json.loads(one) for one in lines.splitlines()]
+    assert native[0]["input"] == "N1.test."
+    assert native[0]["data"]["answers"] == [
+        {"name": "N1.test", "type": "A", "class": "IN", "ttl": 300, "data": "192.0.2.9"}
+    ]
+    assert native[0]["flags"] == ["aa", "rd", "ra"]
+    assert native[0]["resolver"] == server.address
+    assert [one["type"] for one in native[1]["data"]["answers"]] == ["CNAME", "A"]
+    assert native[2]["nodata"] is True
+    assert [one["status"] for one in native] == ["NOERROR", "NOERROR", "NOERROR", "NXDOMAIN", "TIMEOUT"]
+    assert native[4]["tries"] == 1
+    massdns = [json.loads(one) for one in output(server, capfdbinary, names, "--schema", "massdns").splitlines()]
+    assert massdns[0]["name"] == "n1.test."
+    assert massdns[0]["data"]["answers"][0]["name"] == "n1.test."
+    assert massdns[0]["proto"] == "UDP"
+    assert massdns[2]["data"] == {}
+    assert massdns[4] == {"name": "dead.test.", "type": "A", "class": "IN", "error": "TIMEOUT"}
+    zdns = [json.loads(one) for one in output(server, capfdbinary, names, "--schema", "zdns").splitlines()]
+    assert zdns[0]["results"]["A"]["data"]["answers"][0]["answer"] == "192.0.2.9"
+    assert zdns[1]["results"]["A"]["data"]["answers"][0]["answer"] == "n1.test"
+    assert zdns[4]["results"]["A"]["status"] == "TIMEOUT"
+    dnsx = [json.loads(one) for one in output(server, capfdbinary, names, "--schema", "dnsx").splitlines()]
+    assert dnsx[1]["cname"] == ["n1.test"]
+    assert dnsx[1]["a"] == ["192.0.2.9"]
+    assert len(dnsx) == 5
+
+
+def test_plain_forms_and_filters(server, capfdbinary, names):
+    server.synthetic = False
+    server.add("n1.test", "A", "192.0.2.9")
+    assert output(server, capfdbinary, names, "-o", "S") == (
+        "n1.test. A 192.0.2.9\nalias.test. CNAME n1.test.\nn1.test. A 192.0.2.9\n"
+    )
+    assert output(server, capfdbinary, names, "-o", "L") == "n1.test\nalias.test\n"
+    rows = output(server, capfdbinary, names, "-o", "csv").splitlines()
+    assert rows[0].startswith("n1.test,A,NOERROR,192.0.2.9,300,127.0.0.1:")
+    assert rows[4] == f"dead.test,A,TIMEOUT,,,{server.address},,1"
+
+    def left(*args):
+        return [json.loads(one)["name"] for one in output(server, capfdbinary, names, *args).splitlines()]
+
+    assert left("--filter", "NXDOMAIN,timeout") == ["nx.nodata.test", "dead.test"]
+    assert left("--ignore", "NODATA,NXDOMAIN") == ["n1.test", "alias.test", "dead.test"]
+    assert left("--no-failures") == ["n1.test", "alias.test", "nodata.test", "nx.nodata.test"]
+
+
+def test_gzip_and_stdin(server, tmp_path):
+    target = tmp_path / "out.gz"
+    for processes in ("1", "2"):
+        command = [
+            sys.executable,
+            "-m",
+            "celadon.resolver.cli",
+            "bulk",
+            "-r",
+            server.address,
+            "-w",
+            str(target),
+            "--gzip",
+        ]
+        done = subprocess.run(
+            [*command, "-P", processes, "-q"], input=b"n1.test\nn2.test", check=False, timeout=30, capture_output=True
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+        check([json.loads(one) for one in gzip.decompress(target.read_bytes()).splitlines()], ["n1.test", "n2.test"])
+
+
+def test_names_that_come_slowly_are_answered_as_they_come(server):
+    for processes in ("1", "2"):
+        command = [
+            sys.executable,
+            "-m",
+            "celadon.resolver.cli",
+            "bulk",
+            "-r",
+            server.address,
+            "--flush",
+            "-q",
+            "-P",
+            processes,
+        ]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+            for n in range(3):
+                run.stdin.write(b"n%d.test\n" % n)
+                run.stdin.flush()
+                assert json.loads(run.stdout.readline())["name"] == f"n{n}.test"
+            run.stdin.close()
+            assert run.stdout.read() == b""
+            assert run.wait(10) == 0
+
+
+def test_progress(server, capsys, names, tmp_path):
+    source = names(f"n{n}.test" for n in range(150))
+    args = ["bulk", source, "-r", server.address, "-w", str(tmp_path / "out"), "--rate", "100"]
+    assert main([*args, "--status-format", "json"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    row = json.loads(lines[0])
+    assert 0 < row["progress"]["percent"] <= 100
+    assert 50 < row["processed"] <= 150
+    assert lines[-1].startswith("resolve: 150 records: 150 NOERROR; 0 unanswered")
+    assert main([*args, "--status-format", "none", "-q"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+# -- interruption ----------------------------------------------------------------------------------------------
+
+
+def test_the_mark_is_contiguous():
+    mark = Watermark()
+    lines = [b"n%d.test\n" % n for n in range(200)]
+    keys = [key for key, _ in questions(lines, Form(), mark)]
+    for key in keys[64:]:
+        key.block.left -= 1
+    assert mark.settle() == (0, 0)
+    for key in keys[:63]:
+        key.block.left -= 1
+    assert mark.settle() == (0, 0)
+    keys[63].block.left -= 1
+    assert mark.settle() == (sum(map(len, lines)), 0)
+    assert mark.done == 200
+    again = Watermark((sum(map(len, lines[:64])), 0))
+    assert [key.text for key, _ in questions(lines[64:], Form(), again)] == [f"n{n}.test" for n in range(64, 200)]
+    inside = Watermark((0, 66))
+    run = questions([b"10.0.0.0/24\n"], Form(ptr=True, types=(12,)), inside)
+    assert next(run)[0].text == "10.0.0.66"
+
+
+def test_pending_goes_through():
+    lines = [b"a\n", PENDING, b"b\n"]
+    assert [one if one is PENDING else one[0].text for one in questions(lines, Form(), Watermark())] == [
+        "a",
+        PENDING,
+        "b",
+    ]
+    assert [one if one is PENDING else one[1] for one in chunks(lines, Form(), Watermark())] == [
+        [b"a\n"],
+        PENDING,
+        [b"b\n"],
+    ]
+
+
+def test_a_line_that_was_not_written_to_its_end_is_cut(tmp_path):
+    path = tmp_path / "out"
+    path.write_bytes(b"one\ntwo\nthr")
+    out = Output(str(path), True, False, False)
+    assert out.kept == 2
+    out.write("three")
+    out.close()
+    assert path.read_bytes() == b"one\ntwo\nthree\n"
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_stopped_and_resumed(names, tmp_path, how, processes):
+    given = [f"n{n}.test" for n in range(3000)]
+    target, meta, note = (str(tmp_path / one) for one in ("out", "meta", "note"))
+    with NameServer(synthetic=True) as server:
+        command = [sys.executable, "-m", "celadon.resolver.cli", "bulk", names(given), "-r", server.address, "-w",
+                   target, "--checkpoint", note, "--metadata-file", meta, "-P", processes, "-s", "64"]  # fmt: skip
+        with subprocess.Popen([*command, "--rate", "1500", "--flush"], stderr=subprocess.PIPE) as run:
+            deadline = time.monotonic() + 20
+            while (not os.path.exists(target) or os.path.getsize(target) < 50_000) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            run.send_signal(how)
+            err = run.communicate(timeout=20)[1]
+            assert run.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[how], err
+        if how != signal.SIGKILL:
+            assert json.loads(Path(meta).read_text())["aborted"] is True
+            first = rows(target)
+            assert 0 < len(first) < len(given)
+            assert all(one["status"] == "NOERROR" for one in first)
+        done = subprocess.run([*command, "--resume"], capture_output=True, text=True, timeout=50, check=False)
+        assert done.returncode == 0, done.stderr
+    found = rows(target)
+    count = Counter(one["name"] for one in found)
+    assert set(count) == set(given)  # at least once
+    summary = json.loads(Path(meta).read_text())
+    extra = len(found) - len(given)
+    assert summary.get("repeated", 0) == extra  # and counted
+    if how != signal.SIGKILL:
+        assert extra <= 64 + 2 * 8 * 128
+    check([one for one in found if count[one["name"]] == 1], [one for one in given if count[one] == 1])
+
+
+def test_a_checkpoint_of_another_run(names, tmp_path, server, capsys):
+    note = tmp_path / "note"
+    base = [
+        "bulk",
+        names(["n1.test"]),
+        "-r",
+        server.address,
+        "-w",
+        str(tmp_path / "out"),
+        "--checkpoint",
+        str(note),
+        "-q",
+    ]
+    assert main([*base, "--resume"]) == 0  # nothing to resume: from the beginning
+    assert main([*base, "--resume"]) == 0  # all was done
+    assert len(rows(tmp_path / "out")) == 1
+    assert main([*base, "--resume", "-t", "MX"]) == 1
+    assert "another run" in capsys.readouterr().err
+    note.write_text("nonsense")
+    assert main([*base, "--resume"]) == 1
+    assert "not a checkpoint" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("args", "cause"),
+    [
+        (["--resume"], "--checkpoint"),
+        (["--checkpoint", "x"], "input file"),
+        (["a", "b"], "one file"),
+        (["-s", "0"], "60000"),
+        (["--rate", "x"], "questions a second"),
+        (["--schema", "other"], "massdns"),
+        (["--filter", "NONSENSE"], "no status"),
+        (["--resolver", "thread"], "bulk asks DNS"),
+        (["--resolver", "ares", "--rate", "5"], "--rate needs"),
+        (["--ordered", "-P", "2"], "one process"),
+        (["--ordered=1"], "takes no value"),
+        (["-r"], "needs a value"),
+    ],
+)
+def test_usage(capsys, args, cause):
+    assert main(["bulk", *args]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert cause in err
+
+
+def test_help_names_every_option(capsys):
+    assert main(["bulk", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "--checkpoint FILE" in out
+    assert max(map(len, out.splitlines())) <= 120
+
+
+def test_memory_does_not_grow_with_the_names():
+    """The slope from 5,000 to 50,000 names, by what Python itself has allocated; the rest is measured elsewhere."""
+    engine = make_static({})
+
+    def blocks(count):
+        for _ in bulk((f"n{n}.test" for n in range(count)), engine=engine):
+            pass
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    blocks(5000)
+    before = blocks(5000)
+    assert blocks(50_000) - before < 2000
+    engine.close()
