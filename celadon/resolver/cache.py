@@ -90,7 +90,7 @@ def key_of(question: Question) -> Question:
     """The question that stands for all ways to write its name in upper and lower case (RFC 4343)."""
     name = question.name
     low = name.lower()
-    return question if low == name else replace(question, name=low)
+    return question if low == name else question._replace(name=low)
 
 
 def asked_as(question: Question, answer: Answer) -> Answer:
@@ -118,6 +118,10 @@ def lifetime(answer: Answer, policy: CachePolicy) -> float:
         return policy.failure
     records = answer.records
     ttl = float(min(one.ttl for one in records)) if records else policy.max_ttl
+    if len(records) == 1 and answer.rcode == 0:
+        only, question = records[0], answer.question
+        if only.rdtype == question.rdtype and only.name == question.name and only.rdclass == question.rdclass:
+            return min(max(ttl, policy.min_ttl), policy.max_ttl)  # as below, for the commonest answer
     if answer.rcode == 0 and records and (answer.question.rdtype == RRType.ANY or follow(answer).data):
         return min(max(ttl, policy.min_ttl), policy.max_ttl)
     soa = _soa_ttl(answer)

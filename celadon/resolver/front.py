@@ -137,9 +137,10 @@ class _Seat:
 class _Lookup:
     """One call on its way: until when it may take, and how long what it found may be kept."""
 
-    __slots__ = ("ends", "expires", "seat")
+    __slots__ = ("asked", "ends", "expires", "seat")
 
     def __init__(self, ends: float | None) -> None:
+        self.asked = False  # whether anything was not in the cache
         self.ends = ends
         self.expires = _NEVER
         self.seat: _Seat | None = None
@@ -236,6 +237,7 @@ class StubResolver:
             if cache.wants_refresh(entry, now):
                 seat.flights.refresh(question)
         if missing:
+            lookup.asked = True
             asked = iter(ask(seat.flights, tuple(missing), lookup.ends))
             for index, question in enumerate(questions):
                 if outcomes[index] is None:
@@ -274,6 +276,8 @@ class StubResolver:
         generation = cache.generation if cache is not None else 0
         lookup = self._lookup()
         result: list[AddrInfo] = self._run(plan(world, host, port, family, type, proto, flags), world.config, lookup)
+        if lookup.asked:
+            return result  # kept from the second time on: most names of a crawl come once
         expires = min(lookup.expires, get_hub().now() + _MEMO_SECONDS)
         if expires > 0 and isinstance(host, _STRINGS) and port.__class__ in _PORTS:
             if len(self._memo) >= _MEMO_ENTRIES:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class RRType(IntEnum):
@@ -179,8 +180,7 @@ class QueryOptions:
     final: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):  # hashed several times on its way, which a tuple does in C
     """One DNS question: name, type and class. ``name`` has no final dot.
 
     Two questions that differ in ``options`` (None: the default) are two questions, to a cache as well.

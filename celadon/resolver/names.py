@@ -8,10 +8,10 @@ import re
 from .errors import Kind, ResolveError
 from .model import Config
 
-_LEGAL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
+_legal = re.compile(r"(?!-)(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?").fullmatch
+_labels = re.compile(r"(?:[^.]{1,63}\.)*[^.]{1,63}").fullmatch  # RFC 1035 §2.3.4
 _DIGITS_DOTS = frozenset("0123456789.")
 _MAX_NAME = 253  # RFC 1035 §2.3.4, in text and without final dot
-_MAX_LABEL = 63
 
 
 def to_ascii(name: str) -> str:
@@ -30,12 +30,7 @@ def fits(name: str) -> bool:
     """Whether a name without final dot fits a DNS message: no empty label, none too long, all together not too long."""
     if "\\" in name:
         return _fits_escaped(name)
-    if len(name) > _MAX_NAME:
-        return False
-    for label in name.split("."):
-        if not 0 < len(label) <= _MAX_LABEL:
-            return not name  # the root
-    return True
+    return not name or (len(name) <= _MAX_NAME and _labels(name) is not None)
 
 
 def _fits_escaped(name: str) -> bool:
@@ -44,8 +39,7 @@ def _fits_escaped(name: str) -> bool:
 
 def is_hostname(name: str) -> bool:
     """What glibc takes for a host's name (res_hnok): letters, digits, ``-``, ``_``; no empty or overlong label."""
-    bare = name.removesuffix(".")
-    return bool(bare) and bare[0] != "-" and _LEGAL.issuperset(bare) and fits(bare)
+    return _legal(name) is not None and len(name) <= _MAX_NAME + (name[-1] == ".")
 
 
 def escaped(name: str) -> str:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import _socket
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from . import names
 from .errors import Kind, ResolveError
@@ -32,8 +33,7 @@ _NO_ANSWER = frozenset((2, 4, 5))  # rcodes after which res_send goes on to the 
 _AA_OR_RA = 0x0480
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What a source said: (family, address) in its order, the canonical name, aliases; or why there is nothing.
 
     ``status`` is nsswitch's word, ``h_errno`` netdb.h's number, ``told`` the one that the last DNS query of all left in
@@ -85,7 +85,7 @@ def _special(name: str, families: Sequence[int]) -> Result | None:
         return Result("success", 0, [one for one in both if one[0] in families], name.removesuffix("."))
     if kind == "nothing":
         error = ResolveError(Kind.NXDOMAIN, name, detail="a name that never reaches DNS (RFC 6761, RFC 7686)")
-        return replace(_NOT_FOUND, error=error)
+        return _NOT_FOUND._replace(error=error)
     return None
 
 
@@ -94,7 +94,7 @@ def _dns(world: World, name: str, families: Sequence[int], any_name: bool) -> Pl
     if not legal:
         error = ResolveError(Kind.ILLEGAL, name, detail="not a host's name")
         if not any_name:
-            return replace(_NOT_FOUND, error=error)
+            return _NOT_FOUND._replace(error=error)
         # gethostbyname3_r asks all the same, and takes no address for an answer; but NODATA it does.
         searched = yield from _search(world, names.escaped(name), [_TYPE_OF[one] for one in families])
         return searched if isinstance(searched, Result) else Result("unavail", NO_RECOVERY, error=error)
@@ -107,10 +107,21 @@ def _dns(world: World, name: str, families: Sequence[int], any_name: bool) -> Pl
     searched = yield from _search(world, name, types)
     if isinstance(searched, Result):
         return searched
+    got = _in_answers(world, searched)
+    if got is not None:
+        return got
+    error = ResolveError(Kind.NODATA, name, server=searched[0].server, detail="an answer without an address")
+    if len(families) == 1:
+        return Result("tryagain", NO_RECOVERY, error=error)
+    return Result("notfound", HOST_NOT_FOUND, error=error)
+
+
+def _in_answers(world: World, answers: Sequence[Answer]) -> Result | None:
+    """The addresses that the answers hold; None if there are none."""
     found: list[tuple[int, str]] = []
     canonical = ""
     aliases: tuple[str, ...] = ()
-    for answer in searched:
+    for answer in answers:
         chain = follow(answer, world.ways.cname_order)
         if not chain.data:
             continue
@@ -120,13 +131,12 @@ def _dns(world: World, name: str, families: Sequence[int], any_name: bool) -> Pl
             found += [(_INET, data) for data in chain.data]
         else:
             found += [(_INET6, literal[1] if (literal := normal(data)) else data) for data in chain.data]
-    if found:
-        chain_names = [one for one in (*aliases, canonical) if names.is_hostname(one)]
-        return Result("success", 0, found, chain_names[-1], tuple(chain_names[:-1]))
-    error = ResolveError(Kind.NODATA, name, server=searched[0].server, detail="an answer without an address")
-    if len(families) == 1:
-        return Result("tryagain", NO_RECOVERY, error=error)
-    return Result("notfound", HOST_NOT_FOUND, error=error)
+    if not found:
+        return None
+    if not aliases:
+        return Result("success", 0, found, canonical)
+    chain_names = [one for one in (*aliases, canonical) if names.is_hostname(one)]
+    return Result("success", 0, found, chain_names[-1], tuple(chain_names[:-1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +308,7 @@ def by_simple(world: World, name: str) -> Plan[Result]:
         told = result.told or told
         if result.status in source.returns:
             break
-    return result if result.told == told else replace(result, told=told)
+    return result if result.told == told else result._replace(told=told)
 
 
 def _raise_simple(name: str, result: Result) -> None:
@@ -320,6 +330,46 @@ def _error(name: str, code: int, result: Result) -> Exception:
     return ResolveError(
         known.kind, name, code=code, detail=known.detail, server=known.server, rcode=known.rcode, tried=known.tried
     )
+
+
+_QUESTIONS = {_INET: (_INET,), _INET6: (_INET6,), 0: (_INET, _INET6)}
+
+
+def quick(world: World, name: str, family: int) -> Plan[Result]:
+    """``addresses`` of a legal name without flags, shorter where all goes well.
+
+    A name of the commonest kind on the commonest system is asked for as it stands, and nearly always has what it is
+    asked for. Where that is not so, ``addresses`` decides, which begins with the very same questions.
+    """
+    config = world.config
+    if (
+        not world.simple
+        or name.count(".") < config.ndots
+        or name[-1] == "."
+        or world.hosts.find(name)
+        or (world.ways.special_names and names.special(name) is not None)
+    ):
+        return (yield from addresses(world, name, family, False, False, False))
+    asked = Ask(tuple([Question(name, _TYPE_OF[one]) for one in _QUESTIONS[family]]))
+    outcomes = yield asked
+    if all(isinstance(one, Answer) and one.rcode == 0 and not _lame(one) for one in outcomes):
+        got = _in_answers(world, outcomes)
+        if got is not None:
+            return got
+    return (yield from _after(addresses(world, name, family, False, False, False), asked, outcomes))
+
+
+def _after(plan: Plan[Result], asked: Ask, outcomes: list[Answer | ResolveError]) -> Plan[Result]:
+    """Go on with a plan whose first questions were asked already."""
+    request = next(plan)
+    assert request == asked
+    reply: Any = outcomes
+    try:
+        while True:
+            request = plan.send(reply)
+            reply = yield request
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]  # a plan's value is its T
 
 
 def addresses(world: World, name: str, family: int, canonical: bool, mapped: bool, both: bool) -> Plan[Result]:
@@ -388,7 +438,7 @@ def name_of(world: World, address: str) -> Plan[Result]:
         told = result.told or told
         if result.status in source.returns:
             break
-    return result if result.told == told else replace(result, told=told)
+    return result if result.told == told else result._replace(told=told)
 
 
 def _name_in_files(world: World, address: str, family: int) -> Result:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import _socket
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from .hosts import Hosts
 from .model import Config, Question, SockAddr
@@ -19,8 +19,7 @@ from .sort import Interface, Rules
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """Send these questions at once; the plan is sent the outcomes in the same order."""
 
     questions: tuple[Question, ...]
@@ -43,6 +42,9 @@ class Source:
     name: str
     returns: frozenset[str] = frozenset(("success",))
     plain: bool = True  # without criteria of its own
+
+
+_COMMON = (Source("files"), Source("dns"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +73,18 @@ class World:
 
     config: Config
     hosts: Hosts
-    order: tuple[Source, ...] = (Source("files"), Source("dns"))
+    order: tuple[Source, ...] = _COMMON
     families: frozenset[int] = frozenset((int(_socket.AF_INET), int(_socket.AF_INET6)))
     interfaces: Mapping[str, Interface] = field(default_factory=dict)
     rules: Rules = field(default_factory=Rules)
     multi: bool = True
     aliases: Mapping[str, str] = field(default_factory=dict)
     ways: Ways = field(default_factory=Ways)
+    #: Whether the way of the commonest systems is all that a lookup can take: files, then DNS, nothing out of the way.
+    simple: bool = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        config = self.config
+        out_of_the_way = config.single_request or config.no_aaaa or config.use_vc or self.aliases
+        simple = self.order == _COMMON and not out_of_the_way
+        object.__setattr__(self, "simple", simple)

@@ -58,7 +58,7 @@ def getaddrinfo(
         and names.is_hostname(host)
     ):
         # The commonest call, a plain name and port, needs nothing of libc's checks.
-        got = yield from nss.addresses(world, host, family, False, False, False)
+        got = yield from nss.quick(world, host, family)
         return (yield from _finish(world, got, _PRODUCTS[type], port, False))
     return (yield from checked(world, host, port, family, type, proto, flags))
 

@@ -159,7 +159,7 @@ class WireAnswer(Answer):
 
     _facts: tuple[Question, bytes, int, str, float, bool, int]
     _raw: tuple[list[_Raw], list[_Raw], list[_Raw], Edns | None, int, Message] | None
-    _parsed: list[tuple[Record, ...] | None]
+    _parsed: list[tuple[Record, ...] | None] | None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """``dataclasses.replace`` and the like: what is changed is no longer what was on the wire."""
@@ -183,20 +183,27 @@ class WireAnswer(Answer):
         return self._facts[1]
 
     def _section(self, index: int) -> tuple[Record, ...]:
-        found = self._parsed[index]
+        raw = self._raw
+        parsed = self._parsed
+        if raw is None:
+            if index:
+                return ()
+            if parsed is None:
+                parsed = [(self._one_address(),)]
+                _set_parsed(self, parsed)
+            return parsed[0]  # type: ignore[return-value]
+        if parsed is None:
+            parsed = [None, None, None]
+            _set_parsed(self, parsed)
+        found = parsed[index]
         if found is None:
-            raw = self._raw
-            if raw is None:
-                found = (self._one_address(),) if index == 0 else ()
-            else:
-                message = raw[5]
-                found = tuple(
-                    [
-                        Record(owner, rdtype, ttl, text(message, rdtype, rdclass, start, end), rdclass)
-                        for owner, rdtype, rdclass, ttl, start, end in raw[index]  # type: ignore[union-attr]
-                    ]
-                )
-            self._parsed[index] = found
+            message = raw[5]
+            found = parsed[index] = tuple(
+                [
+                    Record(owner, rdtype, ttl, text(message, rdtype, rdclass, start, end), rdclass)
+                    for owner, rdtype, rdclass, ttl, start, end in raw[index]  # type: ignore[union-attr]
+                ]
+            )
         return found
 
     def _one_address(self) -> Record:
@@ -253,7 +260,7 @@ def decode(
     """
     answer = _new(WireAnswer)
     _set_facts(answer, (question, message, question_end, server, rtt, tcp, attempts))
-    _set_parsed(answer, [None, None, None])
+    _set_parsed(answer, None)
     at = question_end + 16
     if (
         message[6:11] == b"\0\1\0\0\0"

@@ -188,7 +188,7 @@ def _with_servers_cookie(question: Question, outcome: Outcome) -> Question | Non
         return None
     for code, data in outcome.edns.options if outcome.edns is not None else ():
         if code == 10 and data[:_COOKIE] == options.cookie[:_COOKIE] and data != options.cookie:
-            return replace(question, options=replace(options, cookie=data))
+            return question._replace(options=replace(options, cookie=data))
     return None
 
 

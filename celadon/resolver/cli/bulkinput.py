@@ -11,7 +11,7 @@ import ipaddress
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ..bulk import question_for
@@ -193,7 +193,7 @@ def of_line(text: str, form: Form) -> Iterator[tuple[str, int, Any, Question | R
 
 
 def _with(asked: Question | ResolveError, form: Form) -> Question | ResolveError:
-    return asked if form.options is None or isinstance(asked, ResolveError) else replace(asked, options=form.options)
+    return asked if form.options is None or isinstance(asked, ResolveError) else asked._replace(options=form.options)
 
 
 def _fields(text: str, form: Form) -> tuple[str, tuple[int, ...], Any]:
