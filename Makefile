@@ -5,12 +5,12 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test test-parity test-stdlib test-integration bench clean
 
-$(VENV)/.ready: pyproject.toml
+$(VENV)/.ready: pyproject.toml setup.py celadon/hub/accel/_arena.c
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
 
-.venv-bench/.ready: pyproject.toml
+.venv-bench/.ready: pyproject.toml setup.py celadon/hub/accel/_arena.c
 	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	touch $@

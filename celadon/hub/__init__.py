@@ -2,6 +2,7 @@
 
 from greenlet import GreenletExit, getcurrent
 
+from . import accel  # noqa: F401  (it switches itself on)
 from .cancel import NotReady, Timeout, fail_after, move_on_after, with_timeout
 from .children import wait_pid
 from .errors import BlockingInHubError, HubClosedError, LoopExit, WokenTwiceError

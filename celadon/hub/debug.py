@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from greenlet import greenlet
 
+from .accel import AccelStats, accel_stats
 from .hubs import get_hub
 
 
@@ -20,7 +21,7 @@ class Parked:
 
 def ps() -> list[Parked]:
     """The greenlets of this thread that are parked now, longest first."""
-    return [Parked(who, repr(wait)) for who, wait in list( get_hub().parked.items())]
+    return [Parked(who, repr(wait)) for who, wait in list(get_hub().parked.items())]
 
 
 def where(who: greenlet) -> str:
@@ -29,4 +30,4 @@ def where(who: greenlet) -> str:
     return "".join(traceback.format_stack(frame)) if frame is not None else ""
 
 
-__all__ = ["Parked", "ps", "where"]
+__all__ = ["AccelStats", "Parked", "accel_stats", "ps", "where"]
