@@ -351,10 +351,12 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         _real_close(self, _ss)
 
     def detach(self) -> int:
-        """See ``socket.detach``."""
+        """See ``socket.detach``; the fd blocks from now on, unless its user set it not to."""
         registered, self._registered = self._registered, None
         if registered is not None:
             registered.close()
+        if self._limit is None and self.fileno() >= 0:
+            _raw.setblocking(self, True)
         return _base.detach(self)
 
 

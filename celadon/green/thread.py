@@ -517,7 +517,9 @@ def _after_fork_in_child() -> None:
     _at_end.clear()
     if mine is not None:
         _at_end[me] = mine
-    _running = 1 if id(me) in _green else 0
+    for other in [one for one in _green if one != id(me)]:
+        del _green[other]
+    _running = len(_green)
     _forked_in = me if me.parent is not None else None
     ident = get_ident()
     for handle in list(_handles):

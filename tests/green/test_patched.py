@@ -1,6 +1,7 @@
 """A patched program: cooperative, never in libc's resolver, bounded, and put back."""
 
 import http.client
+import os
 import select
 import selectors
 import socket
@@ -116,6 +117,16 @@ def test_timeouts_as_the_user_set_them(names):
             left.recv(1)
         with pytest.raises(ValueError, match=r"non-negative|out of range"):
             left.settimeout(-1)
+
+
+def test_a_detached_fd_blocks_as_its_user_set_it(names):
+    for timeout in (None, 0, 5):
+        left, right = socket.socketpair()
+        left.settimeout(timeout)
+        fd = left.detach()
+        assert os.get_blocking(fd) is (timeout is None)
+        os.close(fd)
+        right.close()
 
 
 def test_closing_wakes_a_reader(names):
