@@ -26,16 +26,17 @@ class Timeout(BaseException):
     None never fires. A BaseException, so that ``except Exception`` in the block does not swallow it.
     """
 
+    # Most deadlines are never looked at again, so what they begin with costs nothing.
+    _timer: Timer | None = None
+    _hub: Hub | None = None
+    _greenlet: greenlet | None = None
+    _raised: BaseException | None = None
+
     def __init__(
         self, seconds: float | None = None, exception: BaseException | type[BaseException] | bool | None = None
     ):
-        BaseException.__init__(self)
         self.seconds = seconds
         self.exception = exception
-        self._timer: Timer | None = None
-        self._hub: Hub | None = None
-        self._greenlet: greenlet | None = None
-        self._raised: BaseException | None = None
 
     @classmethod
     def start_new(cls, timeout: Timeout | float | None = None, exception: Any = None) -> Timeout:
@@ -62,11 +63,13 @@ class Timeout(BaseException):
         """Begin to count, for the calling greenlet."""
         if self._timer is not None and self._timer.callback is not None:
             raise RuntimeError(f"{self!r} is running already")
-        self._raised = None
-        if self.seconds is not None:
+        if self._raised is not None:
+            self._raised = None
+        seconds = self.seconds
+        if seconds is not None:
             self._hub = hub = get_hub()
             self._greenlet = getcurrent()
-            self._timer = hub.timers.add(hub.now() + self.seconds, self._fire)
+            self._timer = hub.timers.add(hub.now() + seconds, self._fire)
 
     def _fire(self) -> None:
         exception = self.exception

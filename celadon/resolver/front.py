@@ -238,12 +238,11 @@ class StubResolver:
                 seat.flights.refresh(question)
         if missing:
             lookup.asked = True
-            asked = iter(ask(seat.flights, tuple(missing), lookup.ends))
-            for index, question in enumerate(questions):
-                if outcomes[index] is None:
-                    outcomes[index] = next(asked)
-                    entry = cache.peek(question)
-                    lookup.expires = min(lookup.expires, entry.expires if entry is not None else 0.0)
+            asked = ask(seat.flights, tuple(missing), lookup.ends)
+            if len(missing) == len(questions):
+                return asked
+            came = iter(asked)
+            outcomes = [next(came) if one is None else one for one in outcomes]
         return outcomes
 
     def getaddrinfo(

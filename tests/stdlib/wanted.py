@@ -7,7 +7,7 @@ _FLAGS = "wanted: the fd of a green socket is always O_NONBLOCK, whatever blocki
 _NATIVE_ID = "wanted: all threads of one OS thread have its native id, which is what the kernel knows them by"
 _PREEMPTION = "wanted: a thread that computes without ever waiting is not interrupted in favour of another"
 _FILES = "bug: files that `open` makes of a pipe block; planned: the files of `subprocess` for every pipe and tty"
-_NUMBERS = "implementation detail: the hub's descriptors have numbers that this test wants to be free, so it skips itself"
+_NUMBERS = "implementation detail: the hub's descriptors have numbers that this test wants free, so it skips itself"
 _BUFFERED = "bug: two threads in one buffered file are a reentrant call to C; planned: as _FILES"
 
 #: (module, end of the test's id) -> why it cannot or need not pass.
