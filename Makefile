@@ -33,9 +33,11 @@ test: $(VENV)/.ready
 	.venv-niquests/bin/python -m pip install --quiet --disable-pip-version-check -e '.[niquests]' pytest pytest-timeout
 	touch $@
 
-# The adapters with the libraries that `make test` skips: Scrapy, Twisted, pycurl, niquests.
+# What `make test` skips: the adapters of Scrapy, Twisted, pycurl and niquests; libraries as they are under patch_all,
+# against PostgreSQL, Redis and MariaDB, which apt-get installs where they are missing and we are root.
 test-integration: .venv-integration/.ready .venv-niquests/.ready
-	.venv-integration/bin/python -m pytest tests/adapters
+	.venv-integration/bin/python -m tests.integration.servers
+	.venv-integration/bin/python -m pytest tests/adapters tests/integration
 	.venv-niquests/bin/python -m pytest tests/adapters/test_niquests.py
 
 bench: .venv-bench/.ready

@@ -11,6 +11,7 @@ from typing import Any
 from .. import resolver as _resolver
 from ..resolver import Resolver
 from . import existing, signal
+from .drivers import Hook
 from .hooks import Finder
 from .pristine import is_ours, original_module, shield
 from .table import TABLE, Attributes
@@ -45,6 +46,8 @@ class _State:
     rebound: list[tuple[ModuleType, str, Any]] = field(default_factory=list)
     locks: list[tuple[dict[str, Any], str, Any]] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    #: (module, its name, what was installed in it)
+    hooks: list[tuple[ModuleType, str, Hook]] = field(default_factory=list)
     keywords: set[str] = field(default_factory=set)
 
 
@@ -103,7 +106,12 @@ def _apply(module: ModuleType, path: str, attributes: Attributes) -> None:
             callback(path)
     except DoNotPatch:
         return
-    found: Mapping[str, Any] = attributes(module) if callable(attributes) else attributes
+    if isinstance(attributes, Hook):
+        attributes.install(target)
+        _now.hooks.append((target, path, attributes))
+        found: Mapping[str, Any] = {}
+    else:
+        found = attributes(module) if callable(attributes) else attributes
     for name, replacement in found.items():
         old = vars(target).get(name, _MISSING) if hasattr(target, "__dict__") and name != "__defaults__" else _MISSING
         if old is _MISSING:
@@ -132,7 +140,9 @@ def _imported(module: ModuleType) -> None:
     for keyword, objects in TABLE.items():
         if keyword in _now.keywords:
             for path, attributes in objects.items():
-                if _home(path) is module or path == module.__name__ or _parent(path) == module.__name__:
+                # What belongs to a module of its own is not its package's to patch.
+                belongs = _parent(path) == module.__name__ and path not in sys.modules
+                if _home(path) is module or path == module.__name__ or belongs:
                     _apply(module, path, attributes)
 
 
@@ -221,9 +231,11 @@ def restore() -> None:
         setattr(module, name, old)
     for target, _, name, old, _ in reversed(_now.changes):
         setattr(target, name, old)
+    for module, _, hook in reversed(_now.hooks):
+        hook.remove(module)
     _finder.remove()
     _wanted.clear()
-    for kept in (_now.changes, _now.rebound, _now.locks, _now.left):
+    for kept in (_now.changes, _now.rebound, _now.locks, _now.left, _now.hooks):
         kept.clear()
     _now.keywords.clear()
     _resolver.reset()
@@ -232,7 +244,7 @@ def restore() -> None:
 def report() -> Report:
     """What is patched now, what was mended that had been there before, and what could not be."""
     return Report(
-        tuple(f"{path}.{name}" for _, path, name, _, _ in _now.changes),
+        (*(f"{path}.{name}" for _, path, name, _, _ in _now.changes), *(path for _, path, _ in _now.hooks)),
         tuple(f"{module.__name__}.{name}" for module, name, _ in _now.rebound),
         len(_now.locks),
         tuple(dict.fromkeys(_now.left)),
@@ -241,10 +253,9 @@ def report() -> Report:
 
 def is_patched(module: str, name: str | None = None) -> bool:
     """Whether ``module`` (or its attribute ``name``) is patched now."""
-    return any(
-        (path == module or path.startswith(module + ".")) and name in (None, attribute)
-        for _, path, attribute, _, _ in _now.changes
-    )
+    done: list[tuple[str, str | None]] = [(path, attribute) for _, path, attribute, _, _ in _now.changes]
+    done += [(path, None) for _, path, _ in _now.hooks]
+    return any((path == module or path.startswith(module + ".")) and name in (None, found) for path, found in done)
 
 
 def original(module: str, name: str) -> Any:

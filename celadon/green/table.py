@@ -1,7 +1,8 @@
 """What is patched, as one table: keyword of ``patch_all`` -> object of the library -> attribute -> replacement.
 
 An object is a dotted name; its module is the longest beginning that is one. A function in place of the attributes is
-called with the module and gives them. What belongs to a module that is not imported yet is done as it is imported.
+called with the module and gives them; a Hook is installed. What belongs to a module that is not imported yet is done as
+it is imported.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from . import (
     asyncio,
     children,
     descriptor,
+    drivers,
     local,
     multiprocessing,
     queue,
@@ -30,7 +32,7 @@ from . import (
 from .builtin import builtins
 from .ssl import context
 
-Attributes = Mapping[str, Any] | Callable[[ModuleType], Mapping[str, Any]]
+Attributes = Mapping[str, Any] | Callable[[ModuleType], Mapping[str, Any]] | drivers.Hook
 
 
 def _names(module: Any, *more: str) -> dict[str, Any]:
@@ -91,5 +93,11 @@ TABLE: dict[str, dict[str, Attributes]] = {
         "multiprocessing.synchronize.SemLock": multiprocessing.semlock,
         "multiprocessing.connection.Connection._send": multiprocessing.SEND,
         "multiprocessing.connection.Connection._recv": multiprocessing.RECV,
+    },
+    "psycopg": {
+        "psycopg2": drivers.connecting,
+        "psycopg2.extensions": drivers.PATIENT,
+        "psycopg.waiting": drivers.waiting,
+        "psycopg.connection": drivers.interruptions,
     },
 }
