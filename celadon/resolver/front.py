@@ -178,8 +178,12 @@ class StubResolver:
     def _seat(self, config: Config) -> _Seat:
         hub = get_hub()
         seat: _Seat | None = hub.vars.get(self)
-        if seat is not None and (seat.config is config or seat.config == config):
-            return seat
+        if seat is not None:
+            if seat.config is config:
+                return seat
+            if seat.config == config:
+                seat.config = config  # the next comparison is one of identity
+                return seat
         if self._closed:
             raise ResolveError(Kind.CANCELLED, "", detail=f"{self!r} is closed")
         if seat is not None:
