@@ -117,11 +117,11 @@ def lifetime(answer: Answer, policy: CachePolicy) -> float:
     if answer.rcode not in (0, _NXDOMAIN):
         return policy.failure
     records = answer.records
-    ttl = float(min(one.ttl for one in records)) if records else policy.max_ttl
     if len(records) == 1 and answer.rcode == 0:
         only, question = records[0], answer.question
         if only.rdtype == question.rdtype and only.name == question.name and only.rdclass == question.rdclass:
-            return min(max(ttl, policy.min_ttl), policy.max_ttl)  # as below, for the commonest answer
+            return min(max(float(only.ttl), policy.min_ttl), policy.max_ttl)  # as below, for the commonest answer
+    ttl = float(min(one.ttl for one in records)) if records else policy.max_ttl
     if answer.rcode == 0 and records and (answer.question.rdtype == RRType.ANY or follow(answer).data):
         return min(max(ttl, policy.min_ttl), policy.max_ttl)
     soa = _soa_ttl(answer)
@@ -200,15 +200,18 @@ class Cache:
         """Keep an answer for as long as the policy allows; the entry, or None where that is not at all."""
         seconds = lifetime(answer, self.policy)
         key = key_of(answer.question)
+        entries = self._entries
         if seconds <= 0:
-            self._entries.pop(key, None)
+            entries.pop(key, None)
             return None
-        if answer.rcode not in (0, _NXDOMAIN) and self.stale(answer.question, now) is not None:
-            return None  # a failure does not drive out an answer that may still serve
-        entry = self._entries[key] = Entry(answer, now, now + seconds)
+        if key in entries:
+            if answer.rcode not in (0, _NXDOMAIN) and self.stale(key, now) is not None:
+                return None  # a failure does not drive out an answer that may still serve
+            self._touch(key)
+        entry = entries[key] = Entry(answer, now, now + seconds)
         self._stored += 1
-        self._touch(key)
-        self._make_room()
+        if len(entries) > self.policy.entries:
+            self._make_room()
         return entry
 
     def _make_room(self) -> None:

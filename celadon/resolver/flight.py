@@ -81,7 +81,7 @@ class Flights:
         flight.cancel = self.engine.submit(question, partial(self._landed, flight))
         self._flights[key] = flight
         if cache is not None:
-            flight.stale = cache.stale(question, self._now())
+            flight.stale = cache.stale(key, self._now())
             if flight.stale is not None:
                 flight.timer = self._call_later(cache.policy.client_timeout, self._late, flight)
         return flight

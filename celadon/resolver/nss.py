@@ -352,7 +352,10 @@ def quick(world: World, name: str, family: int) -> Plan[Result]:
         return (yield from addresses(world, name, family, False, False, False))
     asked = Ask(tuple([Question(name, _TYPE_OF[one]) for one in _QUESTIONS[family]]))
     outcomes = yield asked
-    if all(isinstance(one, Answer) and one.rcode == 0 and not _lame(one) for one in outcomes):
+    for one in outcomes:
+        if not isinstance(one, Answer) or one.rcode or _lame(one):
+            break
+    else:
         got = _in_answers(world, outcomes)
         if got is not None:
             return got

@@ -29,7 +29,8 @@ def follow(answer: Answer, any_order: bool = True) -> Found:
     rdtype, rdclass = question.rdtype, question.rdclass
     if len(records) == 1:
         one = records[0]
-        if one.rdtype == rdtype and one.name.lower() == question.name.lower() and one.rdclass == rdclass:
+        same = one.name == question.name or one.name.lower() == question.name.lower()
+        if same and one.rdtype == rdtype and one.rdclass == rdclass:
             return Found((one.data,), one.name, ())
     records = tuple(one for one in records if one.rdclass == rdclass)
     owner = question.name.lower()

@@ -1,7 +1,7 @@
 """Questions to bytes and bytes to answers, by hand: what a resolver does a million times an hour.
 
 A reply is checked whole before it is believed (every name, every count, every record's length), and only then put
-into words, when somebody looks: an answer of one address, the commonest of all, stays bytes until then. Work is
+into words, when somebody looks; only an answer of one address, the commonest of all, is read at once. Work is
 linear in the message's size: each name is read once, pointers only lead back (RFC 1035 §4.1.4), no more than 255 bytes
 make a name. Whatever arrives, only WireError comes out.
 """
@@ -157,8 +157,8 @@ class WireAnswer(Answer):
 
     __slots__ = ("_facts", "_parsed", "_raw")
 
-    _facts: tuple[Question, bytes, int, str, float, bool, int]
-    _raw: tuple[list[_Raw], list[_Raw], list[_Raw], Edns | None, int, Message] | None
+    _facts: tuple[bytes, int, str, float, bool, int]
+    _raw: tuple[list[_Raw], list[_Raw], list[_Raw], Edns | None, int, Message]
     _parsed: list[tuple[Record, ...] | None] | None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -180,18 +180,11 @@ class WireAnswer(Answer):
     @property
     def message(self) -> bytes:
         """The reply as it came."""
-        return self._facts[1]
+        return self._facts[0]
 
     def _section(self, index: int) -> tuple[Record, ...]:
         raw = self._raw
         parsed = self._parsed
-        if raw is None:
-            if index:
-                return ()
-            if parsed is None:
-                parsed = [(self._one_address(),)]
-                _set_parsed(self, parsed)
-            return parsed[0]  # type: ignore[return-value]
         if parsed is None:
             parsed = [None, None, None]
             _set_parsed(self, parsed)
@@ -206,31 +199,37 @@ class WireAnswer(Answer):
             )
         return found
 
-    def _one_address(self) -> Record:
-        question, message, at = self._facts[:3]
-        ttl = int.from_bytes(message[at + 6 : at + 10], "big")
-        data = f"{message[at + 12]}.{message[at + 13]}.{message[at + 14]}.{message[at + 15]}"
-        return Record(question.name, 1, 0 if ttl >> 31 else ttl, data)
-
-    question = property(lambda self: self._facts[0])
-    server = property(lambda self: self._facts[3])
-    rtt = property(lambda self: self._facts[4])
-    tcp = property(lambda self: self._facts[5])
-    attempts = property(lambda self: self._facts[6])
-    size = property(lambda self: len(self._facts[1]))
-    flags = property(lambda self: (self._facts[1][2] << 8 | self._facts[1][3]) & 0x87F0)
-    id = property(lambda self: self._facts[1][0] << 8 | self._facts[1][1])
-    rcode = property(lambda self: self._facts[1][3] & 15 if self._raw is None else self._raw[4])
-    edns = property(lambda self: self._edns())
+    server = property(lambda self: self._facts[2])
+    rtt = property(lambda self: self._facts[3])
+    tcp = property(lambda self: self._facts[4])
+    attempts = property(lambda self: self._facts[5])
+    size = property(lambda self: len(self._facts[0]))
+    flags = property(lambda self: (self._facts[0][2] << 8 | self._facts[0][3]) & 0x87F0)
+    id = property(lambda self: self._facts[0][0] << 8 | self._facts[0][1])
+    rcode = property(lambda self: self._raw[4])
+    edns = property(lambda self: self._raw[3])
     records = property(lambda self: self._section(0))
     authority = property(lambda self: self._section(1))
     additional = property(lambda self: self._section(2))
     engine = "python"
 
+
+class OneAddress(WireAnswer):
+    """The commonest answer, an IPv4 address of the very name that was asked for: read at once, it is that short.
+
+    A cache keeps a great many of them, so each is few objects for the garbage collector to go through.
+    """
+
+    __slots__ = ()
+
+    rcode = 0
+    records = vars(Answer)["records"]
+    authority = ()
+    additional = ()
+    edns = property(lambda self: self._edns())
+
     def _edns(self) -> Edns | None:
-        if self._raw is not None:
-            return self._raw[3]
-        message, at = self._facts[1], self._facts[2] + 16
+        message, at = self._facts[0], self._facts[1] + 16
         if len(message) == at:
             return None
         return Edns(message[at + 6], bool(message[at + 7] & 0x80), message[at + 3] << 8 | message[at + 4])
@@ -238,7 +237,7 @@ class WireAnswer(Answer):
 
 _FIELDS = tuple(field.name for field in fields(Answer))
 for _field in fields(Answer):
-    if _field.name not in vars(WireAnswer):
+    if _field.name not in vars(WireAnswer) and _field.name != "question":
         setattr(WireAnswer, _field.name, _field.default)  # what no reply can say of itself (that it was cached)
 
 
@@ -249,6 +248,7 @@ def _values(answer: Answer) -> tuple[Any, ...]:
 _new = object.__new__
 # The slots' own setters: the class is frozen, and this is where its instances are made.
 _set_facts, _set_parsed, _set_raw = (vars(WireAnswer)[name].__set__ for name in ("_facts", "_parsed", "_raw"))
+_set_question, _set_records = (vars(Answer)[name].__set__ for name in ("question", "records"))
 
 
 def decode(
@@ -258,12 +258,10 @@ def decode(
 
     ``question_end`` is where the echoed question ends; ``rtt`` is in seconds.
     """
-    answer = _new(WireAnswer)
-    _set_facts(answer, (question, message, question_end, server, rtt, tcp, attempts))
-    _set_parsed(answer, None)
     at = question_end + 16
     if (
         message[6:11] == b"\0\1\0\0\0"
+        and not message[3] & 15
         and message[question_end : question_end + 6] == b"\xc0\x0c\0\1\0\1"
         and message[question_end + 10 : question_end + 12] == b"\0\4"
         and (
@@ -272,9 +270,16 @@ def decode(
                 and not message[at + 5] | message[at + 9] | message[at + 10])
         )
     ):  # fmt: skip
-        _set_raw(answer, None)
+        answer: WireAnswer = _new(OneAddress)
+        ttl = int.from_bytes(message[at - 10 : at - 6], "big")
+        data = f"{message[at - 4]}.{message[at - 3]}.{message[at - 2]}.{message[at - 1]}"
+        _set_records(answer, (Record(question.name, 1, 0 if ttl >> 31 else ttl, data),))
     else:
+        answer = _new(WireAnswer)
         _set_raw(answer, _parse(message, question_end))
+        _set_parsed(answer, None)
+    _set_question(answer, question)
+    _set_facts(answer, (message, question_end, server, rtt, tcp, attempts))
     return answer
 
 
