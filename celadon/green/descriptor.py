@@ -14,10 +14,11 @@ import select as _select
 import stat
 from typing import Any
 
-from ..hub import get_hub, getcurrent, hub_if_any, notify_closing, wait_readable, wait_writable
+from ..hub import hub_if_any, notify_closing, to_thread, wait_readable, wait_writable
+from .here import can_park
 
 _fcntl = fcntl.fcntl
-_read, _write, _close = os.read, os.write, os.close
+_open, _read, _write, _close = os.open, os.read, os.write, os.close
 _preadv: Any = getattr(os, "preadv", None)
 _pwritev: Any = getattr(os, "pwritev", None)
 _NOWAIT: int = getattr(os, "RWF_NOWAIT", 0) if _preadv is not None else 0
@@ -30,7 +31,7 @@ def _may_wait(fd: int, write: bool) -> bool:
     """Whether a call would block, and may park: not in the hub, nor where the call fails at once."""
     flags = _fcntl(fd, fcntl.F_GETFL)
     wrong = os.O_RDONLY if write else os.O_WRONLY
-    return not flags & os.O_NONBLOCK and flags & os.O_ACCMODE != wrong and get_hub().greenlet is not getcurrent()
+    return not flags & os.O_NONBLOCK and flags & os.O_ACCMODE != wrong and can_park()
 
 
 def _ready(fd: int, mask: int) -> bool:
@@ -55,10 +56,9 @@ def read(fd: int, length: int, /) -> bytes:
     return _read(fd, length)
 
 
-def read_into(fd: int, buffer: Any) -> int:
-    """Read once into ``buffer``; returns how many bytes, 0 at the end of the file."""
+def await_readable(fd: int) -> None:
+    """Park until a read would not wait; returns at once where one does not, or fails."""
     _await(fd, False)
-    return int(os.readv(fd, [buffer]))
 
 
 def write(fd: int, data: Any, /) -> int:
@@ -98,6 +98,47 @@ def _write_pieces(fd: int, left: memoryview) -> int:
     return at
 
 
+def open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:  # noqa: A001  (os.open)
+    """See ``os.open``; what waits, a FIFO for its other end, is opened in a thread."""
+    if isinstance(flags, int) and not flags & _NEVER_WAITS and can_park():
+        try:
+            fifo = stat.S_ISFIFO(os.stat(path, dir_fd=dir_fd).st_mode)
+        except (OSError, TypeError, ValueError):
+            fifo = False
+        if fifo and flags & os.O_ACCMODE != os.O_RDWR:
+            return _open_in_thread(path, flags, mode, dir_fd)
+    return _open(path, flags, mode, dir_fd=dir_fd)
+
+
+_NEVER_WAITS = os.O_NONBLOCK | os.O_EXCL | getattr(os, "O_DIRECTORY", 0)
+
+
+def _open_in_thread(path: Any, flags: int, mode: int, dir_fd: int | None) -> int:
+    claim, opened = [True], []
+
+    def call() -> int:
+        opened.append(_open(path, flags, mode, dir_fd=dir_fd))
+        if not _take(claim):
+            _close(opened[0])
+        return opened[0]
+
+    try:
+        return to_thread(call)
+    except BaseException:
+        # Killed meanwhile: the thread closes what it opens after that; what it has opened before is ours.
+        if not _take(claim):
+            _close(opened[0])
+        raise
+
+
+def _take(claim: list[bool]) -> bool:
+    try:
+        claim.pop()
+    except IndexError:
+        return False
+    return True
+
+
 def close(fd: int, /) -> None:
     """See ``os.close``; whoever waits for the descriptor gets EBADF."""
     if hub_if_any() is not None and isinstance(fd, int):
@@ -105,4 +146,4 @@ def close(fd: int, /) -> None:
     _close(fd)
 
 
-__all__ = ["close", "read", "write"]
+__all__ = ["close", "open", "read", "write"]

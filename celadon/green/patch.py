@@ -10,11 +10,11 @@ from typing import Any
 
 from .. import resolver as _resolver
 from ..resolver import Resolver
-from . import existing, signal
+from . import existing, signal, streams
 from .drivers import Hook
 from .hooks import Finder
 from .pristine import is_ours, original_module, shield
-from .table import TABLE, Attributes
+from .table import BY_CHOICE, TABLE, Attributes
 
 _MISSING: Any = object()
 
@@ -157,23 +157,28 @@ _finder = Finder(lambda name: name in _wanted or is_ours(name), _imported)
 
 
 def _chosen(modules: dict[str, bool]) -> set[str]:
-    """The keywords to patch. Only False given: all but those; some True given, or all=False: those that are True."""
+    """The keywords to patch. Only False given: all but those; some True given, or all=False: those that are True.
+
+    What is done by choice comes on top of that.
+    """
     given = dict(modules)
     everything = given.pop("all", None)
     unknown = sorted(set(given) - set(TABLE))
     if unknown:
         raise TypeError(f"patch_all: there is no module {', '.join(unknown)} to patch; there are {', '.join(TABLE)}")
     if everything is None:
-        everything = not any(given.values())
-    return {keyword for keyword in TABLE if given.get(keyword, everything)}
+        everything = not any(on for keyword, on in given.items() if keyword not in BY_CHOICE)
+    return {keyword for keyword in TABLE if given.get(keyword, everything and keyword not in BY_CHOICE)}
 
 
 def patch_all(resolver: str | Resolver | None = None, servers: Iterable[str] | None = None, **modules: bool) -> None:
     """Make the standard library cooperative; call it first thing in a program, in its main thread.
 
     ``resolver`` and ``servers`` go to ``celadon.resolver.use``. A keyword of the table set to False leaves that out;
-    one set to True means only those that are True (as eventlet has it). Doing it twice adds what is new. Names and
-    locks that other modules took before are mended, see ``report``. TypeError for a keyword that is not in the table.
+    one set to True means only those that are True (as eventlet has it). ``sys=True`` and ``files=True`` come on top:
+    standard streams that park, and regular files whose reads and writes are made in threads. Doing it twice adds what
+    is new. Names and locks that other modules took before are mended, see ``report``. TypeError for a keyword that is
+    not in the table.
     """
     keywords = _chosen(modules)
     _resolver.preload()
@@ -225,6 +230,8 @@ def restore() -> None:
     """
     if "signal" in _now.keywords:
         signal.disown()
+    if "sys" in _now.keywords:
+        streams.flush()
     for names, name, old in reversed(_now.locks):
         names[name] = old
     for module, name, old in reversed(_now.rebound):

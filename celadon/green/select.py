@@ -10,7 +10,8 @@ import select as _std
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..hub import get_hub, getcurrent, sleep, wait_readable
+from ..hub import get_hub, sleep, wait_readable
+from .here import can_park
 
 _select, _poll, _epoll = _std.select, _std.poll, _std.epoll
 _MOST = (1 << 31) - 1  # milliseconds that a C int holds
@@ -39,8 +40,7 @@ def _turn() -> None:
     """Let others run: a loop over what is always ready would keep them from it, as no operating system's thread can."""
     global turns
     turns += 1
-    hub = get_hub()
-    if hub.greenlet is not getcurrent():
+    if can_park():
         sleep(0)
 
 

@@ -13,10 +13,11 @@ import socket as _std
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..hub import Registration, Timeout, get_hub, getcurrent, sleep
+from ..hub import Registration, Timeout, get_hub, sleep
 from ..resolver import getaddrinfo as _getaddrinfo
 from ..resolver import getfqdn, gethostbyaddr, gethostbyname, gethostbyname_ex, permit
 from ..resolver import getnameinfo as _getnameinfo
+from .here import can_park
 
 _base = _std.socket
 # As Any: the stubs leave out what the standard library's own subclass uses.
@@ -118,8 +119,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
 
     def _let_others(self) -> None:
         self._eager = 0
-        hub = get_hub()
-        if hub.greenlet is not getcurrent():
+        if can_park():
             sleep(0)
 
     # -- names -----------------------------------------------------------------------------------------------

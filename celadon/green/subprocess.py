@@ -10,7 +10,7 @@ from typing import Any
 
 from ..hub import get_hub
 from .children import await_child
-from .pipes import PipeIO
+from .files import FileModule
 
 
 def popen(module: ModuleType) -> dict[str, Any]:
@@ -33,6 +33,6 @@ def popen(module: ModuleType) -> dict[str, Any]:
     return {"_wait": _wait}
 
 
-MODULE: dict[str, Any] = {"io": PipeIO("io")}
+MODULE: dict[str, Any] = {"io": FileModule()}
 
 __all__ = ["MODULE", "popen"]

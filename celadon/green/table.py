@@ -15,15 +15,18 @@ from typing import Any
 
 from . import (
     asyncio,
+    buffered,
     children,
     descriptor,
     drivers,
+    files,
     local,
     multiprocessing,
     queue,
     select,
     signal,
     socket,
+    streams,
     subprocess,
     thread,
     threading,
@@ -74,7 +77,7 @@ TABLE: dict[str, dict[str, Attributes]] = {
     },
     "signal": {"signal": _names(signal)},
     "time": {"time": builtins("time", {"sleep": time.sleep})},
-    "socket": {"socket": {name: getattr(socket, name) for name in socket.__all__}},
+    "socket": {"socket": {**_names(socket), "io": files.FileModule()}},
     "select": {
         "select": builtins("select", _names(select)),
         "selectors.SelectSelector": {"_select": staticmethod(select.select)},
@@ -83,6 +86,10 @@ TABLE: dict[str, dict[str, Attributes]] = {
     },
     "ssl": {"ssl.SSLContext": context},
     "queue": {"_queue": queue.classes, "queue": queue.classes},
+    "builtins": {
+        "io": {**builtins(open.__module__, {"open": files.open}), **_names(buffered)},
+        "builtins": builtins(open.__module__, {"open": files.open}),
+    },
     "subprocess": {"subprocess": subprocess.MODULE, "subprocess.Popen": subprocess.popen},
     "asyncio": {
         "asyncio.events": asyncio.events,
@@ -100,4 +107,12 @@ TABLE: dict[str, dict[str, Attributes]] = {
         "psycopg.waiting": drivers.waiting,
         "psycopg.connection": drivers.interruptions,
     },
+    "sys": {"sys": streams.streams},
+    "files": {
+        "io": builtins(open.__module__, {"open": files.open_in_threads}),
+        "builtins": builtins(open.__module__, {"open": files.open_in_threads}),
+    },
 }
+
+#: Done only where it is asked for by name.
+BY_CHOICE = frozenset(("sys", "files"))

@@ -19,6 +19,7 @@ from typing import Any, Final
 from weakref import WeakSet, WeakValueDictionary, ref
 
 from ..hub import GreenletExit, Hub, HubClosedError, get_hub, getcurrent, park_for, sleep, spawn_raw
+from .here import can_park
 from .pristine import ORIGINAL
 
 _new_native_lock = _thread.allocate_lock
@@ -34,7 +35,10 @@ _green: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
 def get_ident() -> int:
     """See ``_thread.get_ident``: the OS thread's for the greenlet that it began in, the greenlet's own for others."""
-    me = getcurrent()
+    try:
+        me = getcurrent()
+    except RuntimeError:  # the interpreter is being finalized: finalizers still take locks
+        return _native_ident()
     if me.parent is None:
         return _native_ident()
     if _stand_ins and me in _stand_ins:
@@ -128,6 +132,8 @@ class lock:  # noqa: N801  (the standard library's name)
         return False
 
     def _wait(self, seconds: float | None) -> bool:
+        if sys.is_finalizing():
+            return self._native.acquire(True, -1 if seconds is None else seconds)  # type: ignore[no-any-return]
         hub = get_hub()
         waiter = _Waiter(hub)
         self._waiters.append(waiter)
@@ -206,7 +212,7 @@ def _tried_in_vain() -> None:
     _in_vain += 1
     if _in_vain >= 32:
         _in_vain = 0
-        if get_hub().greenlet is not getcurrent():
+        if can_park():
             sleep(0)
 
 

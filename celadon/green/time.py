@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import time as _std
+from sys import is_finalizing
 from typing import Any
 
 from ..hub import sleep as _sleep
 
+_native_sleep = _std.sleep
 _MOST = (1 << 63) / 1e9  # seconds that CPython's clock type holds
 
 
@@ -22,7 +25,7 @@ def sleep(seconds: Any, /) -> None:
         raise OverflowError("timestamp too large to convert to C _PyTime_t")
     if seconds < 0:
         raise ValueError("sleep length must be non-negative")
-    _sleep(seconds)
+    (_native_sleep if is_finalizing() else _sleep)(seconds)
 
 
 __all__ = ["sleep"]

@@ -6,9 +6,7 @@ A reason is one of: a wanted difference; an implementation detail (a repr, a pri
 _FLAGS = "wanted: the fd of a green socket is always O_NONBLOCK, whatever blocking mode its user set"
 _NATIVE_ID = "wanted: all threads of one OS thread have its native id, which is what the kernel knows them by"
 _PREEMPTION = "wanted: a thread that computes without ever waiting is not interrupted in favour of another"
-_FILES = "bug: files that `open` makes of a pipe block; planned: the files of `subprocess` for every pipe and tty"
 _NUMBERS = "implementation detail: the hub's descriptors have numbers that this test wants free, so it skips itself"
-_BUFFERED = "bug: two threads in one buffered file are a reentrant call to C; planned: as _FILES"
 
 #: (module, end of the test's id) -> why it cannot or need not pass.
 WANTED: dict[tuple[str, str], str] = {
@@ -39,10 +37,6 @@ WANTED: dict[tuple[str, str], str] = {
         "implementation detail: the exception that a switched-out greenlet handles cannot be seen from Python"
     ),
     ("test_sys", "(module)"): "no difference of its own: test_current_exceptions leaves its thread waiting as it fails",
-    ("test_io", "CBufferedWriterTest.test_slow_close_from_thread"): _BUFFERED,
-    ("test_io", "CBufferedRandomTest.test_slow_close_from_thread"): _BUFFERED,
-    ("test_io", "CSignalsTest.test_interrupted_write_retry_buffered"): _FILES,
-    ("test_io", "CSignalsTest.test_interrupted_write_retry_text"): _FILES,
 }
 
 
