@@ -33,8 +33,11 @@ def _dispatch(number: int, frame: Any) -> None:
         handler(number, frame)
         _caught()
     else:
-        # In the hub this runs in the midst of its sleep in the kernel, which nothing else would end.
-        hub.call_soon_threadsafe(spawn_raw, _on_behalf, handler, number)
+        # Made ready here, and not by a callback: what the signal interrupted, which the same look at the kernel may
+        # wake (a pipe that the handler or the interpreter wrote to), shall find the handler's work done.
+        spawn_raw(_on_behalf, handler, number)
+        if hub.asleep:
+            hub.rouse()
 
 
 def _on_behalf(handler: Callable[[int, Any], object], number: int) -> None:

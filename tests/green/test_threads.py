@@ -57,6 +57,19 @@ CASES = {
         Retry().pause(0)
         assert Retry().lock().acquire(False)
     """,
+    "a signal's handler runs before the call that it interrupted returns": """
+        import os, select, signal
+        woken, wake = os.pipe()
+        os.set_blocking(wake, False)
+        signal.set_wakeup_fd(wake)
+        stopped = []
+        signal.signal(signal.SIGALRM, lambda number, frame: stopped.append(number))
+        for _ in range(3):
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
+            assert select.select([woken], [], [], 5)[0] == [woken]
+            os.read(woken, 1)
+            assert stopped.pop() == signal.SIGALRM
+    """,
     "a signal's exception reaches the main thread": """
         import signal, threading
         def late(number, frame): raise TimeoutError("late")

@@ -68,9 +68,11 @@ def https():
 
 
 def needs(*packages):
-    for one in packages:
-        if importlib.util.find_spec(one) is None:
-            pytest.skip(f"{one} is not installed; make test-integration has it")
+    """Skip before any server is started."""
+    missing = [one for one in packages if importlib.util.find_spec(one) is None]
+    return pytest.mark.skipif(
+        bool(missing), reason=f"{', '.join(missing)} is not installed; make test-integration has it"
+    )
 
 
 #: In an environment without the libraries, as that of `make test`, one program of each kind is enough.
@@ -107,15 +109,15 @@ def _silent(address, port):
         yield
 
 
+@needs("requests", "urllib3")
 @pytest.mark.parametrize("engine", ["ares", pytest.param("python", marks=in_full)])
 def test_requests(names, http, https, engine):
-    needs("requests", "urllib3")
     play(names, "web_requests", engine, http=http, https=https, ca=CA)
 
 
+@needs("httpx")
 @in_full
 def test_httpx(names, http, https):
-    needs("httpx")
     play(names, "web_httpx", http=http, https=https, ca=CA)
 
 
@@ -124,43 +126,43 @@ def test_dnspython(names, engine):
     play(names, "names_dnspython", engine, dns=names.port)
 
 
+@needs("psycopg")
 @pytest.mark.parametrize("impl", ["binary", "python"])
 def test_psycopg3(names, postgres, impl):
-    needs("psycopg")
     play(names, "postgres_psycopg3", env={"PSYCOPG_IMPL": impl}, postgres=postgres, impl=impl, ca=CA)
 
 
+@needs("psycopg2")
 def test_psycopg2(names, postgres):
-    needs("psycopg2")
     play(names, "postgres_psycopg2", postgres=postgres, ca=CA)
 
 
+@needs("psycopg", "psycopg2")
 def test_deadlines_of_queries(names, postgres):
-    needs("psycopg", "psycopg2")
     with _silent("127.0.0.2", postgres):
         play(names, "postgres_deadlines", "python", postgres=postgres)
 
 
+@needs("pg8000")
 def test_pg8000(names, postgres):
-    needs("pg8000")
     play(names, "postgres_pg8000", postgres=postgres, ca=CA)
 
 
+@needs("pymysql")
 def test_pymysql(names, mariadb):
-    needs("pymysql")
     play(names, "mariadb_pymysql", mariadb=mariadb, ca=CA)
 
 
+@needs("redis")
 def test_redis(names, redis):
-    needs("redis")
     play(names, "redis_py", redis=redis)
 
 
+@needs("boto3")
 def test_boto3(names, https):
-    needs("boto3")
     play(names, "aws_boto3", https=https, ca=CA)
 
 
+@needs("paramiko")
 def test_paramiko(names):
-    needs("paramiko")
     play(names, "ssh_paramiko")
