@@ -3,13 +3,14 @@
 from greenlet import GreenletExit, getcurrent
 
 from . import accel  # noqa: F401  (it switches itself on)
-from .cancel import NotReady, Timeout, fail_after, move_on_after, with_timeout
+from .cancel import NotReady, Timeout, fail_after, move_on_after, shield, with_timeout
 from .children import wait_pid
 from .errors import BlockingInHubError, HubClosedError, LoopExit, WokenTwiceError
-from .greenlets import Greenlet, iwait, joinall, kill, killall, spawn, spawn_later, spawn_raw, wait
+from .greenlets import Greenlet, spawn, spawn_later, spawn_raw
 from .group import Group, Pool
 from .hubs import get_hub, hub_if_any
 from .io import Registration, Watch, notify_closing, wait_readable, wait_writable, watch
+from .joining import idle, iwait, joinall, kill, killall, wait
 from .local import local
 from .loop import Hub
 from .meeting import Barrier, BrokenBarrierError, Condition
@@ -17,6 +18,7 @@ from .park import TIMED_OUT, WaitQueue, park, park_for, sleep, unpark, unpark_er
 from .queues import Channel, Empty, Full, JoinableQueue, LifoQueue, PriorityQueue, Queue, ShutDown, SimpleQueue
 from .signals import SignalHandler, signal_handler
 from .sync import AsyncResult, BoundedSemaphore, DummySemaphore, Event, Lock, RLock, Semaphore
+from .taskgroup import TaskGroup
 from .threads import ThreadPool, ThreadResult, default_pool, to_thread
 from .timers import Timer
 
@@ -52,6 +54,7 @@ __all__ = [
     "ShutDown",
     "SignalHandler",
     "SimpleQueue",
+    "TaskGroup",
     "ThreadPool",
     "ThreadResult",
     "Timeout",
@@ -64,6 +67,7 @@ __all__ = [
     "get_hub",
     "getcurrent",
     "hub_if_any",
+    "idle",
     "iwait",
     "joinall",
     "kill",
@@ -73,6 +77,7 @@ __all__ = [
     "notify_closing",
     "park",
     "park_for",
+    "shield",
     "signal_handler",
     "sleep",
     "spawn",

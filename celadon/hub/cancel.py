@@ -31,6 +31,7 @@ class Timeout(BaseException):
     _hub: Hub | None = None
     _greenlet: greenlet | None = None
     _raised: BaseException | None = None
+    _inside = 0
 
     def __init__(
         self, seconds: float | None = None, exception: BaseException | type[BaseException] | bool | None = None
@@ -68,7 +69,9 @@ class Timeout(BaseException):
         seconds = self.seconds
         if seconds is not None:
             self._hub = hub = get_hub()
-            self._greenlet = getcurrent()
+            self._greenlet = me = getcurrent()
+            if hub.shields:
+                self._inside = len(hub.shields.get(me, ()))
             self._timer = hub.timers.add(hub.now() + seconds, self._fire)
 
     def _fire(self) -> None:
@@ -82,7 +85,7 @@ class Timeout(BaseException):
         self._raised = error
         assert self._hub is not None
         assert self._greenlet is not None
-        self._hub.cancel(self._greenlet, error)
+        self._hub.cancel(self._greenlet, error, self._inside)
 
     def cancel(self) -> None:
         """Never fire; what fired but was not noticed yet is taken back."""
@@ -90,8 +93,9 @@ class Timeout(BaseException):
         if timer is None:
             return
         timer.cancel()
-        if self._raised is not None and self._hub is not None and self._hub.pending and self._greenlet is not None:
-            self._hub.withdraw(self._greenlet, self._raised)
+        hub = self._hub
+        if self._raised is not None and hub is not None and self._greenlet is not None and (hub.pending or hub.shields):
+            hub.withdraw(self._greenlet, self._raised)
 
     close = cancel
 
@@ -144,8 +148,8 @@ def with_timeout(
         timeout.cancel()
 
 
-class _Cancelled(BaseException):
-    """What a deadline raises inside its own block; never seen outside of it."""
+class Cancelled(BaseException):
+    """What a deadline or a group raises inside its own block; never seen outside of it."""
 
 
 class _Scope:
@@ -159,7 +163,7 @@ class _Scope:
         self._timeout: Timeout | None = None
 
     def __enter__(self) -> _Scope:
-        self._timeout = Timeout(self.seconds, _Cancelled())
+        self._timeout = Timeout(self.seconds, Cancelled())
         self._timeout.start()
         return self
 
@@ -189,3 +193,36 @@ class fail_after(_Scope):  # noqa: N801  (reads as a statement)
 
     def _ended(self) -> bool:
         raise TimeoutError(f"not done after {self.seconds} s") from None
+
+
+class shield:  # noqa: N801  (reads as a statement)
+    """``with shield():`` a kill or a deadline from outside of the block is held back until the block has ended.
+
+    It is raised at the first wait after that. A deadline set inside the block works there as ever, and so do Ctrl-C
+    and SystemExit. Meant for short clean-up that has to wait: nobody can end the block early.
+    """
+
+    __slots__ = ("_held", "_hub", "_me")
+
+    def __enter__(self) -> shield:
+        self._hub = hub = get_hub()
+        self._me = me = getcurrent()
+        pending = hub.pending.pop(me, [])
+        urgent: list[BaseException] = [error for error in pending if isinstance(error, KeyboardInterrupt | SystemExit)]
+        if urgent:
+            hub.pending[me] = urgent
+        self._held = [error for error in pending if error not in urgent]
+        hub.shields.setdefault(me, []).append(self._held)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        hub, me, held = self._hub, self._me, self._held
+        shields = hub.shields.get(me)
+        if shields is not None and shields[-1] is held:  # else this is a forked child, which begins with nothing
+            shields.pop()
+            if not shields:
+                del hub.shields[me]
+        if held:
+            hub.pending.setdefault(me, []).extend(held)

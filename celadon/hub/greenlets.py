@@ -6,18 +6,19 @@ whoever joined or linked to it. Everything that waits here waits by ``park``.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
+from types import TracebackType
 from typing import Any, Generic, ParamSpec, TypeVar
+from weakref import ref
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from .cancel import NotReady
 from .hubs import _local, get_hub
 from .loop import Hub
-from .park import TIMED_OUT, WaitQueue, first_time, may_park
+from .park import TIMED_OUT, first_time, may_park
 from .timers import Timer
 
 P = ParamSpec("P")
@@ -46,6 +47,8 @@ class Greenlet(greenlet, Generic[T]):
         "_value",
         "args",
         "kwargs",
+        "spawn_tree_locals",
+        "spawning_greenlet",
     )
 
     def __init__(self, run: Callable[..., T] | None = None, *args: Any, **kwargs: Any) -> None:
@@ -65,6 +68,11 @@ class Greenlet(greenlet, Generic[T]):
         self._joiners: dict[greenlet, Hub] | None = None
         self._timer: Timer | None = None
         self._name: str | None = None
+        spawner = getcurrent()
+        #: A weak reference to the greenlet that made this one.
+        self.spawning_greenlet = ref(spawner)
+        #: A dict that all share who were spawned by one greenlet, or by one of those, and so on.
+        self.spawn_tree_locals: dict[str, Any] = spawner.spawn_tree_locals if isinstance(spawner, Greenlet) else {}
 
     # -- making ----------------------------------------------------------------------------------------------
 
@@ -116,12 +124,16 @@ class Greenlet(greenlet, Generic[T]):
         except BaseException as error:
             self._error = error
             self._finish()
-            self._hub.failed(self, error)
+            self._failed(error)
         else:
             self._finish()
             return
         if self._state != _DONE:
             self._finish()
+
+    def _failed(self, error: BaseException) -> None:
+        """An exception escaped from the body, and those who wait for it have been told."""
+        self._hub.failed(self, error)
 
     def _finish(self) -> None:
         self._state = _DONE
@@ -323,6 +335,27 @@ class Greenlet(greenlet, Generic[T]):
                 one for one in self._links if one is not callback and getattr(one, "callback", None) is not callback
             ]
 
+    def unlink_all(self) -> None:
+        """Forget every callback."""
+        self._links = None
+
+    def has_links(self) -> bool:
+        """Whether there is a callback for its end."""
+        return bool(self._links)
+
+    # -- as a block ------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Greenlet[T]:
+        """``with spawn(…) as one:`` joins it at the end of the block, and kills it before if the block failed."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.kill()
+        self.join()
+
 
 class _SpawnedLink:
     __slots__ = ("callback", "when")
@@ -358,97 +391,3 @@ def spawn_raw(function: Callable[..., object], *args: Any, **kwargs: Any) -> gre
     raw.gr_context = copy_context()
     hub.ready.append((None, (raw.switch, ())))
     return raw
-
-
-def iwait(objects: Iterable[Any], timeout: float | None = None, count: int | None = None) -> Iterator[Any]:
-    """Yield the objects (greenlets, events, results: whatever has ``rawlink``) as they become ready.
-
-    Ends after ``count`` of them, or after ``timeout`` seconds in all.
-    """
-    hub = get_hub()
-    done: deque[Any] = deque()
-    queue = WaitQueue("the first of several")
-
-    def ready(source: Any) -> None:
-        done.append(source)
-        queue.wake()
-
-    waiting = list(objects)
-    left = len(waiting) if count is None else min(count, len(waiting))
-    deadline = None if timeout is None else hub.now() + timeout
-    for one in waiting:
-        one.rawlink(ready)
-    try:
-        while left:
-            if not done:
-                remaining = None if deadline is None else deadline - hub.now()
-                if remaining is not None and remaining <= 0:
-                    return
-                if queue.wait(remaining) is TIMED_OUT:
-                    return
-            left -= 1
-            yield done.popleft()
-    finally:
-        for one in waiting:
-            one.unlink(ready)
-
-
-def wait(objects: Iterable[Any], timeout: float | None = None, count: int | None = None) -> list[Any]:
-    """The objects that became ready, in that order; see ``iwait``."""
-    return list(iwait(objects, timeout, count))
-
-
-def joinall(
-    greenlets: Iterable[Greenlet[Any]],
-    timeout: float | None = None,
-    raise_error: bool = False,
-    count: int | None = None,
-) -> list[Greenlet[Any]]:
-    """Wait until all (or ``count``) have ended, at most ``timeout`` seconds; returns those that have.
-
-    With ``raise_error`` the first failure ends the wait and is raised.
-    """
-    waiting = list(greenlets)
-    if raise_error or count is not None:
-        ended = []
-        for one in iwait(waiting, timeout, count):
-            if raise_error and one.exception is not None:
-                one.get()
-            ended.append(one)
-        return ended
-    if timeout is None:
-        for one in waiting:
-            one.join()
-        return waiting
-    hub = get_hub()
-    deadline = hub.now() + timeout
-    for one in waiting:
-        if not one.ready():
-            remaining = deadline - hub.now()
-            if remaining <= 0:
-                break
-            one.join(remaining)
-    return [one for one in waiting if one.ready()]
-
-
-def kill(victim: greenlet, exception: type[BaseException] | BaseException = GreenletExit, block: bool = True) -> None:
-    """Kill any greenlet of this thread; for a bare one without waiting for its end."""
-    if isinstance(victim, Greenlet):
-        victim.kill(exception, block)
-    elif not victim.dead:
-        get_hub().cancel(victim, exception() if isinstance(exception, type) else exception)
-
-
-def killall(
-    greenlets: Iterable[Greenlet[Any]],
-    exception: type[BaseException] | BaseException = GreenletExit,
-    block: bool = True,
-    timeout: float | None = None,
-) -> None:
-    """Kill all, then wait (``block``) until all have ended, at most ``timeout`` seconds."""
-    victims = list(greenlets)
-    for victim in victims:
-        if victim is not getcurrent():
-            victim.kill(exception, block=False)
-    if block:
-        joinall([victim for victim in victims if victim is not getcurrent()], timeout)

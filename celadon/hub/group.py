@@ -7,7 +7,8 @@ from typing import Any, Generic, TypeVar
 
 from greenlet import GreenletExit
 
-from .greenlets import Greenlet, joinall, killall
+from .greenlets import Greenlet
+from .joining import joinall, killall
 from .park import WaitQueue
 from .queues import Queue
 from .sync import Semaphore

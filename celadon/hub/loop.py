@@ -113,10 +113,13 @@ class Hub:
         "left",
         "main",
         "now",
+        "on_drained",
+        "on_idle",
         "parked",
         "pending",
         "poller",
         "ready",
+        "shields",
         "switch",
         "thread_ident",
         "timers",
@@ -141,6 +144,11 @@ class Hub:
         self.parked: dict[greenlet, Wait] = {}
         #: Errors for greenlets that were running or ready when they were cancelled; raised at their next park.
         self.pending: dict[greenlet, list[BaseException]] = {}
+        #: For each greenlet in shielded blocks, outermost first: what each block has held back.
+        self.shields: dict[greenlet, list[list[BaseException]]] = {}
+        #: Who waits until nothing is ready; and until nothing is left that could wake anyone but their own timers.
+        self.on_idle: dict[greenlet, None] = {}
+        self.on_drained: dict[greenlet, Timer | None] = {}
         self.timers = Timers()
         self.fds: dict[int, FdEntry] = {}
         #: How many greenlets wait for an fd, and how many results are awaited from other threads: both keep
@@ -240,8 +248,16 @@ class Hub:
             raise WokenTwiceError(f"{waiter!r} is not parked in {self!r}") from None
         self.ready.append((None, (waiter.throw, (error,))))
 
-    def cancel(self, victim: greenlet, error: BaseException) -> None:
-        """Raise ``error`` in ``victim``: at once if it is parked (its wait is undone), else when it next parks."""
+    def cancel(self, victim: greenlet, error: BaseException, inside: int = 0) -> None:
+        """Raise ``error`` in ``victim``: at once if it is parked (its wait is undone), else when it next parks.
+
+        A shield holds it back until its block ends, except the outermost ``inside`` ones, which were there before
+        whatever it is that cancels now.
+        """
+        shields = self.shields.get(victim)
+        if shields is not None and len(shields) > inside:
+            shields[inside].append(error)
+            return
         wait = self.parked.get(victim)
         if wait is not None and wait.give_up(victim):
             del self.parked[victim]
@@ -258,6 +274,9 @@ class Hub:
 
     def withdraw(self, victim: greenlet, error: BaseException) -> None:
         """Take back an error that ``cancel`` left pending (its Timeout ended before it was noticed)."""
+        for held in self.shields.get(victim, ()):
+            if error in held:
+                held.remove(error)
         errors = self.pending.get(victim)
         if errors is not None and error in errors:
             errors.remove(error)
@@ -348,6 +367,11 @@ class Hub:
                     if self.now() >= self._next_look:
                         self._look(0)
                     continue
+            if self.on_idle:
+                self._look(0)
+                if not ready:
+                    self._wake(self.on_idle)
+                continue
             self._look(self._timeout())
 
     def _shuffle_ready(self) -> None:
@@ -365,14 +389,20 @@ class Hub:
     def _timeout(self) -> float | None:
         """How long nothing needs to be done; None for until something comes from outside."""
         timers = self.timers
+        rest = None
         if timers.heap:
             deadline = timers.next_deadline()
             if deadline is not None:
-                return max(deadline - self.now(), 0)
+                rest = max(deadline - self.now(), 0)
+                if not self.on_drained or len(timers) > sum(one is not None for one in self.on_drained.values()):
+                    return rest
         if self.holds or self.io_waiters:
-            return None
+            return rest
         if self._others_may_wake():
-            return _LOOK_FOR_THREADS
+            return _LOOK_FOR_THREADS if rest is None else min(rest, _LOOK_FOR_THREADS)
+        if self.on_drained:
+            self._wake(self.on_drained)
+            return 0
         wait = self.parked.get(self.main)
         error = LoopExit(self._dead_end())
         if wait is None:
@@ -381,6 +411,11 @@ class Hub:
             del self.parked[self.main]
             self.ready.append((None, (self.main.throw, (error,))))
         return 0
+
+    def _wake(self, waiting: dict[greenlet, Any]) -> None:
+        waiter = next(iter(waiting))
+        del waiting[waiter]
+        self.unpark(waiter, True)
 
     def _others_may_wake(self) -> bool:
         """Whether there is a thread that could wake somebody who waits here."""
@@ -430,7 +465,7 @@ class Hub:
 
     def _failed(self, who: greenlet | None, error: BaseException) -> None:
         if isinstance(error, KeyboardInterrupt | SystemExit):
-            self.cancel(self.main, error)
+            self.cancel(self.main, error, inside=sys.maxsize)  # no shield holds the end of the program back
             return
         try:
             self.exception_handler(who, error)
@@ -475,6 +510,9 @@ class Hub:
         self.parked.clear()
         self.ready.clear()
         self.pending.clear()
+        self.shields.clear()
+        self.on_idle.clear()
+        self.on_drained.clear()
         self.timers.clear()
         self.fds.clear()
         self.vars.clear()
