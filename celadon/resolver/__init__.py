@@ -10,6 +10,8 @@ from .guard import BlockedAddress, Guard
 from .hubthread import HubThread
 from .model import AddrInfo, Answer, Config, Edns, QueryOptions, Question, Rcode, Record, RRType, Server, SockAddr
 from .protocols import Engine, Resolver
+from .queries import https, mx, query, reverse, srv, txt
+from .records import Https, Mx, QueryAnswer, Srv
 from .selection import (
     current,
     getaddrinfo,
@@ -21,7 +23,6 @@ from .selection import (
     make,
     permit,
     preload,
-    query,
     reset,
     scope,
     use,
@@ -41,9 +42,12 @@ __all__ = [
     "Edns",
     "Engine",
     "Guard",
+    "Https",
     "HubThread",
     "Kind",
     "Lookup",
+    "Mx",
+    "QueryAnswer",
     "QueryOptions",
     "Question",
     "RRType",
@@ -55,6 +59,7 @@ __all__ = [
     "ResolverUnavailable",
     "Server",
     "SockAddr",
+    "Srv",
     "StubResolver",
     "bulk",
     "current",
@@ -64,11 +69,16 @@ __all__ = [
     "gethostbyname",
     "gethostbyname_ex",
     "getnameinfo",
+    "https",
     "make",
+    "mx",
     "permit",
     "preload",
     "query",
     "reset",
+    "reverse",
     "scope",
+    "srv",
+    "txt",
     "use",
 ]

@@ -191,12 +191,12 @@ class CrawlerResolver:
         """See ``socket.gethostbyaddr``; not judged, as it asks for a name."""
         return self.inner.gethostbyaddr(address)  # type: ignore[no-any-return]
 
-    def query(self, question: Question) -> Answer:
+    def query(self, question: Question, deadline: float | None = None) -> Answer:
         """One DNS question as it stands; records are data, and not judged. Raises ResolveError."""
-        query: Callable[[Question], Answer] | None = getattr(self.inner, "query", None)
+        query: Callable[[Question, float | None], Answer] | None = getattr(self.inner, "query", None)
         if query is None:
             raise ResolveError(Kind.UNSUPPORTED, question.name, detail=f"{self.inner!r} asks libc")
-        return query(question)
+        return query(question, deadline)
 
     def close(self) -> None:
         """Close the resolver underneath."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import _socket
 from enum import Enum
 
+from .model import Answer
+
 
 class Kind(Enum):
     """Why a lookup failed; the value is the word that the command prints as a status."""
@@ -63,11 +65,22 @@ EAI_OF_KIND: dict[Kind, int] = {
 }
 
 
+#: What a response code is as a failure (RFC 1035 §4.1.1).
+KIND_OF_RCODE: dict[int, Kind] = {
+    1: Kind.FORMERR,
+    2: Kind.SERVFAIL,
+    3: Kind.NXDOMAIN,
+    4: Kind.NOTIMP,
+    5: Kind.REFUSED,
+}
+
+
 class ResolveError(_socket.gaierror):
     """A lookup that failed: ``socket.gaierror`` with libc's number and text, and the facts as fields.
 
-    ``tried`` is a tuple of one line per attempt that failed, for people. Never raise one instance twice:
-    ``fresh()`` makes a copy without traceback for a second raise.
+    ``tried`` is a tuple of one line per attempt that failed, for people. ``answer`` is what the server said, where a
+    failed ``query`` had an Answer at all. ``final``: a chain of resolvers must not ask the next one. Never raise one
+    instance twice: ``fresh()`` makes a copy without traceback for a second raise.
     """
 
     kind: Kind
@@ -75,6 +88,8 @@ class ResolveError(_socket.gaierror):
     server: str | None
     rcode: int | None
     tried: tuple[str, ...]
+    answer: Answer | None
+    final: bool
 
     def __init__(
         self,
@@ -86,6 +101,8 @@ class ResolveError(_socket.gaierror):
         server: str | None = None,
         rcode: int | None = None,
         tried: tuple[str, ...] = (),
+        answer: Answer | None = None,
+        final: bool = False,
     ) -> None:
         number = EAI_OF_KIND[kind] if code is None else code
         super().__init__(number, EAI_TEXT.get(number, "Unknown error"))
@@ -95,6 +112,8 @@ class ResolveError(_socket.gaierror):
         self.server = server
         self.rcode = rcode
         self.tried = tried
+        self.answer = answer
+        self.final = final
 
     def fresh(self) -> ResolveError:
         """The same failure as a new object, so that tracebacks of two callers do not grow into each other."""
@@ -106,6 +125,8 @@ class ResolveError(_socket.gaierror):
             server=self.server,
             rcode=self.rcode,
             tried=self.tried,
+            answer=self.answer,
+            final=self.final,
         )
 
     def explain(self) -> str:

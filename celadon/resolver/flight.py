@@ -17,6 +17,7 @@ from .cache import Cache, Entry, aged, asked_as, key_of
 from .errors import ResolveError
 from .model import Answer, Question
 from .protocols import Cancel, Done, Engine, Outcome
+from .validate import pruned
 
 _NXDOMAIN = 3
 CallLater = Callable[..., Any]
@@ -126,7 +127,11 @@ class Flights:
     def _landed(self, flight: _Flight, outcome: Outcome) -> None:
         if self._flights.get(flight.key) is flight:
             self._end(flight)
-        failed = not isinstance(outcome, Answer) or outcome.rcode not in (0, _NXDOMAIN)
+        if isinstance(outcome, Answer):
+            outcome = pruned(outcome)
+            failed = outcome.rcode not in (0, _NXDOMAIN)
+        else:
+            failed = True
         cache = self._cache
         if failed and flight.stale is not None and not self._closed:
             self._serve_stale(flight)

@@ -17,7 +17,7 @@ from . import plans, stub
 from .cache import Cache, aged, asked_as
 from .errors import Kind, ResolveError
 from .flight import Flights
-from .model import AddrInfo, Answer, Config, Question, SockAddr
+from .model import AddrInfo, Answer, Config, QueryOptions, Question, SockAddr
 from .protocols import Cancel, Engine, Outcome
 
 T = TypeVar("T")
@@ -151,7 +151,8 @@ class StubResolver:
 
     ``make`` makes an engine for the calling thread's hub, ``world`` gives what the system's files say now. When the
     configuration changes, new lookups get a new engine, and those in flight end on the old one. ``cache`` is shared by
-    all hubs, None for none; ``deadline`` bounds each lookup as a whole, in seconds.
+    all hubs, None for none; ``deadline`` bounds each lookup as a whole, in seconds. ``asking`` is what ``query`` asks
+    with where a question has no options.
     """
 
     def __init__(
@@ -162,10 +163,12 @@ class StubResolver:
         *,
         cache: Cache | None = None,
         deadline: float | None = None,
+        asking: QueryOptions | None = None,
     ) -> None:
         self.name = name
         self.cache = cache
         self.deadline = deadline
+        self._asking = asking
         self._make = make
         self._world = world
         self._closed = False
@@ -214,8 +217,8 @@ class StubResolver:
             if lookup.seat is not None:
                 lookup.seat.leave()
 
-    def _lookup(self) -> _Lookup:
-        deadline = self.deadline
+    def _lookup(self, deadline: float | None = None) -> _Lookup:
+        deadline = deadline or self.deadline
         return _Lookup(None if deadline is None else get_hub().now() + deadline)
 
     def _outcomes(self, questions: tuple[Question, ...], config: Config, lookup: _Lookup) -> list[Outcome]:
@@ -308,10 +311,15 @@ class StubResolver:
         world = self._world()
         return self._run(stub.gethostbyaddr(world, address), world.config)
 
-    def query(self, question: Question) -> Answer:
-        """Ask one question as it stands, without hosts file and search list. Raises ResolveError when no reply came."""
+    def query(self, question: Question, deadline: float | None = None) -> Answer:
+        """Ask one question as it stands, without hosts file and search list. Raises ResolveError when no reply came.
+
+        ``deadline`` is in seconds, in place of the resolver's own.
+        """
+        if question.options is None and self._asking is not None:
+            question = question._replace(options=self._asking)
         config = self._world().config
-        lookup = self._lookup()
+        lookup = self._lookup(deadline)
         cache = self.cache
         now = get_hub().now()
         entry = cache.get(question, now) if cache is not None else None

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from . import names
-from .errors import Kind, ResolveError
+from .errors import KIND_OF_RCODE, Kind, ResolveError
 from .hosts import normal
 from .model import Answer, Question, RRType
 from .plans import Ask, Plan, Source, World
@@ -28,7 +28,6 @@ _EBUSY = 16
 # The values of h_errno, as in netdb.h.
 HOST_NOT_FOUND, TRY_AGAIN, NO_RECOVERY, NO_DATA, INTERNAL = 1, 2, 3, 4, -1
 
-_KINDS = {1: Kind.FORMERR, 2: Kind.SERVFAIL, 3: Kind.NXDOMAIN, 4: Kind.NOTIMP, 5: Kind.REFUSED}
 _NO_ANSWER = frozenset((2, 4, 5))  # rcodes after which res_send goes on to the next server
 _AA_OR_RA = 0x0480
 
@@ -264,7 +263,7 @@ def _lame(answer: Answer) -> bool:
 
 
 def _refusal(name: str, answer: Answer) -> ResolveError:
-    kind = _KINDS.get(answer.rcode, Kind.OTHER)
+    kind = KIND_OF_RCODE.get(answer.rcode, Kind.OTHER)
     return ResolveError(kind, name, server=answer.server, rcode=answer.rcode)
 
 

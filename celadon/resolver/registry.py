@@ -7,12 +7,14 @@ from importlib import import_module
 from typing import Any
 
 from .errors import ResolverConfigError, ResolverUnavailable
-from .model import Config
+from .model import Config, QueryOptions
 from .protocols import Engine, Resolver
 
 # Engines answer DNS questions, and stand under the policy; resolvers bring a policy of their own (the system's libc).
 ENGINES = {"ares": "ares", "python": "python"}
 TUNED = frozenset(("python",))
+# What a query with nothing special is asked with: c-ares does not tell a reply's header, our own exchange does.
+ASKS_WITH = {"ares": QueryOptions()}
 RESOLVERS = {"thread": "thread", "block": "block"}
 
 

@@ -17,13 +17,12 @@ from ..hub import get_hub
 from . import registry
 from .cache import Cache, CachePolicy
 from .config import parse_server
-from .errors import Kind, ResolveError, ResolverConfigError
+from .errors import ResolverConfigError
 from .files import System
 from .front import StubResolver
 from .idna import load as load_idna
 from .limit import Limited, Limits
-from .model import AddrInfo, Answer, Config, Question, RRType, SockAddr
-from .names import to_ascii
+from .model import AddrInfo, Config, RRType, SockAddr
 from .plans import Ways
 from .protocols import Engine, Resolver
 
@@ -135,7 +134,8 @@ def make(
         return Limited(made, limits, hub.now, hub.call_later) if limits else made
 
     world = _system.changed(changes, ways) if changes or ways != Ways() else _system.world
-    return StubResolver(name, engine, world, cache=_cache(cache), deadline=deadline)
+    asking = registry.ASKS_WITH.get(name)
+    return StubResolver(name, engine, world, cache=_cache(cache), deadline=deadline, asking=asking)
 
 
 def use(resolver: str | Resolver | None = None, **options: Any) -> Resolver:
@@ -256,19 +256,3 @@ def parse_type(rdtype: str | int) -> int:
         if word.startswith("TYPE") and word[4:].isascii() and word[4:].isdigit() and int(word[4:]) <= 0xFFFF:
             return int(word[4:])
     raise ResolverConfigError(f"unknown record type {rdtype!r}")
-
-
-def query(name: str, rdtype: str | int = "A") -> Answer:
-    """Ask DNS one question about an absolute ``name``, past hosts file and search list; parks only the caller.
-
-    The answer may have any rcode. Raises ResolveError when no usable reply came, or when the resolver in use
-    (``thread``, ``block``) has no way to ask for a record type. A type that
-    pycares cannot parse goes to the python engine.
-    """
-    question = Question(to_ascii(name).removesuffix("."), parse_type(rdtype))
-    made: Any = current()
-    if not callable(getattr(made, "query", None)):
-        raise ResolveError(
-            Kind.UNSUPPORTED, name, detail=f"{made!r} asks libc, which knows no record types; use ares or python"
-        )
-    return made.query(question)  # type: ignore[no-any-return]

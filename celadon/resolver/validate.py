@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
-from .model import Answer, RRType
+from .model import Answer, Question, Record, RRType
 
 _MAX_CHAIN = 32  # names; RFC 1034 §3.6.2 sets no bound, resolvers do: loops and the like end here
 
@@ -60,3 +61,41 @@ def _one_pass(answer: Answer) -> Found:
             data.append(one.data)
             expected = one.name
     return Found(tuple(data), expected, tuple(aliases))
+
+
+def pruned(answer: Answer) -> Answer:
+    """The answer without records of owners that the question does not lead to (RFC 5452 §6); itself where all do.
+
+    It leads to the name that was asked, to every name of its CNAME chain, and to a DNAME above one of them (RFC 6672).
+    """
+    asked = answer.question.name
+    for one in answer.records:
+        if one.name != asked:
+            return _pruned(answer)
+    return answer
+
+
+def _pruned(answer: Answer) -> Answer:
+    records = answer.records
+    owner = answer.question.name.lower()
+    reached: set[str] = set()
+    while owner not in reached and len(reached) <= _MAX_CHAIN:
+        reached.add(owner)
+        owner = next(
+            (one.target.lower() for one in records if one.rdtype == RRType.CNAME and one.name.lower() == owner), owner
+        )
+    kept = tuple([one for one in records if one.name.lower() in reached or _above(one, reached)])
+    return answer if len(kept) == len(records) else replace(answer, records=kept)
+
+
+def _above(record: Record, names: set[str]) -> bool:
+    end = f".{record.name.lower()}" if record.name else ""
+    return record.rdtype == RRType.DNAME and any(one.endswith(end) for one in names)
+
+
+def has_data(answer: Answer) -> bool:
+    """Whether the answer holds what was asked for, at the end of its chain."""
+    question: Question = answer.question
+    if question.rdtype == RRType.ANY:
+        return bool(answer.records)
+    return answer.rcode == 0 and bool(follow(answer).data)

@@ -18,6 +18,7 @@ from ..model import Config, Question, RRType, Server
 from ..protocols import Engine, Outcome, Resolver
 from . import nameserver as script
 from .nameserver import NameServer
+from .querycases import QUERY_CASES
 
 #: The records that the suites' server has, and that an engine without servers must know.
 ZONE: dict[str, dict[str, list[str]]] = {
@@ -360,7 +361,7 @@ def check_dns_engine(make: Callable[[Config], Engine], *, wanted: Mapping[str, s
         # Nothing is lost here, so a busy machine may take its time.
         _check_contract(findings, lambda: make(_config(Server(server.host, server.port), timeout=5.0)))
         findings.run("a dead server first", lambda: dead_server_first(make, server))
-    for name, case in _DNS_CASES.items():
+    for name, case in {**_DNS_CASES, **QUERY_CASES}.items():
         with _server() as server:
             config = _config(Server(server.host, server.port))
             findings.run(name, _closing(lambda config=config: make(config), lambda e, c=case, s=server: c(e, s)))  # type: ignore[misc]

@@ -387,6 +387,8 @@ class NameServer:
 
     def _lookup(self, asked: dns.message.Message, name: str, rdtype: str, question: dns.rrset.RRset) -> bytes:
         reply = dns.message.make_response(asked, recursion_available=True)
+        if asked.ednsflags & dns.flags.DO:
+            reply.want_dnssec()  # RFC 3225 §3: the bit is copied
         reply.flags |= dns.flags.AA
         if self.synthetic and name not in self._zone:
             data = {"A": synthetic_address(name), "AAAA": "fd00::" + synthetic_address(name)}.get(rdtype)

@@ -1,0 +1,118 @@
+"""Records of any type, asked for by name: ``query``, and short ways to the usual ones.
+
+All of it goes past hosts file and search list: names are absolute, with or without final dot.
+"""
+
+from __future__ import annotations
+
+import _random
+from collections.abc import Callable
+from typing import Any
+
+from . import selection
+from .config import parse_server
+from .errors import Kind, ResolveError, ResolverConfigError
+from .hosts import normal
+from .model import QueryOptions, Question, RRType, Server
+from .names import reverse as reverse_name
+from .names import to_ascii
+from .records import Https, Mx, QueryAnswer, Srv, https_of, mx_of, srv_of, srv_order, told, txt_of
+
+_CLASSES = {"IN": 1, "CH": 3, "HS": 4, "ANY": 255}
+_PLAIN = QueryOptions()
+_MAX_ALIASES = 8  # RFC 9460 §2.4.2 leaves the bound to us
+_chance = _random.Random().random
+
+
+def query(
+    name: str,
+    rrtype: str | int = "A",
+    *,
+    rclass: str | int = "IN",
+    server: str | Server | None = None,
+    tcp: bool = False,
+    dnssec: bool = False,
+    deadline: float | None = None,
+) -> QueryAnswer:
+    """Ask DNS one question about an absolute ``name``; parks only the calling greenlet.
+
+    ``server`` (``address``, ``address:port``) is asked in place of the configured ones, ``tcp`` without trying UDP
+    first, ``dnssec`` sets the DO bit, so that signatures come along (RFC 4035 §3.2.1); ``deadline`` bounds the whole in
+    seconds, in place of the resolver's own. The same answer whichever engine, from the cache where it is there.
+
+    Raises ResolveError: Kind.NXDOMAIN, NODATA, SERVFAIL, REFUSED, FORMERR, NOTIMP with the reply as ``answer``, TIMEOUT
+    and NETWORK where none came, ILLEGAL for what is no name, UNSUPPORTED where the resolver in use (``thread``,
+    ``block``) has no way to ask. ResolverConfigError for a type, a class or a server that cannot be.
+    """
+    if deadline is not None and not deadline > 0:
+        raise ResolverConfigError(f"deadline: {deadline!r} is not a positive number of seconds")
+    at = parse_server(server) if isinstance(server, str) else server
+    options: QueryOptions | None = QueryOptions(server=at, tcp=tcp, dnssec=dnssec)
+    if options == _PLAIN:
+        options = None
+    question = Question(to_ascii(name).removesuffix("."), selection.parse_type(rrtype), _class(rclass), options)
+    made: Any = selection.current()
+    ask = getattr(made, "query", None)
+    if not callable(ask):
+        detail = f"{made!r} asks libc, which knows no record types; use ares or python"
+        raise ResolveError(Kind.UNSUPPORTED, name, detail=detail)
+    return told(ask(question) if deadline is None else ask(question, deadline))
+
+
+def _class(given: str | int) -> int:
+    if isinstance(given, int) and 0 <= given <= 0xFFFF:
+        return int(given)
+    if isinstance(given, str) and given.upper() in _CLASSES:
+        return _CLASSES[given.upper()]
+    raise ResolverConfigError(f"unknown class {given!r}; there are {', '.join(_CLASSES)} and numbers")
+
+
+def mx(name: str, **options: Any) -> tuple[Mx, ...]:
+    """Who takes mail for a domain, best first; empty where it says that nobody does (RFC 7505). Options as ``query``'s.
+
+    Raises what ``query`` raises: with Kind.NODATA, the domain itself takes its mail (RFC 5321 §5.1).
+    """
+    return mx_of(query(name, RRType.MX, **options))
+
+
+def srv(name: str, *, random: Callable[[], float] = _chance, **options: Any) -> tuple[Srv, ...]:
+    """Where a service (``_xmpp-client._tcp.example.com``) is, in the order to be tried (RFC 2782).
+
+    By priority, and among equals by lot with the weights as chances: ``random`` gives a number from 0 to less than 1.
+    Empty where the service is said not to be there. Options, and what is raised, as ``query``'s.
+    """
+    return srv_order(srv_of(query(name, RRType.SRV, **options)), random)
+
+
+def txt(name: str, **options: Any) -> tuple[bytes, ...]:
+    """The texts of a name, each record's strings joined. Options, and what is raised, as ``query``'s."""
+    return txt_of(query(name, RRType.TXT, **options))
+
+
+def reverse(address: str, **options: Any) -> tuple[str, ...]:
+    """The names of an IPv4 or IPv6 address, without final dots (RFC 1035 §3.5, RFC 3596 §2.5).
+
+    Options, and what is raised, as ``query``'s; Kind.ARGUMENT for what is no address.
+    """
+    if normal(address) is None:
+        raise ResolveError(Kind.ARGUMENT, address, detail="not an IPv4 or IPv6 address")
+    found = query(reverse_name(address), RRType.PTR, **options)
+    return tuple(one.removesuffix(".") for one in found.data)
+
+
+def https(name: str, port: int = 443, **options: Any) -> tuple[Https, ...]:
+    """How the HTTPS origin ``name:port`` is reached, best first; aliases are followed (RFC 9460 §2.4.2, §9.1).
+
+    Options, and what is raised, as ``query``'s. An alias to ``.``, to itself or through more than eight names gives
+    nothing.
+    """
+    owner = name if port == 443 else f"_{port}._https.{name}"
+    for _ in range(_MAX_ALIASES):
+        found = https_of(query(owner, RRType.HTTPS, **options))
+        alias = found[0]
+        if alias.priority:
+            return found
+        owner = alias.target
+        if not owner:
+            break
+    return ()
