@@ -248,8 +248,8 @@ def _query(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] |
             answers.append(outcome)
     if not answers:
         return failed[0]
-    if any(one.rcode == 0 and one.records for one in answers):
-        return answers
+    if any(one.rcode == 0 and (one.records or one.unrelated) for one in answers):
+        return answers  # libc looks into what is unrelated, too, and finds no address
     rcode = answers[0].rcode or answers[-1].rcode
     if rcode == 0:
         return _Failed(NO_DATA, ResolveError(Kind.NODATA, name, server=answers[0].server, rcode=0))
@@ -259,7 +259,8 @@ def _query(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] |
 
 def _lame(answer: Answer) -> bool:
     """An empty answer from who neither knows nor asks others: res_send goes on to the next server."""
-    return not (answer.records or answer.additional or not answer.flags or answer.rcode or answer.flags & _AA_OR_RA)
+    some = answer.records or answer.unrelated or answer.additional
+    return not (some or not answer.flags or answer.rcode or answer.flags & _AA_OR_RA)
 
 
 def _refusal(name: str, answer: Answer) -> ResolveError:

@@ -85,7 +85,8 @@ def _pruned(answer: Answer) -> Answer:
             (one.target.lower() for one in records if one.rdtype == RRType.CNAME and one.name.lower() == owner), owner
         )
     kept = tuple([one for one in records if one.name.lower() in reached or _above(one, reached)])
-    return answer if len(kept) == len(records) else replace(answer, records=kept)
+    dropped = len(records) - len(kept)
+    return replace(answer, records=kept, unrelated=dropped) if dropped else answer
 
 
 def _above(record: Record, names: set[str]) -> bool:

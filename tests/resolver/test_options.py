@@ -32,7 +32,7 @@ def test_options_of_one_question(server, name):
     assert records(outcome) == (0, [("a.test", 1, "192.0.2.1")])
     assert (outcome.tcp, outcome.server, server.queries[-1].tcp) == (True, str(here), True)
     assert outcome.flags & 0x0100 == 0
-    assert outcome.edns == Edns(bufsize=8192)
+    assert outcome.edns == Edns(bufsize=8192, dnssec=True)
     server.script("a.test", Truncate())
     outcome = ask(engine, (Question("a.test", 1, options=QueryOptions(server=here, ignore_tc=True, edns=None)),))[0]
     assert records(outcome) == (0, [])
