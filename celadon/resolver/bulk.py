@@ -43,8 +43,8 @@ def run(
     ``pending`` gives it once it has more. Parks the calling greenlet; closing the generator cancels what is in flight.
     """
     ready: deque[tuple[K, Question | None, Outcome]] = deque()
-    # By name, type and options: how to cancel it, and who else asked the same meanwhile.
-    flight: dict[tuple[object, ...], tuple[list[Cancel], list[tuple[K, Question]]]] = {}
+    flight: dict[Question, Cancel] = {}
+    twins: dict[Question, list[K]] = {}  # who else asked what is in flight
     hub = get_hub()
     me = getcurrent()
     waiting = False
@@ -60,29 +60,17 @@ def run(
         nonlocal waiting
         waiting = False
 
-    def done(what: tuple[object, ...], key: K, question: Question, outcome: Outcome) -> None:
-        others = flight.pop(what)[1]
+    def done(key: K, question: Question, outcome: Outcome) -> None:
+        del flight[question]
         ready.append((key, question, outcome))
-        if others:
-            for other, same in others:
-                ready.append((other, same, outcome.fresh() if isinstance(outcome, ResolveError) else outcome))
+        if twins:
+            for other in twins.pop(question, ()):
+                ready.append((other, question, outcome.fresh() if isinstance(outcome, ResolveError) else outcome))
         if waiting:
             wake()
 
-    def submit(key: K, question: Question) -> None:
-        what = (question.name, question.rdtype, question.options)
-        twin = flight.get(what)
-        if twin is not None:
-            twin[1].append((key, question))
-            return
-        try:
-            cancel = engine.submit(question, partial(done, what, key, question))
-        except ResolveError as error:
-            ready.append((key, question, error))
-        else:
-            flight[what] = ([cancel], [])
-
     source = iter(asked)
+    submit = engine.submit
     order: deque[list[Any]] = deque()  # what was asked, with its outcome once there is one; used when ordered
     exhausted = dry = False
     try:
@@ -104,8 +92,13 @@ def run(
                     order.append(key)
                 if isinstance(question, ResolveError):
                     ready.append((key, None, question))
+                elif question in flight:
+                    twins.setdefault(question, []).append(key)
                 else:
-                    submit(key, question)
+                    try:
+                        flight[question] = submit(question, partial(done, key, question))
+                    except ResolveError as error:
+                        ready.append((key, question, error))
             if ready:
                 for _ in range(len(ready)):  # as many as there are now: answers come by the batch
                     one = ready.popleft()
@@ -127,8 +120,8 @@ def run(
             elif exhausted:
                 return
     finally:
-        for cancels, _ in list(flight.values()):
-            cancels[0]()
+        for cancel in list(flight.values()):
+            cancel()
         flight.clear()
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import _socket
 from dataclasses import fields
 from functools import lru_cache
+from struct import Struct
 from typing import Any
 
 from .errors import Kind, ResolveError
@@ -249,6 +250,9 @@ _new = object.__new__
 # The slots' own setters: the class is frozen, and this is where its instances are made.
 _set_facts, _set_parsed, _set_raw = (vars(WireAnswer)[name].__set__ for name in ("_facts", "_parsed", "_raw"))
 _set_question, _set_records = (vars(Answer)[name].__set__ for name in ("question", "records"))
+_set_name, _set_rdtype, _set_ttl, _set_data, _set_rdclass = (vars(Record)[one.name].__set__ for one in fields(Record))
+_one_address = Struct("!6sIH4s").unpack_from  # owner, type and class; TTL; length; address
+_inet_ntoa = _socket.inet_ntoa
 
 
 def decode(
@@ -259,21 +263,28 @@ def decode(
     ``question_end`` is where the echoed question ends; ``rtt`` is in seconds.
     """
     at = question_end + 16
+    size = len(message)
     if (
-        message[6:11] == b"\0\1\0\0\0"
+        (size == at or size == at + 11)
+        and message[6:11] == b"\0\1\0\0\0"
         and not message[3] & 15
-        and message[question_end : question_end + 6] == b"\xc0\x0c\0\1\0\1"
-        and message[question_end + 10 : question_end + 12] == b"\0\4"
+        and (one := _one_address(message, question_end))[0] == b"\xc0\x0c\0\1\0\1"
+        and one[2] == 4
         and (
-            (len(message) == at and not message[11])
-            or (len(message) == at + 11 and message[11] == 1 and message[at : at + 3] == b"\0\0\x29"
-                and not message[at + 5] | message[at + 9] | message[at + 10])
+            not message[11]
+            if size == at
+            else message[11] == 1 and message[at : at + 3] == b"\0\0\x29" and not message[at + 5]
+            and message[at + 9 :] == b"\0\0"
         )
     ):  # fmt: skip
         answer: WireAnswer = _new(OneAddress)
-        ttl = int.from_bytes(message[at - 10 : at - 6], "big")
-        data = f"{message[at - 4]}.{message[at - 3]}.{message[at - 2]}.{message[at - 1]}"
-        _set_records(answer, (Record(question.name, 1, 0 if ttl >> 31 else ttl, data),))
+        record = _new(Record)
+        _set_name(record, question.name)
+        _set_rdtype(record, 1)
+        _set_ttl(record, one[1] if one[1] < 1 << 31 else 0)
+        _set_data(record, _inet_ntoa(one[3]))
+        _set_rdclass(record, 1)
+        _set_records(answer, (record,))
     else:
         answer = _new(WireAnswer)
         _set_raw(answer, _parse(message, question_end))

@@ -98,17 +98,17 @@ def questions(lines: Iterable[Any], form: Form, mark: Watermark) -> Iterator[Ask
     """The questions of the lines, which begin where the mark stands; the mark's blocks keep count of them."""
     offset, skip = mark.at
     block = mark.open()
-    types = form.types
+    types, simple, count = form.types, form.simple, len(form.types)
     for raw in lines:
         if raw is PENDING:
             yield PENDING
             continue
         text = raw.decode("utf-8", "surrogateescape").strip()
-        if text and form.simple and not skip:
+        if text and simple and not skip:
             for rdtype in types:
-                block.left += 1
-                block.total += 1
                 yield Key(block, text, rdtype, None), question_for(text, rdtype)
+            block.left += count
+            block.total += count
         elif text:
             for index, (name, rdtype, meta, asked) in enumerate(of_line(text, form)):
                 if index < skip:

@@ -11,11 +11,14 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
 from ..errors import Kind, ResolveError
 from ..model import Answer, Record, rcode_name, type_name
 from ..protocols import Outcome
+from ..wire import OneAddress
 from .bulkinput import Key
 
 Schema = Callable[[Key, Outcome], str]
@@ -27,7 +30,6 @@ _NAMES = {
 }  # fmt: skip
 _TYPES = {n: type_name(n) for n in range(260)}
 _RCODES = {n: rcode_name(n) for n in range(24)}
-_PLAIN = frozenset(map(chr, range(0x20, 0x7F))) - {'"', "\\"}
 _FAILED = frozenset((Kind.TIMEOUT, Kind.NETWORK))
 _now = time.time
 
@@ -44,10 +46,6 @@ def unanswered(outcome: Outcome) -> bool:
     return isinstance(outcome, ResolveError) and outcome.kind in _FAILED
 
 
-def _quoted(text: str) -> str:
-    return f'"{text}"' if _PLAIN.issuperset(text) else json.dumps(text)
-
-
 def _type(rdtype: int) -> str:
     return _TYPES.get(rdtype) or type_name(rdtype)
 
@@ -56,6 +54,7 @@ def _class(rdclass: int) -> str:
     return {1: "IN", 3: "CH", 4: "HS", 255: "ANY"}.get(rdclass, f"CLASS{rdclass}")
 
 
+@lru_cache(256)
 def _server(label: str | None) -> str:
     """``address#port`` as massdns writes it."""
     address, _, port = (label or "").partition("#")
@@ -72,6 +71,17 @@ def _row(one: Record, dot: str = "") -> str:
 def native(key: Key, outcome: Outcome) -> str:
     """A superset of massdns' keys, numbers as numbers, no final dots; every failure has a status."""
     name = key.text
+    if type(outcome) is OneAddress and key.meta is None:
+        one = outcome.records[0]
+        asked = _quoted(one.name)
+        given = "" if one.name == name else f',"input":{_quoted(name)}'
+        return (
+            f'{{"name":{asked},"type":"A","class":"IN","status":"NOERROR","data":{{"answers":[{{"name":{asked},'
+            f'"type":"A","class":"IN","ttl":{one.ttl},"data":"{one.data}"}}]}},'
+            f'"flags":[{_NAMES[outcome.flags & 0x07F0]}],"resolver":"{_server(outcome.server)}",'
+            f'"proto":"{"tcp" if outcome.tcp else "udp"}","ts":{_now():.3f},"rtt_ms":{outcome.rtt * 1000:.3f},'
+            f'"tries":{outcome.attempts}{given}}}'
+        )
     kind = _type(key.rdtype)
     meta = "" if key.meta is None else f',"meta":{json.dumps(key.meta)}'
     if isinstance(outcome, ResolveError):

@@ -31,7 +31,7 @@ class Tally:
         self.statuses: Counter[str] = Counter()
         self.records = 0
         self.unanswered = 0
-        self.asked = 0  # records that a server had a chance to answer
+        self.unasked = 0  # records of what could not be put to a server
         self.tries = 0
         self._times: Counter[int] = Counter()
         self._slowest = 0.0
@@ -45,21 +45,26 @@ class Tally:
             self.tries += len(outcome.tried)
             if outcome.kind in _UNANSWERED:
                 self.unanswered += 1
-                self.asked += 1
+            else:
+                self.unasked += 1
         else:
-            self.asked += 1
             self.tries += outcome.attempts
             if not records & _EVERY or records < _EVERY:
                 rtt = outcome.rtt
                 self._times[int(math.log(rtt * 1e6 + 1) * _STEPS)] += 1
                 self._slowest = max(self._slowest, rtt)
 
+    @property
+    def asked(self) -> int:
+        """Records that a server had a chance to answer."""
+        return self.records - self.unasked
+
     def plain(self) -> dict[str, Any]:
         """As data that another process may ``merge``."""
         return {
             "statuses": dict(self.statuses),
             "times": {str(key): count for key, count in self._times.items()},
-            "counts": [self.records, self.unanswered, self.asked, self.tries],
+            "counts": [self.records, self.unanswered, self.unasked, self.tries],
             "slowest": self._slowest,
             "engine": self.engine,
             "usage": usage(),
@@ -69,10 +74,10 @@ class Tally:
         """Add another process' counts."""
         self.statuses.update(other["statuses"])
         self._times.update({int(key): count for key, count in other["times"].items()})
-        records, unanswered, asked, tries = other["counts"]
+        records, unanswered, unasked, tries = other["counts"]
         self.records += records
         self.unanswered += unanswered
-        self.asked += asked
+        self.unasked += unasked
         self.tries += tries
         self._slowest = max(self._slowest, other["slowest"])
         for key, value in other["engine"].items():
