@@ -50,7 +50,7 @@ test-parity: $(VENV)/.ready
 
 # CPython's own tests under patch_all, beside the same unpatched; takes about half an hour for each Python.
 test-stdlib: $(VENV)/.ready
-	$(BIN)/python -m tests.stdlib.run --per-test 30
+	$(BIN)/python -m tests.stdlib.run
 
 clean:
 	rm -rf $(VENV) .venv-bench .venv-integration .venv-niquests build *.egg-info .mypy_cache .ruff_cache

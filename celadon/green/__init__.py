@@ -1,10 +1,15 @@
 """Standard-library-shaped cooperative modules, and the patch that puts them in place."""
 
+from .fileobject import FileObject, FileObjectBlock, FileObjectPosix, FileObjectThread
 from .patch import DoNotPatch, Report, after_patch, before_patch, is_patched, original, patch_all, report, restore
 from .pristine import original_module
 
 __all__ = [
     "DoNotPatch",
+    "FileObject",
+    "FileObjectBlock",
+    "FileObjectPosix",
+    "FileObjectThread",
     "Report",
     "after_patch",
     "before_patch",

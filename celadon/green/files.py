@@ -46,7 +46,19 @@ def _is_to_park(file: Any, opener: Any) -> bool:
 # -- raw files -----------------------------------------------------------------------------------------------------
 
 
-class ParkingFile(io.FileIO):
+class BlockingFile(io.FileIO):
+    """An ``io.FileIO`` that may go on with the descriptor of another file object, which is closed with it."""
+
+    beneath: Any = None
+
+    def close(self) -> None:
+        super().close()
+        beneath, self.beneath = self.beneath, None
+        if beneath is not None:
+            beneath.close()
+
+
+class ParkingFile(BlockingFile):
     """An ``io.FileIO`` whose calls let other greenlets run while they wait for the other end."""
 
     def __init__(self, file: Any, mode: str = "r", closefd: bool = True, opener: Any = None) -> None:
@@ -81,7 +93,7 @@ class ParkingFile(io.FileIO):
             return None  # its user set it not to block
 
     def close(self) -> None:
-        if not self.closed and self.closefd:
+        if not self.closed and (self.closefd or self.beneath is not None):
             notify_closing(self.fileno())
         super().close()
 
@@ -90,7 +102,7 @@ def _open_fd(path: Any, flags: int) -> int:
     return descriptor.open(path, flags, 0o666)
 
 
-class ThreadedFile(io.FileIO):
+class ThreadedFile(BlockingFile):
     """An ``io.FileIO`` whose calls are made in threads, one at a time.
 
     What is read or written goes through a copy, for a killed greenlet leaves a call behind that still runs.
@@ -194,4 +206,4 @@ class FileModule(ModuleType):
         return getattr(io, name)
 
 
-__all__ = ["FileModule", "ParkingFile", "ThreadedFile", "open", "open_in_threads", "opener_of", "waits"]
+__all__ = ["BlockingFile", "FileModule", "ParkingFile", "ThreadedFile", "open", "open_in_threads", "opener_of", "waits"]

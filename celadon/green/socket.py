@@ -11,6 +11,7 @@ import errno
 import os
 import socket as _std
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from ..hub import Registration, Timeout, get_hub, sleep
@@ -355,8 +356,9 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         registered, self._registered = self._registered, None
         if registered is not None:
             registered.close()
-        if self._limit is None and self.fileno() >= 0:
-            _raw.setblocking(self, True)
+        if self._limit is None:
+            with suppress(OSError):  # closed behind our back
+                _raw.setblocking(self, True)
         return _base.detach(self)
 
 

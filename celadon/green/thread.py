@@ -360,19 +360,23 @@ def _leave() -> None:
     os._exit(0)
 
 
+_IGNORED: Final = "Exception ignored in thread started by"
+_NAMES_FUNCTION: Final = sys.version_info < (3, 13)
+
+
 def _report(function: Callable[..., object], error: BaseException) -> None:
     what = SimpleNamespace(
         exc_type=type(error),
         exc_value=error,
         exc_traceback=error.__traceback__,
-        err_msg="Exception ignored in thread started by",
-        object=function,
+        err_msg=_IGNORED if _NAMES_FUNCTION else f"{_IGNORED} {function!r}",
+        object=function if _NAMES_FUNCTION else None,
     )
     hook: Any = sys.unraisablehook
     if hook is not sys.__unraisablehook__:
         hook(what)
     elif sys.stderr is not None:
-        sys.stderr.write(f"{what.err_msg}: {function!r}\n")
+        sys.stderr.write(f"{_IGNORED}: {function!r}\n")
         traceback.print_exception(error)
 
 

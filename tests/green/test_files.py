@@ -12,7 +12,8 @@ import time
 import pytest
 
 from celadon import patch_all
-from celadon.green import is_patched, restore
+from celadon.green import FileObject, FileObjectBlock, FileObjectPosix, FileObjectThread, is_patched, restore
+from celadon.green.files import ParkingFile, ThreadedFile
 from celadon.hub import Timeout, get_hub, sleep, spawn
 
 
@@ -248,6 +249,33 @@ def test_regular_files_through_threads_by_choice(tmp_path):
         assert raw.read() == b"line "
     with pytest.raises(FileNotFoundError):
         open(tmp_path / "none").close()
+
+
+@pytest.mark.parametrize("make", [FileObject, FileObjectBlock, FileObjectPosix, FileObjectThread])
+def test_gevents_names(make, tmp_path):
+    path = tmp_path / "file"
+    with make(path, "w", encoding="utf-8") as file:
+        file.write("text")
+    with open(path, "rb", 0) as given:
+        with make(given, "rb", close=False) as file:
+            assert file.read() == b"text"
+        given.seek(0)
+        with make(given) as file:
+            assert file.read() == "text"
+        assert given.closed
+    r, w = os.pipe()
+    with make(w, "wb", 0) as writer, make(r, "rb") as reader:
+        writer.write(b"line\n")
+        assert reader.readline() == b"line\n"
+
+
+def test_the_kind_of_file_that_fits(tmp_path):
+    r, w = os.pipe()
+    with FileObject(r, "rb", 0) as reader, FileObject(w, "wb", 0) as writer:
+        assert isinstance(reader, ParkingFile)
+        assert isinstance(writer, ParkingFile)
+    with FileObject(tmp_path / "new", "wb", 0) as file:
+        assert isinstance(file, ThreadedFile)
 
 
 STREAMS = """
