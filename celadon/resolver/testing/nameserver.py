@@ -243,7 +243,8 @@ class NameServer:
 
     def __enter__(self) -> NameServer:
         self._stopped.acquire()
-        _thread.start_new_thread(self._serve, ())
+        # Made here, so that what the server has open is open from now on.
+        _thread.start_new_thread(self._serve, (_new_epoll(),))
         return self
 
     def __exit__(
@@ -256,8 +257,7 @@ class NameServer:
 
     # -- in the thread ---------------------------------------------------------------------------------------
 
-    def _serve(self) -> None:
-        poller = _new_epoll()
+    def _serve(self, poller: select.epoll) -> None:
         poller.register(self._udp, select.EPOLLIN)
         poller.register(self._tcp, select.EPOLLIN)
         poller.register(self._stop_read, select.EPOLLIN)
