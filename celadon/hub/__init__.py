@@ -5,9 +5,11 @@ from greenlet import GreenletExit, getcurrent
 from . import accel  # noqa: F401  (it switches itself on)
 from .cancel import NotReady, Timeout, fail_after, move_on_after, shield, with_timeout
 from .children import wait_pid
-from .errors import BlockingInHubError, HubClosedError, LoopExit, WokenTwiceError
+from .dagpool import Collision, DAGPool, PropagateError
+from .errors import BlockingInHubError, CancelledError, HubClosedError, LoopExit, WokenTwiceError
 from .greenlets import Greenlet, spawn, spawn_later, spawn_raw
-from .group import Group, Pool
+from .greenpool import GreenPile, GreenPool
+from .group import Group, Pool, PoolFull
 from .hubs import get_hub, hub_if_any
 from .io import Registration, Watch, notify_closing, wait_readable, wait_writable, watch
 from .joining import idle, iwait, joinall, kill, killall, wait
@@ -16,6 +18,7 @@ from .loop import Hub
 from .meeting import Barrier, BrokenBarrierError, Condition
 from .park import TIMED_OUT, WaitQueue, park, park_for, sleep, unpark, unpark_error
 from .queues import Channel, Empty, Full, JoinableQueue, LifoQueue, PriorityQueue, Queue, ShutDown, SimpleQueue
+from .resources import ResourcePool, Token, TokenPool
 from .signals import SignalHandler, signal_handler
 from .sync import AsyncResult, BoundedSemaphore, DummySemaphore, Event, Lock, RLock, Semaphore
 from .taskgroup import TaskGroup
@@ -29,12 +32,17 @@ __all__ = [
     "BlockingInHubError",
     "BoundedSemaphore",
     "BrokenBarrierError",
+    "CancelledError",
     "Channel",
+    "Collision",
     "Condition",
+    "DAGPool",
     "DummySemaphore",
     "Empty",
     "Event",
     "Full",
+    "GreenPile",
+    "GreenPool",
     "Greenlet",
     "GreenletExit",
     "Group",
@@ -46,10 +54,13 @@ __all__ = [
     "LoopExit",
     "NotReady",
     "Pool",
+    "PoolFull",
     "PriorityQueue",
+    "PropagateError",
     "Queue",
     "RLock",
     "Registration",
+    "ResourcePool",
     "Semaphore",
     "ShutDown",
     "SignalHandler",
@@ -59,6 +70,8 @@ __all__ = [
     "ThreadResult",
     "Timeout",
     "Timer",
+    "Token",
+    "TokenPool",
     "WaitQueue",
     "Watch",
     "WokenTwiceError",

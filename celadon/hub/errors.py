@@ -21,4 +21,8 @@ class HubClosedError(RuntimeError):
     """The hub was torn down with its thread; nothing can be scheduled on it any more."""
 
 
-__all__ = ["BlockingInHubError", "GreenletExit", "HubClosedError", "LoopExit", "WokenTwiceError"]
+class CancelledError(Exception):
+    """The result was given up by ``cancel``: the call was not made, or goes on without anybody who wants to know."""
+
+
+__all__ = ["BlockingInHubError", "CancelledError", "GreenletExit", "HubClosedError", "LoopExit", "WokenTwiceError"]

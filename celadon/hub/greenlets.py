@@ -131,6 +131,30 @@ class Greenlet(greenlet, Generic[T]):
         if self._state != _DONE:
             self._finish()
 
+    def run_here(self) -> None:
+        """Run an unstarted one's body in the calling greenlet, now, though in the context that it was given.
+
+        A kill or a Timeout that comes meanwhile is meant for the calling greenlet: it ends the body and goes on.
+        """
+        if self._state != _NEW:
+            raise RuntimeError(f"{self!r} was started already")
+        self._state = _RUNNING
+        context = self.gr_context
+        assert context is not None
+        function = self._run if self._function is None else self._function
+        try:
+            self._value = context.run(function, *self.args, **self.kwargs)
+        except Exception as error:
+            self._error = error
+            self._finish()
+            self._failed(error)
+        except BaseException as error:
+            self._error = error
+            self._finish()
+            raise
+        else:
+            self._finish()
+
     def _failed(self, error: BaseException) -> None:
         """An exception escaped from the body, and those who wait for it have been told."""
         self._hub.failed(self, error)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from greenlet import GreenletExit
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from .greenlets import Greenlet
 from .joining import joinall, killall
+from .mapping import Mapper
 from .park import WaitQueue
-from .queues import Queue
+from .queues import Full
 from .sync import Semaphore
 
 T = TypeVar("T")
 
 
-class Group:
+class Group(Mapper):
     """The greenlets that were spawned in it, or added to it, and have not ended. For greenlets of one thread."""
 
     greenlet_class: type[Greenlet[Any]] = Greenlet
@@ -102,6 +103,8 @@ class Group:
         """Kill one of the group."""
         if member in self.greenlets:
             member.kill(exception, block, timeout)
+            if member.dead:
+                self.discard(member)
 
     def full(self) -> bool:
         """True if ``spawn`` would wait: never, in a group."""
@@ -111,51 +114,17 @@ class Group:
         """Wait until ``spawn`` would not wait."""
         return True
 
-    # -- the map family --------------------------------------------------------------------------------------
 
-    def apply(self, function: Callable[..., T], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> T:
-        """``function(*args, **kwargs)`` in a greenlet of the group, waited for."""
-        return self.spawn(function, *args, **(kwargs or {})).get()
-
-    def apply_async(
-        self,
-        function: Callable[..., T],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-        callback: Callable[[T], object] | None = None,
-    ) -> Greenlet[T]:
-        """``spawn``, by multiprocessing's name; ``callback(value)`` runs in a greenlet of its own after success."""
-        made = self.spawn(function, *args, **(kwargs or {}))
-        if callback is not None:
-            made.link_value(lambda source: callback(source.value))  # type: ignore[arg-type]  # successful: a value
-        return made
-
-    def map(self, function: Callable[..., T], *iterables: Iterable[Any]) -> list[T]:
-        """The results in order; the first failure is raised, in order as well. Kills nobody."""
-        return [one.get() for one in [self.spawn(function, *args) for args in zip(*iterables, strict=False)]]
-
-    def map_async(self, function: Callable[..., T], *iterables: Iterable[Any]) -> Greenlet[list[T]]:
-        """``map``, in a greenlet of its own outside of the group."""
-        made: Greenlet[list[T]] = Greenlet(self.map, function, *iterables)
-        made.start()
-        return made
-
-    def imap(self, function: Callable[..., T], *iterables: Iterable[Any], maxsize: int | None = None) -> Iterator[T]:
-        """The results in order, as an iterator, which raises a call's failure in its place and may be continued.
-
-        ``maxsize`` bounds how many results may wait to be taken before no more calls are started.
-        """
-        return _Ordered(self, function, zip(*iterables, strict=False), maxsize)
-
-    def imap_unordered(
-        self, function: Callable[..., T], *iterables: Iterable[Any], maxsize: int | None = None
-    ) -> Iterator[T]:
-        """As ``imap``, in the order in which the calls end."""
-        return _Unordered(self, function, zip(*iterables, strict=False), maxsize)
+class PoolFull(Full):
+    """``Pool.add`` found no place in time."""
 
 
 class Pool(Group):
-    """A group of at most ``size`` greenlets (None: any number): ``spawn`` waits for a place."""
+    """A group of at most ``size`` greenlets (None: any number): ``spawn`` waits for a place.
+
+    A member that spawns while the pool is full runs the function itself, at once: if all members waited for a place
+    that only they can give back, none would ever come. The greenlet that ``spawn`` returns has then ended already.
+    """
 
     def __init__(self, size: int | None = None, greenlet_class: type[Greenlet[Any]] | None = None) -> None:
         if size is not None and size < 0:
@@ -165,114 +134,75 @@ class Pool(Group):
         if greenlet_class is not None:
             self.greenlet_class = greenlet_class
         self._places = Semaphore(size) if size is not None else None
+        #: How many places are taken that ``resize`` has abolished.
+        self._surplus = 0
+        #: Greenlets that spawn on behalf of a member.
+        self._helpers: set[greenlet] = set()
 
     def full(self) -> bool:
         """True if ``spawn`` would wait."""
         return self._places is not None and self._places.locked()
 
     def free_count(self) -> int:
-        """How many places are left; 1 for a pool without bound, as in gevent."""
-        return 1 if self._places is None else self._places.counter
+        """How many places are left; 1 for a pool without bound, as in gevent. Negative while a resize takes effect."""
+        return 1 if self._places is None else self._places.counter - self._surplus
 
     def wait_available(self, timeout: float | None = None) -> bool:
         """Wait until there is a place, at most ``timeout`` seconds; True if there is."""
         return self._places is None or self._places.wait(timeout) > 0
 
-    def add(self, member: Greenlet[Any]) -> None:
-        """Count a greenlet in until it ends; waits for a place."""
+    def resize(self, size: int) -> None:
+        """Let at most ``size`` run from now on. More than that may go on to run; nobody is let in until enough ended.
+
+        TypeError for a pool without bound, which counts nothing.
+        """
+        if size < 0:
+            raise ValueError("the size of a pool must not be negative")
+        if self.size is None or self._places is None:
+            raise TypeError(f"{self!r} has no bound")
+        more = size - self.size
+        self.size = size
+        while more < 0 and self._places.acquire(blocking=False):
+            more += 1
+        self._surplus -= more
+        if self._surplus < 0:
+            self._places.release(-self._surplus)
+            self._surplus = 0
+
+    def start(self, member: Greenlet[Any]) -> None:
+        """Add an unstarted greenlet and start it; see the class for what happens when a full pool's member does so."""
+        if self.full() and self._is_member(getcurrent()):
+            member.run_here()
+        else:
+            super().start(member)
+
+    def _is_member(self, who: greenlet) -> bool:
+        return who in self.greenlets or who in self._helpers
+
+    def _help(self, feeder: Greenlet[None]) -> None:
+        if self._is_member(getcurrent()):
+            self._helpers.add(feeder)
+            feeder.rawlink(self._helpers.discard)
+
+    def add(self, member: Greenlet[Any], blocking: bool = True, timeout: float | None = None) -> None:
+        """Count a greenlet in until it ends; waits for a place.
+
+        PoolFull if there is none within ``timeout`` seconds, or at once when not ``blocking``.
+        """
         if member in self.greenlets:
             return
-        if self._places is not None:
-            self._places.acquire()
+        if self._places is not None and not self._places.acquire(blocking, timeout):
+            raise PoolFull(f"{self!r} is full")
         super().add(member)
 
     def discard(self, member: Greenlet[Any]) -> None:
         """Count it out, and let the next one in."""
         if member in self.greenlets:
             super().discard(member)
-            if self._places is not None:
+            if self._surplus:
+                self._surplus -= 1
+            elif self._places is not None:
                 self._places.release()
 
 
-_END: Any = object()
-
-
-class _Unordered(Generic[T]):
-    """A greenlet feeds calls into the group; what ends is queued for ``next``."""
-
-    def __init__(
-        self, group: Group, function: Callable[..., T], calls: Iterator[tuple[Any, ...]], maxsize: int | None
-    ) -> None:
-        self._group = group
-        self._function = function
-        self._results: Queue[Any] = Queue()
-        self._started = 0
-        self._taken = 0
-        self._fed = False
-        self._room = Semaphore(maxsize) if maxsize else None
-        self._feeder: Greenlet[None] = Greenlet(self._feed, calls)
-        self._feeder.rawlink(self._feeding_ended)
-        self._feeder.start()
-
-    def __iter__(self) -> Iterator[T]:
-        return self
-
-    def _feed(self, calls: Iterator[tuple[Any, ...]]) -> None:
-        for args in calls:
-            if self._room is not None:
-                self._room.acquire()
-            made = self._group.spawn(self._function, *args)
-            self._started += 1
-            made.rawlink(self._put_as(self._started))
-
-    def _put_as(self, _: int) -> Callable[[Greenlet[Any]], object]:
-        return self._results.put
-
-    def _feeding_ended(self, feeder: Greenlet[None]) -> None:
-        self._fed = True
-        if feeder.exception is not None:
-            self._started += 1  # the inputs' own failure comes as one more result
-            self._put_as(self._started)(feeder)
-        self._results.put(_END)
-
-    def _next(self) -> Greenlet[T]:
-        while True:
-            if self._fed and self._taken == self._started:
-                raise StopIteration
-            one: Any = self._results.get()
-            if one is not _END:
-                return one  # type: ignore[no-any-return]
-
-    def __next__(self) -> T:
-        one = self._next()
-        self._taken += 1
-        if self._room is not None:
-            self._room.release()
-        return one.get()
-
-
-class _Ordered(_Unordered[T]):
-    """As _Unordered; what ends too early is kept until its turn comes."""
-
-    def __init__(
-        self, group: Group, function: Callable[..., T], calls: Iterator[tuple[Any, ...]], maxsize: int | None
-    ) -> None:
-        self._early: dict[int, Greenlet[T]] = {}
-        super().__init__(group, function, calls, maxsize)
-
-    def _put_as(self, index: int) -> Callable[[Greenlet[Any]], object]:
-        return lambda ended: self._results.put((index, ended))
-
-    def _next(self) -> Greenlet[T]:
-        wanted = self._taken + 1
-        while wanted not in self._early:
-            if self._fed and self._taken == self._started:
-                raise StopIteration
-            one: Any = self._results.get()
-            if one is not _END:
-                index, ended = one
-                self._early[index] = ended
-        return self._early.pop(wanted)
-
-
-__all__ = ["Group", "Pool"]
+__all__ = ["Group", "Pool", "PoolFull"]

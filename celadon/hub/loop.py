@@ -199,9 +199,11 @@ class Hub:
 
         A pending call does not hold the loop open by itself: count ``holds`` in the hub's own thread for that.
         """
-        if self.closed:
+        if not self.closed:
+            self.ready.append((None, (function, args)))
+        if self.closed:  # before, or just now: then nothing is run any more
+            self.ready.clear()
             raise HubClosedError(f"{self!r} is closed: its thread has ended")
-        self.ready.append((None, (function, args)))
         if self.asleep:
             self.rouse()
 

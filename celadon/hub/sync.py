@@ -242,6 +242,11 @@ class Semaphore(_Linkable):
         """How many are free."""
         return len(self._free)
 
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._waiters) if self._waiters else 0
+
     def locked(self) -> bool:
         """True when ``acquire`` would wait."""
         return not self._free

@@ -10,15 +10,16 @@ from __future__ import annotations
 import _thread
 import os
 from _queue import Empty, SimpleQueue
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakSet
 
-from .errors import HubClosedError
+from .errors import CancelledError, HubClosedError
 from .hubs import get_hub
 from .loop import Hub, resting
-from .sync import AsyncResult
+from .mapping import Mapper
+from .sync import AsyncResult, Event
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,13 +42,22 @@ class ThreadResult(AsyncResult[T]):
         pool.hub.holds += 1
 
     def cancel(self) -> bool:
-        """Nobody wants the result any more. True if the call had not begun, and so is not made at all."""
-        self._let_go()
+        """Nobody wants the result any more. True if the call had not begun, and so is not made at all.
+
+        Whoever waits for it all the same gets CancelledError. Nothing happens once there is a result.
+        """
+        if self._held:
+            self._let_go()
+            self.set_exception(CancelledError(f"nobody wanted the result of {self!r}"))
         if not self._take():
             return False
         self._call = None
         self._pool._dropped()
         return True
+
+    def cancelled(self) -> bool:
+        """Whether ``cancel`` was called before there was a result."""
+        return isinstance(self.exception, CancelledError)
 
     def _take(self) -> bool:
         try:
@@ -81,7 +91,7 @@ class ThreadResult(AsyncResult[T]):
             give(outcome)
 
 
-class ThreadPool:
+class ThreadPool(Mapper):
     """At most ``maxsize`` threads; one that had nothing to do for ``idle_timeout`` seconds (None: never) ends.
 
     Belongs to the hub of the thread that made it, and ends with it. In a forked child it starts anew, empty.
@@ -91,7 +101,7 @@ class ThreadPool:
         if maxsize < 1:
             raise ValueError("a thread pool needs room for one thread")
         self.hub: Hub = get_hub()
-        self.maxsize = maxsize
+        self._maxsize = maxsize
         self.idle_timeout = idle_timeout
         self.closed = False
         self._reset()
@@ -100,21 +110,45 @@ class ThreadPool:
 
     def _reset(self) -> None:
         self._lock = _thread.allocate_lock()
+        #: None bids a thread to look whether it is one too many.
         self._tasks: SimpleQueue[ThreadResult[Any] | None] = SimpleQueue()
         self._load = 0  # calls that wait or run
         self._threads = 0
+        self._nothing_to_do = Event()
+        self._nothing_to_do.set()
 
     def __repr__(self) -> str:
-        return f"<ThreadPool at {id(self):#x}, {self._load} calls, {self._threads} of {self.maxsize} threads>"
+        return f"<ThreadPool at {id(self):#x}, {self._load} calls, {self._threads} of {self._maxsize} threads>"
 
     def __len__(self) -> int:
         """How many calls wait or run."""
         return self._load
 
+    def __bool__(self) -> bool:
+        return True
+
     @property
     def size(self) -> int:
         """How many threads there are now."""
         return self._threads
+
+    @property
+    def maxsize(self) -> int:
+        """How many threads there may be. May be set: waiting calls get new threads, or threads end after their call."""
+        return self._maxsize
+
+    @maxsize.setter
+    def maxsize(self, maxsize: int) -> None:
+        if maxsize < 1:
+            raise ValueError("a thread pool needs room for one thread")
+        with self._lock:
+            self._maxsize = maxsize
+            more = max(min(self._load, maxsize) - self._threads, 0)
+            self._threads += more
+            for _ in range(self._threads - maxsize):
+                self._tasks.put(None)
+        for _ in range(more):
+            self._start()
 
     def spawn(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> ThreadResult[T]:
         """Have ``function(*args, **kwargs)`` called in a thread, in a copy of the caller's context. Does not wait.
@@ -130,37 +164,54 @@ class ThreadPool:
         result: ThreadResult[T] = ThreadResult(self, lambda: context.run(function, *args, **kwargs))
         with self._lock:
             self._load += 1
-            start = self._load > self._threads and self._threads < self.maxsize
+            if self._load == 1:
+                self._nothing_to_do.clear()
+            start = self._load > self._threads and self._threads < self._maxsize
             if start:
                 self._threads += 1
             self._tasks.put(result)
-        if start:
-            self._start(result)
+        if start and not self._start():
+            result.cancel()
+            raise RuntimeError("can't start new thread")
         return result
 
-    def _start(self, result: ThreadResult[Any]) -> None:
+    def _start(self) -> bool:
+        """Start a thread that is counted already; False if that was impossible and there is no other one."""
         try:
             _thread.start_new_thread(_worker, (self, self._tasks, self._lock))
         except RuntimeError:
             with self._lock:
                 self._threads -= 1
-                alone = not self._threads
-            if alone:
-                result.cancel()
-                raise
+                return self._threads > 0
+        return True
 
-    def apply(self, function: Callable[..., T], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> T:
-        """``function(*args, **kwargs)`` in a thread, waited for. A kill or a Timeout ends the wait at once."""
-        result = self.spawn(function, *args, **(kwargs or {}))
-        try:
-            return result.get()
-        except BaseException:
-            result.cancel()
-            raise
+    def imap(self, function: Callable[..., T], *iterables: Iterable[Any], maxsize: int | None = None) -> Iterator[T]:
+        """As ``Group.imap``; the bound is twice the number of threads unless ``maxsize`` says otherwise."""
+        return super().imap(function, *iterables, maxsize=maxsize or 2 * self._maxsize)
+
+    def imap_unordered(
+        self, function: Callable[..., T], *iterables: Iterable[Any], maxsize: int | None = None
+    ) -> Iterator[T]:
+        """As ``imap``, in the order in which the calls end."""
+        return super().imap_unordered(function, *iterables, maxsize=maxsize or 2 * self._maxsize)
+
+    def _abandon(self, calls: Iterable[Any]) -> None:
+        for call in calls:
+            call.cancel()
 
     def _dropped(self) -> None:
         with self._lock:
             self._load -= 1
+            if not self._load:
+                self._nothing_to_do.set()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until no call waits or runs, at most ``timeout`` seconds; True if so. Abandoned calls count as well."""
+        self.hub.holds += 1
+        try:
+            return self._nothing_to_do.wait(timeout)
+        finally:
+            self.hub.holds -= 1
 
     def close(self) -> None:
         """Take no more calls; those that wait are still made. The threads end after that; does not wait for them."""
@@ -171,6 +222,10 @@ class ThreadPool:
                     self._tasks.put(None)
 
     kill = close
+
+    def _is_surplus(self) -> bool:
+        # With the lock held, by a thread that is going to end if it is one.
+        return self.closed or self._threads > self._maxsize
 
 
 def _worker(pool: ThreadPool, tasks: SimpleQueue[ThreadResult[Any] | None], lock: _thread.LockType) -> None:
@@ -195,11 +250,18 @@ def _work_off(pool: ThreadPool, tasks: SimpleQueue[ThreadResult[Any] | None], lo
                 return
         if task is None:
             with lock:
-                pool._threads -= 1
-            return
+                if pool._is_surplus():
+                    pool._threads -= 1
+                    return
+            continue
         if task._take():
             task._work()
         del task  # an idle thread must not keep the last result alive
+        if pool._threads > pool._maxsize:
+            with lock:
+                if pool._is_surplus():
+                    pool._threads -= 1
+                    return
 
 
 _POOL = object()

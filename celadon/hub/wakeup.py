@@ -11,7 +11,9 @@ import os
 import signal
 from _thread import RLock
 
+# Bound at import: `green` puts others in their place, which would look whether they have to wait.
 _set_wakeup_fd = signal.set_wakeup_fd
+_read, _write, _close = os.read, os.write, os.close
 
 
 class Wakeup:
@@ -42,14 +44,14 @@ class Wakeup:
         with self._lock:
             if self._write >= 0:
                 try:
-                    os.write(self._write, b"\1\0\0\0\0\0\0\0")
+                    _write(self._write, b"\1\0\0\0\0\0\0\0")
                 except BlockingIOError:
                     return  # full: the reader is going to wake anyway
 
     def drain(self) -> None:
         """Make the fd unreadable again."""
         try:
-            os.read(self._read, 4096)
+            _read(self._read, 4096)
         except BlockingIOError:
             return
 
@@ -66,7 +68,7 @@ class Wakeup:
             _set_wakeup_fd(-1)
         for fd in {read, write}:
             if fd >= 0:
-                os.close(fd)
+                _close(fd)
 
 
 def _may_have_signals(mine: int = -1) -> bool:

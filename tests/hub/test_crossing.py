@@ -1,10 +1,12 @@
 """Everything to wait for, between greenlets of several OS threads."""
 
 import _thread
+import os
 import random
 import subprocess
 import sys
 import time
+from collections import deque
 
 import pytest
 
@@ -15,6 +17,7 @@ from celadon.hub import (
     Channel,
     Condition,
     Event,
+    HubClosedError,
     JoinableQueue,
     LifoQueue,
     Lock,
@@ -28,6 +31,7 @@ from celadon.hub import (
     sleep,
     spawn,
 )
+from celadon.hub.wakeup import Wakeup
 
 
 @pytest.fixture(autouse=True)
@@ -310,3 +314,88 @@ def test_links_are_called_in_the_linkers_own_thread():
     ident, _ = in_threads(linker, setter)
     assert where == [ident]
     assert get_hub().holds == 0
+
+
+def test_a_call_that_comes_while_the_hub_closes_is_an_error_not_a_loss():
+    """The hub's thread ends between the caller's look at ``closed`` and its append."""
+    gate, ready = _thread.allocate_lock(), _thread.allocate_lock()
+    gate.acquire()
+    ready.acquire()
+    hubs, ended = [], _thread.allocate_lock()
+    ended.acquire()
+
+    def body():
+        hubs.append(get_hub())
+        ready.release()
+        gate.acquire()
+
+    class Late(deque):
+        def append(self, item):
+            gate.release()
+            deadline = time.monotonic() + 10
+            while not hub.closed and time.monotonic() < deadline:
+                time.sleep(0.001)
+            super().append(item)
+
+    _thread.start_new_thread(body, ())
+    ready.acquire()
+    (hub,) = hubs
+    hub.ready = Late()
+    hub.asleep = True  # as the caller may have seen it
+    with pytest.raises(HubClosedError):
+        hub.call_soon_threadsafe(pytest.fail, "nobody runs it")
+    assert not hub.ready
+    with pytest.raises(HubClosedError):
+        hub.call_soon_threadsafe(int)
+    hub.rouse()  # too late for that as well, and no error
+
+
+def test_a_closed_wake_up_does_not_write_into_somebody_elses_file():
+    wakeups = []
+    in_threads(lambda: wakeups.append(Wakeup()))
+    wakeups[0].send()
+    number = wakeups[0].fileno()
+    wakeups[0].close()
+    read, write = os.pipe2(os.O_NONBLOCK)
+    assert number in (read, write), "the test needs the number to be used again"
+    wakeups[0].send()
+    wakeups[0].close()
+    with pytest.raises(BlockingIOError):
+        os.read(read, 1)
+    os.close(read)
+    os.close(write)
+
+
+def test_threads_call_a_hub_that_comes_and_goes():
+    """Every call is made, or refused: whatever the moment in which the hub's thread ends."""
+    rounds, made, refused = 30, [], []
+
+    def one_round():
+        hubs, over = [], []
+
+        def owner():
+            hub = get_hub()
+            hubs.append(hub)
+            for _ in range(random.randrange(4)):
+                sleep(0.0002)
+            del hub
+
+        def caller():
+            while not hubs:
+                time.sleep(0)
+            try:
+                while True:
+                    hubs[0].call_soon_threadsafe(made.append, 1)
+                    time.sleep(0)
+            except HubClosedError:
+                refused.append(1)
+            over.append(1)
+
+        in_threads(owner, caller, caller)
+        assert len(over) == 2
+        assert hubs[0].closed
+        assert not hubs[0].ready
+
+    for _ in range(rounds):
+        one_round()
+    assert len(refused) == 2 * rounds
