@@ -29,7 +29,7 @@ def names():
     with NameServer() as made:
         for name in ("web.test", "s3.test", "db.test", "ssh.test", "other.test"):
             made.add(name, "A", "127.0.0.1")
-        for n in range(20):
+        for n in range(30):
             made.add(f"late{n}.test", "A", f"127.0.2.{n}")
             made.script(f"late{n}.test", Delay(0.2))
         made.add("never.test", "A", "127.0.0.1")

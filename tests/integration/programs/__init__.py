@@ -9,7 +9,7 @@ import threading
 import time
 
 #: How many calls a program has in flight, and how long the server takes for each.
-MANY, SLOW = 20, 0.2
+MANY, SLOW = 30, 0.2
 
 
 def arguments():
@@ -29,8 +29,8 @@ def raised(kind, call, *args, **kwargs):
 def at_once(call, many=MANY, slow=SLOW):
     """``call(n)`` in ``many`` threads at once; gives the results in order.
 
-    Each call takes the server ``slow`` seconds. AssertionError unless all of them together took less than half of the
-    time that they take one after the other, another thread ran meanwhile, and no thread was the system's.
+    Each call takes the server ``slow`` seconds. AssertionError unless all of them together took less than they take one
+    after the other (on a quiet machine it is a tenth), another thread ran meanwhile, and no thread was the system's.
     """
     results, errors, natives = [None] * many, [], set()
     running = True
@@ -63,7 +63,7 @@ def at_once(call, many=MANY, slow=SLOW):
         raise errors[0]
     assert natives == {threading.get_native_id()}, "the threads are greenlets"
     assert took >= slow * 0.9, f"the calls took {took:.2f} s, less than one of them takes"
-    assert took < many * slow / 2, f"{many} calls of {slow} s took {took:.2f} s: one after the other"
+    assert took < many * slow * 0.9, f"{many} calls of {slow} s took {took:.2f} s: one after the other"
     assert ticks >= 5, f"nothing else ran during {took:.2f} s: {ticks} ticks"
     print(f"{many} calls of {slow} s took {took:.2f} s, {ticks} ticks")
     return results
