@@ -14,11 +14,12 @@ import select as _select
 import stat
 from typing import Any
 
-from ..hub import hub_if_any, notify_closing, to_thread, wait_readable, wait_writable
+from ..hub import hub_fds, hub_if_any, notify_closing, to_thread, wait_readable, wait_writable
 from .here import can_park
 
 _fcntl = fcntl.fcntl
 _open, _read, _write, _close = os.open, os.read, os.write, os.close
+_closerange = os.closerange
 _preadv: Any = getattr(os, "preadv", None)
 _pwritev: Any = getattr(os, "pwritev", None)
 _NOWAIT: int = getattr(os, "RWF_NOWAIT", 0) if _preadv is not None else 0
@@ -140,10 +141,21 @@ def _take(claim: list[bool]) -> bool:
 
 
 def close(fd: int, /) -> None:
-    """See ``os.close``; whoever waits for the descriptor gets EBADF."""
+    """See ``os.close``; whoever waits for the descriptor gets EBADF. The hub's own are as if they were not open."""
     if hub_if_any() is not None and isinstance(fd, int):
+        if fd in hub_fds:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         notify_closing(fd)
     _close(fd)
 
 
-__all__ = ["close", "open", "read", "write"]
+def closerange(fd_low: int, fd_high: int, /) -> None:
+    """See ``os.closerange``; what the hub lives by stays open."""
+    notify_closing(fd_low, fd_high)
+    for fd in sorted(fd for fd in hub_fds if fd_low <= fd < fd_high):
+        _closerange(fd_low, fd)
+        fd_low = fd + 1
+    _closerange(fd_low, fd_high)
+
+
+__all__ = ["close", "closerange", "open", "read", "write"]

@@ -17,6 +17,7 @@ from . import (
     asyncio,
     buffered,
     children,
+    ctypes,
     descriptor,
     drivers,
     files,
@@ -33,6 +34,7 @@ from . import (
     time,
 )
 from .builtin import builtins
+from .polling import polled
 from .ssl import context
 
 Attributes = Mapping[str, Any] | Callable[[ModuleType], Mapping[str, Any]] | drivers.Hook
@@ -74,6 +76,9 @@ TABLE: dict[str, dict[str, Attributes]] = {
         "threading._main_thread": threading.main_thread,
         "sys": builtins("sys", {"_current_frames": thread._current_frames}),
         "_threading_local": {"local": local.local},
+        "threading.Event": polled("Event", "is_set"),
+        "concurrent.futures._base.Future": polled("Future", "done", "running"),
+        "ctypes.pythonapi": ctypes.pythonapi,
     },
     "signal": {"signal": _names(signal)},
     "time": {"time": builtins("time", {"sleep": time.sleep})},
@@ -85,7 +90,11 @@ TABLE: dict[str, dict[str, Attributes]] = {
         **({"selectors.EpollSelector": {"_selector_cls": select.epoll}} if hasattr(selectors, "EpollSelector") else {}),
     },
     "ssl": {"ssl.SSLContext": context},
-    "queue": {"_queue": queue.classes, "queue": queue.classes},
+    "queue": {
+        "_queue": queue.classes,
+        "queue": queue.classes,
+        "queue.Queue": polled("Queue", "empty", "full", "qsize"),
+    },
     "builtins": {
         "io": {**builtins(open.__module__, {"open": files.open}), **_names(buffered)},
         "builtins": builtins(open.__module__, {"open": files.open}),

@@ -46,6 +46,15 @@ def get_ident() -> int:
     return id(me)
 
 
+def green_thread(ident: int) -> Any:
+    """The greenlet of the thread with that ident, if it is one of this OS thread's but not the running one; or None."""
+    me = getcurrent()
+    if ident == _native_ident() and me.parent is not None:
+        return get_hub().main
+    found = _green.get(ident)
+    return None if found is me else found
+
+
 def native_ident(ident: int) -> int:
     """The ident of the OS thread that a thread on a greenlet runs in; any other ident is given back."""
     return _native_ident() if ident in _green else ident
@@ -128,7 +137,7 @@ class lock:  # noqa: N801  (the standard library's name)
             return True
         if seconds != 0:
             return self._wait(seconds)
-        _tried_in_vain()
+        tried_in_vain()
         return False
 
     def _wait(self, seconds: float | None) -> bool:
@@ -206,8 +215,8 @@ class lock:  # noqa: N801  (the standard library's name)
 _in_vain = 0
 
 
-def _tried_in_vain() -> None:
-    """Who asks again and again without waiting lets others run now and then: the holder must get to release it."""
+def tried_in_vain() -> None:
+    """Who tries or asks again and again without waiting lets others run now and then: what they wait for may come."""
     global _in_vain
     _in_vain += 1
     if _in_vain >= 32:
@@ -436,6 +445,8 @@ class _ThreadHandle:
 
     def is_done(self) -> bool:
         """Whether the thread ended."""
+        if not self._done:
+            tried_in_vain()
         return self._done
 
     def _set_done(self) -> None:

@@ -14,7 +14,7 @@ from .hubs import get_hub, hub_if_any
 from .io import Registration, Watch, notify_closing, wait_readable, wait_writable, watch
 from .joining import idle, iwait, joinall, kill, killall, wait
 from .local import local
-from .loop import Hub
+from .loop import Hub, hub_fds
 from .meeting import Barrier, BrokenBarrierError, Condition
 from .park import TIMED_OUT, WaitQueue, park, park_for, sleep, unpark, unpark_error
 from .queues import Channel, Empty, Full, JoinableQueue, LifoQueue, PriorityQueue, Queue, ShutDown, SimpleQueue
@@ -79,6 +79,7 @@ __all__ = [
     "fail_after",
     "get_hub",
     "getcurrent",
+    "hub_fds",
     "hub_if_any",
     "idle",
     "iwait",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _thread
 import os
-from weakref import WeakSet
 
 from .loop import Hub, count_ghosts
 
@@ -27,7 +26,8 @@ class _Local(_thread._local):
 
 
 _local = _Local()
-_hubs: WeakSet[Hub] = WeakSet()
+#: Copied by `list` in one step, so that any thread may look; the closed ones are taken out as a new one comes.
+_hubs: set[Hub] = set()
 
 
 def get_hub() -> Hub:
@@ -50,6 +50,7 @@ def _make_hub() -> Hub:
     hub = Hub()
     _local.hub = hub
     _local.slot = _Slot(hub)
+    _hubs.difference_update([one for one in list(_hubs) if one.closed])
     _hubs.add(hub)
     return hub
 

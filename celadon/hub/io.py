@@ -251,13 +251,17 @@ def wait_writable(fd: int, timeout: float | None = None) -> None:
     _wait_bare(fd, True, timeout)
 
 
-def notify_closing(fd: int) -> None:
-    """Wake everyone who waits for the number ``fd``, in any thread, with OSError(EBADF). Call it before closing."""
+def notify_closing(fd: int, fd_high: int | None = None) -> None:
+    """Wake everyone who waits for the number ``fd``, in any thread, with OSError(EBADF). Call it before closing.
+
+    With ``fd_high`` all numbers from ``fd`` up to that one, exclusive.
+    """
     for hub in all_hubs():
-        entry = hub.fds.get(fd)
-        if isinstance(entry, _Entry):
-            entry.disarm()
-            _tell_closing(entry)
+        for number in (fd,) if fd_high is None else [one for one in list(hub.fds) if fd <= one < fd_high]:
+            entry = hub.fds.get(number)
+            if isinstance(entry, _Entry):
+                entry.disarm()
+                _tell_closing(entry)
 
 
 class Watch:

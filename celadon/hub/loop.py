@@ -65,6 +65,10 @@ class Wait(Protocol):
         """Undo what would wake ``waiter``. False if somebody in another thread has decided to wake it already."""
 
 
+#: The fds that the hubs of all threads live by. A program that closes all it has open must spare them.
+hub_fds: set[int] = set()
+
+
 class FdEntry(Protocol):
     """What stands in ``Hub.fds``: told by the loop what the poller saw. Must not run foreign code."""
 
@@ -483,6 +487,8 @@ class Hub:
     def _watch_wakeup(self) -> None:
         fd = self._wakeup.fileno()
         self.fds[fd] = _WakeupEntry(self._wakeup)
+        hub_fds.update((self.poller.fileno(), *self._wakeup.fds()))
+        hub_fds.discard(-1)
         self.poller.add(fd, READ | EDGE if self.poller.edge_triggered else READ)
 
     # -- the end -------------------------------------------------------------------------------------------
@@ -498,6 +504,7 @@ class Hub:
                 report(None, error)
         self.closed = True
         self.forget()
+        self._disown_fds()
         self.poller.close()
         self._wakeup.close()
         del self.switch, self.greenlet
@@ -533,8 +540,12 @@ class Hub:
 
     def release_fds(self) -> None:
         """Close this process' copies of the kernel objects, for a hub whose thread does not exist in a forked child."""
+        self._disown_fds()
         self.poller.close()
         self._wakeup.abandon()
+
+    def _disown_fds(self) -> None:
+        hub_fds.difference_update((self.poller.fileno(), *self._wakeup.fds()))
 
 
 class _WakeupEntry:

@@ -51,6 +51,9 @@ class Poller(Protocol):
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         """Wait at most ``timeout`` seconds (None: for ever) for something to report."""
 
+    def fileno(self) -> int:
+        """The fd of the kernel object, -1 if there is none."""
+
     def close(self) -> None:
         """Give the kernel object back."""
 
@@ -68,6 +71,7 @@ class EpollPoller:
         self.add = self._epoll.register
         self.modify = self._epoll.modify
         self.close = self._epoll.close
+        self.fileno = self._epoll.fileno
 
     def remove(self, fd: int) -> None:
         """See ``Poller.remove``."""
@@ -129,6 +133,10 @@ class PollPoller:
                 else:
                     self._poll.unregister(fd)
         return events
+
+    def fileno(self) -> int:
+        """See ``Poller.fileno``."""
+        return -1
 
     def close(self) -> None:
         """See ``Poller.close``."""

@@ -57,6 +57,7 @@ class _MockPoller:
         self.edge_triggered = real.edge_triggered
         self.removes_from_any_thread = real.removes_from_any_thread
         self.add, self.modify, self.remove, self.close = real.add, real.modify, real.remove, real.close
+        self.fileno = real.fileno
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         """What is ready, else a jump of the clock by ``timeout``."""

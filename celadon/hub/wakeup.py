@@ -39,6 +39,10 @@ class Wakeup:
         """The fd to poll for reading; -1 once closed."""
         return self._read
 
+    def fds(self) -> set[int]:
+        """All fds; -1 among them once closed."""
+        return {self._read, self._write}
+
     def send(self) -> None:
         """Make the fd readable. Nothing happens when it is readable already, or closed."""
         with self._lock:

@@ -147,3 +147,107 @@ def test_case(name):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
+
+
+POLLED = """
+from celadon import patch_all
+patch_all()
+import concurrent.futures, os, queue, threading, time
+
+event, line, pool = threading.Event(), queue.Queue(), concurrent.futures.ThreadPoolExecutor(1)
+threading.Timer(0.01, event.set).start()
+threading.Timer(0.02, line.put, (1,)).start()
+future = pool.submit(time.sleep, 0.03)
+thread = threading.Thread(target=time.sleep, args=(0.04,))
+thread.start()
+while not event.is_set():
+    pass
+while line.empty():
+    pass
+while not future.done():
+    pass
+while thread.is_alive():
+    pass
+print("none of them hung")
+"""
+
+
+def test_who_polls_without_waiting_lets_others_run():
+    done = subprocess.run([sys.executable, "-c", POLLED], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("none of them hung\n", "")
+
+
+STOPPED = """
+from celadon import patch_all
+patch_all()
+import ctypes, threading, time
+
+class Stop(Exception):
+    pass
+
+def work():
+    try:
+        time.sleep(1000)
+    except Stop:
+        ended.append(threading.get_ident())
+
+raises = ctypes.pythonapi.PyThreadState_SetAsyncExc
+raises.argtypes = (ctypes.c_ulong, ctypes.py_object)
+ended = []
+thread = threading.Thread(target=work)
+thread.start()
+assert raises(ctypes.c_ulong(12345), ctypes.py_object(Stop)) == 0
+assert raises(thread.ident, ctypes.py_object(Stop)) == 1
+thread.join()
+assert ended == [thread.ident]
+main = threading.get_ident()
+threading.Timer(0.01, raises, (ctypes.c_long(main), Stop)).start()
+try:
+    time.sleep(1000)
+except Stop:
+    print("both were stopped")
+"""
+
+
+def test_an_exception_raised_in_a_thread_from_outside():
+    done = subprocess.run([sys.executable, "-c", STOPPED], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("both were stopped\n", "")
+
+
+DAEMON = """
+from celadon import patch_all
+patch_all("python")
+import os, socket, threading, time
+
+time.sleep(0.001)
+pid = os.fork()
+if pid:
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+os.setsid()
+r, w = os.pipe()
+errors = []
+def read():
+    try:
+        os.read(r, 1)
+    except OSError as error:
+        errors.append(error.errno)
+thread = threading.Thread(target=read)
+thread.start()
+for fd in range(3, 64):
+    try:
+        os.close(fd)
+    except OSError:
+        pass
+os.closerange(3, 4096)
+thread.join()
+assert errors == [9], errors
+left, right = socket.socketpair()
+threading.Timer(0.01, right.send, (b"x",)).start()
+assert left.recv(1) == b"x"
+print("alive")
+"""
+
+
+def test_a_daemon_closes_all_that_it_has_open_but_what_the_hub_lives_by():
+    done = subprocess.run([sys.executable, "-c", DAEMON], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "alive\n", "")

@@ -16,12 +16,9 @@ WANTED: dict[tuple[str, str], str] = {
     ("test_threading", "ThreadTests.test_various_ops"): _NATIVE_ID,
     ("test_threading", "ThreadTests.test_various_ops_large_stack"): _NATIVE_ID,
     ("test_threading", "ThreadTests.test_various_ops_small_stack"): _NATIVE_ID,
-    ("test_threading", "ThreadTests.test_PyThreadState_SetAsyncExc"): (
-        "wanted: the C function finds threads by the ident of the operating system's; kill the greenlet instead"
-    ),
     ("test_threading", "InterruptMainTests.test_can_interrupt_tight_loops"): _PREEMPTION,
     ("test_threading", "InterruptMainTests.test_interrupt_main_subthread"): (
-        "bug: a main greenlet that was woken already gets it at its next wait, not at once; planned in the hub"
+        "wanted: a main greenlet that was woken already gets it at its next wait, lest what woke it be lost"
     ),
     ("test_threading", "LockTests.test_acquire_contended"): (
         "no difference of its own: it gets the late exception of test_interrupt_main_subthread, which ran before it"

@@ -1,0 +1,36 @@
+"""Questions that are asked again and again: who polls without waiting lets others run now and then.
+
+``while not event.is_set(): count += 1`` ends on threads of the operating system, which take turns by themselves.
+Greenlets do not, so the question itself gives the others a turn once in a while.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from .thread import tried_in_vain
+
+
+def _polled(question: Any) -> Any:
+    def method(self: Any) -> Any:
+        tried_in_vain()
+        return question(self)
+
+    method.__name__, method.__qualname__, method.__doc__ = question.__name__, question.__qualname__, question.__doc__
+    method.__module__ = question.__module__
+    return method
+
+
+def polled(owner: str, *names: str) -> Callable[[ModuleType], dict[str, Any]]:
+    """What is replaced in the class ``owner`` of the module: the methods ``names``, which take no argument."""
+
+    def found(module: ModuleType) -> dict[str, Any]:
+        methods = vars(getattr(module, owner))
+        return {name: _polled(methods[name]) for name in names}
+
+    return found
+
+
+__all__ = ["polled"]
