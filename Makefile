@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-parity test-stdlib test-integration bench clean
+.PHONY: demo test test-parity test-stdlib test-integration bench bench-scrapy clean
 
 $(VENV)/.ready: pyproject.toml setup.py celadon/hub/accel/_arena.c
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -43,6 +43,10 @@ test-integration: .venv-integration/.ready .venv-niquests/.ready
 bench: .venv-bench/.ready
 	.venv-bench/bin/python -m benchmarks.run
 	.venv-bench/bin/python -m benchmarks.echo
+
+# A broad crawl of 20,000 hosts by Scrapy, its resolvers against ours, without and with loss: needs root, takes minutes.
+bench-scrapy: .venv-integration/.ready
+	.venv-integration/bin/python -m benchmarks.crawl_scrapy
 
 # Thousands of calls of libc and of every engine in private worlds: needs root, takes minutes.
 test-parity: $(VENV)/.ready

@@ -10,6 +10,7 @@ from .errors import BlockingInHubError, CancelledError, HubClosedError, LoopExit
 from .greenlets import Greenlet, spawn, spawn_later, spawn_raw
 from .greenpool import GreenPile, GreenPool
 from .group import Group, Pool, PoolFull
+from .guest import Guest
 from .hubs import get_hub, hub_if_any
 from .io import Registration, Watch, notify_closing, wait_readable, wait_writable, watch
 from .joining import idle, iwait, joinall, kill, killall, wait
@@ -46,6 +47,7 @@ __all__ = [
     "Greenlet",
     "GreenletExit",
     "Group",
+    "Guest",
     "Hub",
     "HubClosedError",
     "JoinableQueue",

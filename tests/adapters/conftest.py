@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from celadon.resolver import Guard
+from celadon.resolver import CrawlerResolver, Guard
 from celadon.resolver.adapters import ResolverThread
 from celadon.resolver.testing import NameServer
 
@@ -107,6 +107,15 @@ def options(names):
 def thread(options):
     with ResolverThread("python", **options) as made:
         yield made
+
+
+@pytest.fixture(params=["thread", "loop"])
+def here_or_there(request, options):
+    """What the adapters for asyncio take: a thread, or a resolver that then works on the running loop."""
+    make = ResolverThread if request.param == "thread" else CrawlerResolver
+    made = make("python", **options)
+    yield made
+    made.close()
 
 
 @pytest.fixture

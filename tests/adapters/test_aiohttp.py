@@ -6,7 +6,7 @@ import time
 import pytest
 
 from celadon.resolver import BlockedAddress
-from celadon.resolver.adapters.asyncio import install
+from celadon.resolver.adapters.asyncio import LoopResolver, install
 from celadon.resolver.testing import Delay, Drop
 
 aiohttp = pytest.importorskip("aiohttp", reason="aiohttp is not installed")
@@ -16,10 +16,11 @@ REFUSED = (aiohttp.ClientConnectorError, aiohttp.InvalidURL)
 
 
 @pytest.fixture
-def fetch(thread):
+def fetch(here_or_there):
     def get(url, **kwargs):
         async def main():
-            async with aiohttp.ClientSession(connector=connector(thread)) as session, session.get(url, **kwargs) as got:
+            made = connector(here_or_there)
+            async with aiohttp.ClientSession(connector=made) as session, session.get(url, **kwargs) as got:
                 return await got.text()
 
         return asyncio.run(main())
@@ -52,21 +53,22 @@ def test_rebinding(fetch, site, flip):
     assert site.reached == ["127.0.1.3"]
 
 
-def test_a_given_up_request_gives_up_its_lookup(fetch, names, thread):
+def test_a_given_up_request_gives_up_its_lookup(fetch, names, here_or_there):
+    stats = getattr(here_or_there, "resolver", here_or_there).stats
     names.script("good.test", Drop())
     with pytest.raises(asyncio.TimeoutError):
         fetch("http://good.test/", timeout=aiohttp.ClientTimeout(total=0.1))
     deadline = time.monotonic() + 5
-    while thread.resolver.stats().in_flight and time.monotonic() < deadline:
+    while stats().in_flight and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not thread.resolver.stats().in_flight
+    assert not stats().in_flight
 
 
-def test_many_at_once_are_one_query(thread, site, names):
+def test_many_at_once_are_one_query(here_or_there, site, names):
     names.script("good.test", Delay(0.1))
 
     async def main():
-        async with aiohttp.ClientSession(connector=connector(thread)) as session:
+        async with aiohttp.ClientSession(connector=connector(here_or_there)) as session:
 
             async def one():
                 async with session.get(f"http://good.test:{site.port}/") as got:
@@ -78,9 +80,9 @@ def test_many_at_once_are_one_query(thread, site, names):
     assert len(names.queries) == 2, "A and AAAA"
 
 
-def test_the_plain_resolver(thread):
+def test_the_plain_resolver(here_or_there):
     async def main():
-        made = Resolver(thread)
+        made = Resolver(here_or_there)
         try:
             return await made.resolve("good.test", 80)
         finally:
@@ -93,10 +95,10 @@ def test_the_plain_resolver(thread):
 # -- asyncio itself ------------------------------------------------------------------------------------------------
 
 
-def test_a_loop(thread, site, names):
+def test_a_loop(here_or_there, site, names):
     async def main():
         loop = asyncio.get_running_loop()
-        undo = install(loop, thread)
+        undo = install(loop, here_or_there)
         found = await loop.getaddrinfo("good.test", 80, type=1)
         reader, writer = await asyncio.open_connection("good.test", site.port)
         writer.write(b"GET / HTTP/1.0\r\nHost: good.test\r\n\r\n")
@@ -114,6 +116,37 @@ def test_a_loop(thread, site, names):
     assert found == [(2, 1, 6, "", ("127.0.1.1", 80))]
     assert page.endswith(b"good.test at 127.0.1.1")
     assert site.reached == ["127.0.1.1"]
+
+
+def test_a_resolver_on_the_loop(options, names):
+    names.script("two.test", Drop())
+
+    async def main():
+        async with LoopResolver("python", **options) as made:
+            [row] = await made.submit("good.test", 80)
+            assert row[4] == ("127.0.1.1", 80)
+            assert made.submit("good.test", 80).done(), "what is known is there at once"
+            assert (await made.lookup("good.test")).addresses == ("127.0.1.1",)
+            assert made.key("good.test") == "127.0.1.1"
+            with pytest.raises(BlockedAddress):
+                await made.submit("evil.test")
+            made.prefetch(["half.test"])
+            while made.key("half.test") == "half.test":
+                await asyncio.sleep(0.01)
+            given_up = made.submit("two.test")
+            given_up.cancel()
+            left = made.submit("two.test")
+            assert "2 pending" in repr(made)
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await left
+        assert "0 pending" in repr(made)
+        with pytest.raises(RuntimeError, match="closed"):
+            made.submit("good.test")
+
+    asyncio.run(main())
+    with pytest.raises(RuntimeError, match="loop"):
+        LoopResolver("python", **options)
 
 
 def test_a_loop_that_takes_no_attributes(thread):

@@ -5,30 +5,26 @@ import time
 
 import pytest
 
+from celadon.resolver import CrawlerResolver
+from celadon.resolver.adapters import ResolverThread
 from celadon.resolver.testing import Drop
 
 httpx = pytest.importorskip("httpx", reason="httpx is not installed")
 from celadon.resolver.adapters.httpx import async_transport, transport  # noqa: E402
 
 
-@pytest.fixture
-def get(thread):
-    """A page by the sync client."""
-
+def by_client(resolver):
     def fetch(url, **kwargs):
-        with httpx.Client(transport=transport(thread), follow_redirects=True, timeout=5) as client:
+        with httpx.Client(transport=transport(resolver), follow_redirects=True, timeout=5) as client:
             return client.get(url, **kwargs)
 
     return fetch
 
 
-@pytest.fixture
-def async_get(thread):
-    """A page by the async client."""
-
+def by_async_client(resolver):
     def fetch(url, **kwargs):
         async def main():
-            made = async_transport(thread)
+            made = async_transport(resolver)
             async with httpx.AsyncClient(transport=made, follow_redirects=True, timeout=5) as client:
                 return await client.get(url, **kwargs)
 
@@ -37,9 +33,18 @@ def async_get(thread):
     return fetch
 
 
-@pytest.fixture(params=["get", "async_get"])
-def fetch(request):
-    return request.getfixturevalue(request.param)
+@pytest.fixture(params=["thread", "async thread", "async loop"])
+def resolver(request, options):
+    make = CrawlerResolver if "loop" in request.param else ResolverThread
+    made = make("python", **options)
+    made.get = (by_async_client if "async" in request.param else by_client)(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def fetch(resolver):
+    return resolver.get
 
 
 def test_a_page(fetch, site):
@@ -75,8 +80,8 @@ def test_the_timeout_covers_dns(fetch, names):
     assert time.monotonic() - begin < 1.5
 
 
-def test_the_next_address(fetch, site, thread):
-    thread.resolver.pin("half.test", ["::1", "127.0.1.5"])
+def test_the_next_address(fetch, site, resolver):
+    getattr(resolver, "resolver", resolver).pin("half.test", ["::1", "127.0.1.5"])
     assert fetch(f"http://half.test:{site.port}/").text == "half.test at 127.0.1.5"
 
 
@@ -85,12 +90,12 @@ def test_a_name_that_is_none(fetch):
         fetch("http://nx.test/")
 
 
-def test_many_at_once(thread, site, names):
+def test_many_at_once(here_or_there, site, names):
     for n in range(100):
         names.add(f"h{n}.test", "A", f"127.0.1.{n + 10}")
 
     async def main():
-        async with httpx.AsyncClient(transport=async_transport(thread), timeout=10) as client:
+        async with httpx.AsyncClient(transport=async_transport(here_or_there), timeout=10) as client:
             pages = await asyncio.gather(*(client.get(f"http://h{n}.test:{site.port}/") for n in range(100)))
             return [page.text for page in pages]
 

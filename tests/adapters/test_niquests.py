@@ -4,25 +4,26 @@ import asyncio
 
 import pytest
 
+from celadon.resolver import CrawlerResolver
+from celadon.resolver.adapters import ResolverThread
+
 niquests = pytest.importorskip("niquests", reason="niquests is not installed (make test-integration has it)")
 from celadon.resolver.adapters.niquests import AsyncResolver, Resolver  # noqa: E402
 
 
-@pytest.fixture
-def get(thread):
+def by_session(resolver):
     def fetch(url, **kwargs):
-        with niquests.Session(resolver=Resolver(thread), timeout=5) as session:
+        with niquests.Session(resolver=Resolver(resolver), timeout=5) as session:
             session.trust_env = False
             return session.get(url, **kwargs).text
 
     return fetch
 
 
-@pytest.fixture
-def async_get(thread):
+def by_async_session(resolver):
     def fetch(url, **kwargs):
         async def main():
-            async with niquests.AsyncSession(resolver=AsyncResolver(thread), timeout=5) as session:
+            async with niquests.AsyncSession(resolver=AsyncResolver(resolver), timeout=5) as session:
                 session.trust_env = False
                 return (await session.get(url, **kwargs)).text
 
@@ -31,9 +32,12 @@ def async_get(thread):
     return fetch
 
 
-@pytest.fixture(params=["get", "async_get"])
-def fetch(request):
-    return request.getfixturevalue(request.param)
+@pytest.fixture(params=["thread", "async thread", "async loop"])
+def fetch(request, options):
+    make = CrawlerResolver if "loop" in request.param else ResolverThread
+    made = make("python", **options)
+    yield (by_async_session if "async" in request.param else by_session)(made)
+    made.close()
 
 
 def test_a_page(fetch, site):

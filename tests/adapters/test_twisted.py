@@ -18,13 +18,13 @@ from twisted.internet.interfaces import IHostnameResolver, IResolverSimple, IRes
 from twisted.web.client import Agent, readBody
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
-from celadon.resolver import Guard
+from celadon.resolver import CrawlerResolver, Guard
 from celadon.resolver.adapters import ResolverThread
 from celadon.resolver.adapters.twisted import Resolver
 
-server, port = sys.argv[1], int(sys.argv[2])
-thread = ResolverThread("python", servers=[server], timeout=1, guard=Guard(allow=["127.0.1.0/24"]), deadline=0.5)
-resolver = Resolver(reactor, thread)
+server, port, where = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+made = CrawlerResolver("python", servers=[server], timeout=1, guard=Guard(allow=["127.0.1.0/24"]), deadline=0.5)
+resolver = Resolver(reactor, ResolverThread(made) if where == "thread" else made)
 resolver.install()
 verifyObject(IHostnameResolver, resolver)
 verifyObject(IResolverSimple, resolver)
@@ -76,13 +76,24 @@ async def main(reactor):
     out["page"] = (await readBody(page)).decode()
     for host in ("evil.test", "127.0.0.1", "localhost"):
         out["page " + host] = await tried(agent.request(b"GET", b"http://%s:%d/" % (host.encode(), port)))
+    if where == "reactor":
+        calls = resolver.calls
+        [row] = await calls.submit("good.test", 80)
+        assert row[4] == ("127.0.1.1", 80)
+        assert calls.submit("good.test", 80).called, "what is known is there at once"
+        assert await tried(calls.submit("evil.test")) == "BlockedAddress"
+        given_up = calls.submit("dead.test")
+        given_up.cancel()
+        assert await tried(given_up) == "CancelledError"
+        resolve("dead.test", 80)  # is under way as the reactor stops
     print(json.dumps(out))
 
 task.react(lambda reactor: defer.ensureDeferred(main(reactor)))
 """
 
 
-def test_both_interfaces(names, site):
+@pytest.mark.parametrize("where", ["reactor", "thread"])
+def test_both_interfaces(names, site, where):
     names.add("dual.test", "A", "9.9.9.9")
     names.add("dual.test", "AAAA", "2606:4700::1")
     names.add("dead.test", "A", "127.0.1.1")
@@ -97,6 +108,7 @@ def test_both_interfaces(names, site):
         PROGRAM,
         names.address,
         str(site.port),
+        where,
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,7 +1,7 @@
 """For programs whose names are looked up by another loop, another library, or their own threads.
 
-Each module is for one library, imports it, and is imported by nobody but its user. What they share is the
-``ResolverThread``: a resolver on a hub in a native thread of its own, so nothing needs to be patched.
+Each module is for one library, imports it, and is imported by nobody but its user. What they share is that nothing is
+patched: the resolver's hub runs in a native thread of its own (``ResolverThread``), or as a guest in the other loop.
 """
 
 from .thread import ResolverThread

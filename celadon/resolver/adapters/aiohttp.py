@@ -12,21 +12,22 @@ from typing import Any
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from .thread import ResolverThread
+from .asyncio import on_loop
 
 
 class Resolver(AbstractResolver):
-    """For ``TCPConnector(resolver=…, use_dns_cache=False)``: the cache is in the thread's resolver.
+    """For ``TCPConnector(resolver=…, use_dns_cache=False)``: the cache is in the resolver.
 
-    Failures are ResolveErrors, which are OSErrors. Closing it leaves the thread running: it may serve others.
+    ``resolver`` is a CrawlerResolver, which then works on the running loop, or a LoopResolver or ResolverThread.
+    Failures are ResolveErrors, which are OSErrors. Closing this leaves the resolver open: it may serve others.
     """
 
-    def __init__(self, thread: ResolverThread) -> None:
-        self._thread = thread
+    def __init__(self, resolver: Any) -> None:
+        self._calls = on_loop(resolver)
 
     async def resolve(self, host: str, port: int = 0, family: int = socket.AF_UNSPEC) -> list[ResolveResult]:
         """See ``AbstractResolver.resolve``. Cancelling it cancels the lookup, if nobody else waits for it."""
-        found = await asyncio.wrap_future(self._thread.submit(host, port, int(family)))
+        found = await asyncio.wrap_future(self._calls.submit(host, port, int(family)))
         return [
             ResolveResult(
                 hostname=host,
@@ -43,16 +44,16 @@ class Resolver(AbstractResolver):
         """See ``AbstractResolver.close``."""
 
 
-def connector(thread: ResolverThread, **kwargs: Any) -> aiohttp.TCPConnector:
-    """A ``TCPConnector`` whose names the thread looks up and whose every connect its guard has judged.
+def connector(resolver: Any, **kwargs: Any) -> aiohttp.TCPConnector:
+    """A ``TCPConnector`` whose names ``resolver`` looks up and whose every connect its guard has judged.
 
     Needs aiohttp 3.12 or later (``socket_factory``). ``kwargs`` are TCPConnector's.
     """
 
     def make(info: tuple[Any, ...]) -> socket.socket:
         family, kind, proto, _, sockaddr = info
-        thread.permit(str(sockaddr[0]))
+        resolver.permit(str(sockaddr[0]))
         return socket.socket(family, kind, proto)
 
-    options = {"resolver": Resolver(thread), "use_dns_cache": False, "socket_factory": make, **kwargs}
+    options = {"resolver": Resolver(resolver), "use_dns_cache": False, "socket_factory": make, **kwargs}
     return aiohttp.TCPConnector(**options)

@@ -1,33 +1,121 @@
-"""asyncio: ``loop.getaddrinfo`` by a resolver of ours, for every library that connects through the loop."""
+"""asyncio: a resolver on the loop's own thread, and ``loop.getaddrinfo`` by it for every library that uses that."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import CancelledError
+from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from .thread import ResolverThread
+from ...hub import Guest, spawn
+from ..protocols import Resolver
+from .calls import Calls, Done
+
+_guests: WeakKeyDictionary[asyncio.AbstractEventLoop, Guest] = WeakKeyDictionary()
 
 
-def install(loop: asyncio.AbstractEventLoop, thread: ResolverThread) -> Callable[[], None]:
-    """Have ``loop`` look names up with ``thread``, and ask its guard before each ``sock_connect``; gives the undoing.
+def _guest_of(loop: asyncio.AbstractEventLoop) -> Guest:
+    """The one guest that a loop has: the hub of its thread."""
+    guest = _guests.get(loop)
+    if guest is None:
+        guest = _guests[loop] = Guest(loop.call_later)
+        loop.add_reader(guest.fileno(), guest.pump)
+    return guest
 
-    For loops written in Python: asyncio's own, and subclasses. TypeError for one that takes no attributes (uvloop).
-    asyncio looks no literal up, but connects with ``sock_connect`` in every case.
+
+class LoopResolver(Calls):
+    """``LoopResolver("python", servers=…)``, made while the loop runs: a CrawlerResolver on it, without a thread.
+
+    The arguments are a CrawlerResolver's, or one is given. Its futures are asyncio's, to be awaited; its methods may be
+    called from the loop's thread only. Where other threads ask as well, where the loop is often busy for long, and
+    under ``patch_all``, take a ResolverThread. RuntimeError without a running loop.
+    """
+
+    def __init__(self, resolver: str | Resolver = "python", **options: Any) -> None:
+        super().__init__(resolver, **options)
+        self._loop = asyncio.get_running_loop()
+        self._guest = _guest_of(self._loop)
+        self._closed = False
+
+    async def __aenter__(self) -> LoopResolver:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self, function: Callable[..., object], *args: Any) -> None:
+        """See ``Calls.start``."""
+        if self._closed:
+            raise RuntimeError(f"{self!r} is closed")
+        spawn(function, *args)
+        self._guest.run()
+
+    def soon(self, function: Callable[..., object], *args: Any) -> None:
+        """See ``Calls.soon``."""
+        self._guest.hub.call_soon(function, *args)
+        self._guest.run()
+
+    def deliver(self, done: Done, value: Any, error: BaseException | None) -> None:
+        """See ``Calls.deliver``: in the loop's own greenlet."""
+        self._guest.call(done, value, error)
+
+    def call(self, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        """See ``Calls.call``."""
+        future = self._loop.create_future()
+        job = self.begin(partial(_settle, future), function, *args)
+        if not future.done():
+            future.add_done_callback(lambda _: job.cancel())
+        return future
+
+    def close(self) -> None:
+        """Cancel what is pending, and close the resolver."""
+        if not self._closed:
+            for job in list(self.jobs):
+                job.cancel()
+            self._closed = True
+            self.resolver.close()
+            self._guest.run()
+
+
+def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
+    if future.done():
+        return  # cancelled meanwhile
+    if isinstance(error, CancelledError):
+        future.cancel()
+    elif error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(value)
+
+
+def on_loop(resolver: Any) -> Any:
+    """What an adapter calls: a ResolverThread or LoopResolver as it is, a plain resolver on the running loop."""
+    return resolver if isinstance(resolver, Calls) else LoopResolver(resolver)
+
+
+def install(loop: asyncio.AbstractEventLoop, resolver: Any) -> Callable[[], None]:
+    """Have ``loop`` look names up with ``resolver``, and ask its guard before each ``sock_connect``; gives the undoing.
+
+    ``resolver`` is a CrawlerResolver, which then works on that loop, a LoopResolver or a ResolverThread. For loops
+    written in Python: asyncio's own, and subclasses. TypeError for one that takes no attributes (uvloop). asyncio looks
+    no literal up, but connects with ``sock_connect`` in every case.
     """
     connect = loop.sock_connect
 
     async def getaddrinfo(
         host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
-    ) -> list[Any]:
-        return await asyncio.wrap_future(thread.submit(host, port, family, type, proto, flags), loop=loop)
+    ) -> Any:
+        return await asyncio.wrap_future(on_loop(resolver).submit(host, port, family, type, proto, flags), loop=loop)
 
-    async def getnameinfo(sockaddr: Any, flags: int = 0) -> tuple[str, str]:
-        return await asyncio.wrap_future(thread.call(thread.resolver.getnameinfo, sockaddr, flags), loop=loop)
+    async def getnameinfo(sockaddr: Any, flags: int = 0) -> Any:
+        calls = on_loop(resolver)
+        return await asyncio.wrap_future(calls.call(calls.resolver.getnameinfo, sockaddr, flags), loop=loop)
 
     async def sock_connect(sock: Any, address: Any) -> None:
         if isinstance(address, tuple):
-            thread.permit(str(address[0]))
+            resolver.permit(str(address[0]))
         await connect(sock, address)
 
     made: dict[str, Any] = {"getaddrinfo": getaddrinfo, "getnameinfo": getnameinfo, "sock_connect": sock_connect}

@@ -14,7 +14,7 @@ import httpcore
 import httpx
 
 from ..errors import Kind, ResolveError
-from .thread import ResolverThread
+from .asyncio import on_loop
 
 
 def _left(ends: float | None) -> float | None:
@@ -59,17 +59,20 @@ class Backend(httpcore.NetworkBackend):
 
 
 class AsyncBackend(httpcore.AsyncNetworkBackend):
-    """For ``httpcore.AsyncConnectionPool(network_backend=…)`` on asyncio."""
+    """For ``httpcore.AsyncConnectionPool(network_backend=…)`` on asyncio.
 
-    def __init__(self, thread: ResolverThread, inner: httpcore.AsyncNetworkBackend | None = None) -> None:
-        self._thread = thread
+    ``resolver`` is a CrawlerResolver, which then works on the running loop, or a LoopResolver or ResolverThread.
+    """
+
+    def __init__(self, resolver: Any, inner: httpcore.AsyncNetworkBackend | None = None) -> None:
+        self._calls = on_loop(resolver)
         self._inner = inner or httpcore.AnyIOBackend()
 
     async def connect_tcp(self, host: str, port: int, timeout: float | None = None, **kwargs: Any) -> Any:
         """See ``httpcore.AsyncNetworkBackend.connect_tcp``: one address after the other, within the time-out."""
         ends = None if timeout is None else time.monotonic() + timeout
         try:
-            found = await asyncio.wait_for(asyncio.wrap_future(self._thread.submit(host, port)), timeout)
+            found = await asyncio.wait_for(asyncio.wrap_future(self._calls.submit(host, port)), timeout)
         except TimeoutError:
             raise httpcore.ConnectTimeout(f"{host}: no address within {timeout} s") from None
         except ResolveError as error:
@@ -99,10 +102,10 @@ def transport(resolver: Any, **kwargs: Any) -> httpx.HTTPTransport:
     return made
 
 
-def async_transport(thread: ResolverThread, **kwargs: Any) -> httpx.AsyncHTTPTransport:
-    """For ``httpx.AsyncClient(transport=…)``; ``kwargs`` are AsyncHTTPTransport's."""
+def async_transport(resolver: Any, **kwargs: Any) -> httpx.AsyncHTTPTransport:
+    """For ``httpx.AsyncClient(transport=…)``, made while the loop runs; ``kwargs`` are AsyncHTTPTransport's."""
     made = httpx.AsyncHTTPTransport(**kwargs)
-    made._pool._network_backend = AsyncBackend(thread)
+    made._pool._network_backend = AsyncBackend(resolver)
     return made
 
 

@@ -1,7 +1,8 @@
-"""niquests and urllib3.future: their resolver interface, sync and async, over a resolver thread of ours.
+"""niquests and urllib3.future: their resolver interface, sync and async, over a resolver of ours.
 
-``niquests.Session(resolver=Resolver(thread))``, ``niquests.AsyncSession(resolver=AsyncResolver(thread))``,
-``urllib3.PoolManager(resolver=Resolver(thread))``. Closing a session leaves the thread running: it may serve others.
+``niquests.Session(resolver=Resolver(resolver))``, ``niquests.AsyncSession(resolver=AsyncResolver(resolver))``,
+``urllib3.PoolManager(resolver=Resolver(resolver))``. ``resolver`` is
+a ResolverThread, or a CrawlerResolver under ``patch_all`` or on asyncio. Closing a session leaves it open.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from niquests.packages.urllib3.contrib.resolver import BaseResolver, ProtocolResolver
 from niquests.packages.urllib3.contrib.resolver._async import AsyncBaseResolver
 
-from .thread import ResolverThread
+from .asyncio import on_loop
 
 
 class _Ours:
@@ -21,9 +22,9 @@ class _Ours:
     protocol = ProtocolResolver.CUSTOM
     implementation = "celadon"
 
-    def __init__(self, thread: ResolverThread, *patterns: str) -> None:
+    def __init__(self, resolver: Any, *patterns: str) -> None:
         super().__init__(None, None, *patterns)  # type: ignore[call-arg]
-        self._thread = thread
+        self._resolver = resolver
 
     def recycle(self) -> Any:
         """A resolver to go on with after ``close``: this one, as nothing was closed."""
@@ -49,7 +50,7 @@ class Resolver(_Ours, BaseResolver):
         quic_upgrade_via_dns_rr: bool = False,
     ) -> list[Any]:
         """See ``BaseResolver.getaddrinfo``; no HTTPS record is asked for."""
-        return list(self._thread.getaddrinfo(host, port, family, type, proto, flags))
+        return list(self._resolver.getaddrinfo(host, port, family, type, proto, flags))
 
     def close(self) -> None:
         """See ``BaseResolver.close``."""
@@ -70,7 +71,7 @@ class AsyncResolver(_Ours, AsyncBaseResolver):
         quic_upgrade_via_dns_rr: bool = False,
     ) -> list[Any]:
         """See ``AsyncBaseResolver.getaddrinfo``."""
-        found = await asyncio.wrap_future(self._thread.submit(host, port, family, type, proto, flags))
+        found = await asyncio.wrap_future(on_loop(self._resolver).submit(host, port, family, type, proto, flags))
         return list(found)
 
     async def close(self) -> None:

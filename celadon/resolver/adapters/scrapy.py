@@ -28,7 +28,6 @@ from scrapy import signals
 from ..crawl import CRAWL_CACHE
 from ..guard import Guard
 from . import twisted
-from .thread import ResolverThread
 
 
 def options_of(settings: Any) -> tuple[str, dict[str, Any]]:
@@ -52,7 +51,7 @@ class Resolver(twisted.Resolver):
     def from_crawler(cls, crawler: Any, reactor: Any) -> Resolver:
         """Made by Scrapy, from the process' settings."""
         name, options = options_of(crawler.settings)
-        return cls(reactor, ResolverThread(name, **options))
+        return cls(reactor, name, **options)
 
     def install_on_reactor(self) -> None:
         """Called by Scrapy once the reactor is there."""
@@ -60,7 +59,7 @@ class Resolver(twisted.Resolver):
         dispatcher.connect(self._spider_closed, signals.spider_closed, dispatcher.Any)
 
     def _spider_closed(self, spider: Any) -> None:
-        stats = self.thread.resolver.stats()
+        stats = self.calls.resolver.stats()
         values = asdict(stats)
         cache = values.pop("cache") or {}
         errors = values.pop("errors")

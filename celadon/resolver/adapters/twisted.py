@@ -1,14 +1,14 @@
 """Twisted: a name resolver for the reactor, of both kinds (IHostnameResolver, IResolverSimple).
 
 Nothing is patched: Twisted binds ``getaddrinfo`` at import and calls it in its own thread pool, where no patch reaches,
-and where ten slow names hold all others up. Answers come in by ``reactor.callFromThread``.
+and where ten slow names hold all others up. Here lookups run on the reactor's own thread, without a pool.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from concurrent.futures import CancelledError, Future
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
 from functools import partial
 from socket import AF_INET, AF_INET6, SOCK_DGRAM, SOCK_STREAM
 from typing import Any
@@ -16,10 +16,12 @@ from typing import Any
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import DNSLookupError
-from twisted.internet.interfaces import IHostnameResolver, IHostResolution, IResolverSimple
+from twisted.internet.interfaces import IHostnameResolver, IHostResolution, IReadDescriptor, IResolverSimple
 from zope.interface import implementer
 
+from ...hub import Guest, spawn
 from ..errors import Kind, ResolveError
+from .calls import Calls, Done, Job
 from .thread import ResolverThread
 
 _log = logging.getLogger(__name__)
@@ -27,40 +29,118 @@ _KINDS = {"TCP": SOCK_STREAM, "UDP": SOCK_DGRAM}
 _FAMILIES = {IPv4Address: AF_INET, IPv6Address: AF_INET6}
 
 
-def _told(error: BaseException | None) -> None:
+def _tell(error: BaseException) -> None:
     """Twisted's interface has no room for a reason; one that is not the name's own fault goes to the log."""
     if isinstance(error, ResolveError) and error.kind is Kind.BLOCKED:
         _log.warning("%s", error.explain())
     elif isinstance(error, ResolveError):
         _log.debug("%s", error.explain())
-    elif error is not None and not isinstance(error, UnicodeError | ValueError | CancelledError):
+    elif not isinstance(error, UnicodeError | ValueError | CancelledError):
         _log.error("a lookup failed", exc_info=error)
+
+
+@implementer(IReadDescriptor)
+class ReactorResolver(Calls):
+    """A CrawlerResolver (or what one is made of) on the reactor's own thread, in which its hub is a guest.
+
+    For that thread only. It closes itself as the reactor stops; ``call`` gives Deferreds.
+    """
+
+    def __init__(self, reactor: Any, resolver: Any = "python", **options: Any) -> None:
+        super().__init__(resolver, **options)
+        self._reactor = reactor
+        self._guest = Guest(reactor.callLater)
+        self._closed = False
+        self.fileno = self._guest.fileno
+        reactor.addReader(self)
+        reactor.addSystemEventTrigger("during", "shutdown", self.close)
+
+    def start(self, function: Callable[..., object], *args: Any) -> None:
+        """See ``Calls.start``."""
+        if self._closed:
+            raise RuntimeError(f"{self!r} is closed")
+        spawn(function, *args)
+        self._guest.run()
+
+    def soon(self, function: Callable[..., object], *args: Any) -> None:
+        """See ``Calls.soon``."""
+        self._guest.hub.call_soon(function, *args)
+        self._guest.run()
+
+    def deliver(self, done: Done, value: Any, error: BaseException | None) -> None:
+        """See ``Calls.deliver``: in the reactor's own greenlet."""
+        self._guest.call(done, value, error)
+
+    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        """See ``Calls.call``; a Deferred."""
+        waiting: Any = Deferred(lambda _: job.cancel())
+
+        def done(value: Any, error: BaseException | None) -> None:
+            if error is not None:
+                waiting.errback(error)
+            else:
+                waiting.callback(value)
+
+        job: Job = self.begin(done, function, *args)
+        return waiting
+
+    def doRead(self) -> None:  # noqa: N802
+        """See ``IReadDescriptor``."""
+        self._guest.pump()
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802
+        """See ``IReadDescriptor``: the reactor lets go of all its readers at its end."""
+
+    def logPrefix(self) -> str:  # noqa: N802
+        """See ``IReadDescriptor``."""
+        return "celadon"
+
+    def close(self) -> None:
+        """Cancel what is pending, and close the resolver."""
+        if not self._closed:
+            for job in list(self.jobs):
+                job.cancel()
+            self._closed = True
+            self.resolver.close()
+            self._guest.run()
+            self._guest.close()
+            self._reactor.removeReader(self)
 
 
 @implementer(IHostResolution)
 class _Resolution:
     def __init__(self, name: str) -> None:
         self.name = name
-        self.future: Future[Any] | None = None
+        self.job: Job | None = None
 
     def cancel(self) -> None:
         """See ``IHostResolution.cancel``."""
-        if self.future is not None:
-            self.future.cancel()
+        if self.job is not None:
+            self.job.cancel()
 
 
 @implementer(IHostnameResolver, IResolverSimple)
 class Resolver:
-    """``Resolver(reactor, thread).install()``. The thread ends with the reactor."""
+    """``Resolver(reactor, "python", servers=…).install()``: on the reactor's own thread.
 
-    def __init__(self, reactor: Any, thread: ResolverThread) -> None:
+    The arguments are a CrawlerResolver's. A ResolverThread or a ReactorResolver may be given in their place; a thread
+    stays its owner's to close.
+    """
+
+    def __init__(self, reactor: Any, resolver: Any = "python", **options: Any) -> None:
         self.reactor = reactor
-        self.thread = thread
+        self.calls: Calls = resolver if isinstance(resolver, Calls) else ReactorResolver(reactor, resolver, **options)
+        #: How an outcome gets into the reactor's thread.
+        self._inside: Callable[[Done], Done] = _as_it_is
+        if isinstance(self.calls, ResolverThread):
+            self._inside = partial(partial, reactor.callFromThread)
 
     def install(self) -> None:
-        """Have the reactor look all names up here; ``reactor.resolve`` too. Closes the thread as the reactor stops."""
+        """Have the reactor look all names up here; ``reactor.resolve`` too."""
         self.reactor.installNameResolver(self)
-        self.reactor.addSystemEventTrigger("during", "shutdown", self.thread.close)
+
+    def _begin(self, done: Done, host: str, port: int, family: int, kind: int) -> Job:
+        return self.calls.begin(self._inside(done), self.calls.resolver.getaddrinfo, host, port, family, kind)
 
     def resolveHostName(  # noqa: N802  (the interface's name)
         self,
@@ -75,35 +155,36 @@ class Resolver:
         resolution = _Resolution(hostName)
         resolutionReceiver.resolutionBegan(resolution)
 
-        def deliver(future: Future[Any]) -> None:
-            error = CancelledError() if future.cancelled() else future.exception()
-            _told(error)
-            for family, _, _, _, sockaddr in [] if error is not None else future.result():
-                kind = IPv4Address if family == AF_INET else IPv6Address
-                resolutionReceiver.addressResolved(kind(transportSemantics, sockaddr[0], sockaddr[1]))
+        def done(found: Any, error: BaseException | None) -> None:
+            if error is not None:
+                _tell(error)
+            else:
+                for family, _, _, _, sockaddr in found:
+                    kind = IPv4Address if family == AF_INET else IPv6Address
+                    resolutionReceiver.addressResolved(kind(transportSemantics, sockaddr[0], sockaddr[1]))
             resolutionReceiver.resolutionComplete()
 
         family = families.pop() if len(families) == 1 else 0
-        future = self.thread.submit(hostName, portNumber, family, _KINDS[transportSemantics])
-        resolution.future = future
-        future.add_done_callback(partial(self.reactor.callFromThread, deliver))
+        resolution.job = self._begin(done, hostName, portNumber, family, _KINDS[transportSemantics])
         return resolution
 
     def getHostByName(self, name: str, timeout: Sequence[int] = ()) -> Any:  # noqa: N802
-        """See ``IResolverSimple.getHostByName``: one IPv4 address; ``timeout`` is the thread's resolver's business."""
-        future = self.thread.submit(name, 0, AF_INET)
-        waiting: Any = Deferred(lambda _: future.cancel())
+        """See ``IResolverSimple.getHostByName``: one IPv4 address; ``timeout`` is the resolver's own business."""
+        waiting: Any = Deferred(lambda _: job.cancel())
 
-        def deliver(_: Future[Any]) -> None:
+        def done(found: Any, error: BaseException | None) -> None:
             if waiting.called:
                 return
-            error = CancelledError() if future.cancelled() else future.exception()
-            _told(error)
             if error is None:
-                waiting.callback(future.result()[0][4][0])
+                waiting.callback(found[0][4][0])
             else:
+                _tell(error)
                 why = error.explain() if isinstance(error, ResolveError) else str(error)
                 waiting.errback(DNSLookupError(f"address {name!r} not found: {why}"))
 
-        future.add_done_callback(partial(self.reactor.callFromThread, deliver))
+        job: Job = self._begin(done, name, 0, AF_INET, SOCK_STREAM)
         return waiting
+
+
+def _as_it_is(done: Done) -> Done:
+    return done
