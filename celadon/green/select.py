@@ -5,12 +5,13 @@ An epoll fd becomes readable when it has something to report, so any set of fds 
 
 from __future__ import annotations
 
+import errno
 import math
 import select as _std
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..hub import get_hub, sleep, wait_readable
+from ..hub import get_hub, sleep, wait_readable, wait_writable
 from .here import can_park
 
 _select, _poll, _epoll = _std.select, _std.poll, _std.epoll
@@ -21,12 +22,16 @@ around: list[tuple[Callable[[], object], Callable[[], object]]] = []
 
 
 def _park_readable(fd: int, timeout: float | None) -> None:
+    _parked(wait_readable, fd, timeout)
+
+
+def _parked(wait: Callable[[int, float | None], None], fd: int, timeout: float | None) -> None:
     global turns
     turns += 1
     for before, _ in around:
         before()
     try:
-        wait_readable(fd, timeout)
+        wait(fd, timeout)
     finally:
         for _, after in around:
             after()
@@ -50,6 +55,11 @@ def _number(fd: Any) -> int:
 
 def _wait(masks: dict[int, int], timeout: float | None) -> bool:
     """Wait until one of the fds has something of its mask; False after ``timeout`` seconds."""
+    if len(masks) == 1:
+        ((fd, mask),) = masks.items()
+        wait = _ALONE.get(mask & ~_ALWAYS)
+        if wait is not None:
+            return _wait_alone(wait, fd, timeout)
     with _epoll() as group:
         for fd, mask in masks.items():
             group.register(fd, mask)
@@ -57,6 +67,24 @@ def _wait(masks: dict[int, int], timeout: float | None) -> bool:
             _park_readable(group.fileno(), timeout)
         except TimeoutError:
             return False
+    return True
+
+
+# What is reported whether it is asked for or not.
+_ALWAYS = _std.EPOLLERR | _std.EPOLLHUP
+# A single fd in a single direction needs no epoll object of its own.
+_ALONE: dict[int, Callable[[int, float | None], None]] = {_std.EPOLLIN: wait_readable, _std.EPOLLOUT: wait_writable}
+
+
+def _wait_alone(wait: Callable[[int, float | None], None], fd: int, timeout: float | None) -> bool:
+    try:
+        _parked(wait, fd, timeout)
+    except TimeoutError:
+        return False
+    except OSError as error:
+        if error.errno != errno.EBADF:
+            raise
+        # Closed meanwhile: whoever asked looks again, and sees it.
     return True
 
 

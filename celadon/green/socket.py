@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-from ..hub import Registration, Timeout, get_hub, sleep
+from ..hub import Registration, Timeout, get_hub, notify_closing, sleep
 from ..resolver import getaddrinfo as _getaddrinfo
 from ..resolver import getfqdn, gethostbyaddr, gethostbyname, gethostbyname_ex, permit
 from ..resolver import getnameinfo as _getnameinfo
@@ -349,6 +349,8 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         registered, self._registered = self._registered, None
         if registered is not None:
             registered.close()
+        else:
+            notify_closing(self.fileno())  # who waits for its number, in `select` or by itself
         _real_close(self, _ss)
 
     def detach(self) -> int:

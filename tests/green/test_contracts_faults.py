@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import resource
+import select
 import signal
 import socket
 import time
@@ -78,6 +79,32 @@ def closing_under_a_datagram_reader(world):
         other.sendto(b"x", address)
     reading.result()
     return seen
+
+
+@contract(
+    threads=[[WAITING, WAITING], [select.POLLNVAL], True],
+    greenlets=[[[select.POLLNVAL], CLOSED], [select.POLLNVAL], False],
+    because=A_THREAD_IS_NOT_TOLD,
+)
+def closing_under_poll_and_select(world):
+    seen, later = [], []
+    for how in ("poll", "select"):
+        left, _ = world.pair()
+        number = left.fileno()
+
+        def wait(how=how, number=number):
+            if how == "select":
+                return world.select.select([number], [], [], 0.3)[0]
+            asked = world.select.poll()
+            asked.register(number, select.POLLIN)
+            return [event for _, event in asked.poll(300)]
+
+        waiting = world.spawn(wait)
+        world.settle()
+        left.close()
+        seen.append(waiting.result(0.05))
+        later.append(waiting.result())
+    return [seen, later[0], isinstance(later[1], list)]
 
 
 @contract(threads=CLOSED, greenlets=CLOSED, because="with a timeout CPython waits in poll(2), and then reads from -1")
