@@ -1,13 +1,18 @@
 """The python engine on real sockets: ports and ids, late answers, streams, and what it leaves behind."""
 
 import _socket
+import errno
 import os
+import sys
+import time
 
 import pytest
 
 from celadon.hub import get_hub, joinall, kill, sleep, spawn
 from celadon.resolver import Answer, Config, Kind, QueryOptions, Question, ResolveError, Server
+from celadon.resolver.engines import python_links
 from celadon.resolver.engines.python import make
+from celadon.resolver.engines.python_links import bursts
 from celadon.resolver.exchange import Tuning
 from celadon.resolver.front import ask
 from celadon.resolver.testing import Delay, Drop, NameServer, Script, Truncate, synthetic_address
@@ -132,6 +137,114 @@ def test_the_ids_are_evenly_spread():
             counts[one[byte]] += 1
         expected = len(ids) / 256
         assert sum((count - expected) ** 2 / expected for count in counts) < 390  # 255 degrees of freedom, p < 1e-6
+
+
+def test_what_leaves_together_is_of_one_length():
+    given = [b"aa", b"bbb", b"cc", b"dd", b"eee", b"ff"]
+    assert list(bursts(given, 3)) == [[b"aa", b"cc", b"dd"], [b"ff"], [b"bbb", b"eee"]]
+    assert list(bursts(given, 1)) == [[one] for one in given]
+    assert list(bursts([], 64)) == []
+
+
+def many(engine):
+    """Questions of several lengths, asked in one turn, each with its own answer."""
+    given = tuple(Question(f"{'x' * (n % 3)}{n}.test", 1) for n in range(300))
+    for question, outcome in zip(given, ask(engine, given), strict=True):
+        assert address(outcome) == [synthetic_address(question.name)]
+
+
+def sockets(monkeypatch, kind):
+    """Have the engine use another class of sockets."""
+    real = python_links.connected
+
+    def connected(server, what):
+        plain = real(server, what)
+        return kind(fileno=plain.detach())
+
+    monkeypatch.setattr(python_links, "connected", connected)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux cuts packets for us")
+def test_many_datagrams_leave_by_few_calls(monkeypatch):
+    calls = []
+
+    class Counting(_socket.socket):
+        def send(self, data):
+            calls.append(1)
+            return super().send(data)
+
+        def sendmsg(self, buffers, ancillary):
+            calls.append(len(buffers[0]) // int.from_bytes(ancillary[0][2], sys.byteorder))
+            return super().sendmsg(buffers, ancillary)
+
+    sockets(monkeypatch, Counting)
+    with NameServer(synthetic=True) as server:
+        engine = engine_for(server)
+        many(engine)
+        engine.close()
+    assert sum(calls) == 300
+    assert len(calls) < 40
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux cuts packets for us")
+def test_a_kernel_that_cannot_cut_packets(monkeypatch):
+    class Unsummed(_socket.socket):
+        def __init__(self, fileno):
+            super().__init__(fileno=fileno)
+            self.setsockopt(_socket.SOL_SOCKET, 11, 1)  # SO_NO_CHECK: Linux cuts no packets without checksums
+
+    sockets(monkeypatch, Unsummed)
+    with NameServer(synthetic=True) as server:
+        engine = engine_for(server)
+        many(engine)
+        assert engine.segments == 1
+        many(engine)
+        assert engine.exchange.timeouts == 0
+        engine.close()
+
+
+@pytest.mark.parametrize("code", [errno.EAGAIN, errno.EPERM, errno.ENOBUFS])
+def test_the_kernel_does_not_take_a_datagram(monkeypatch, code):
+    class Refusing(_socket.socket):
+        left = 5
+
+        def refuse(self):
+            if Refusing.left:
+                Refusing.left -= 1
+                raise OSError(code, os.strerror(code))
+
+        def send(self, data):
+            self.refuse()
+            return super().send(data)
+
+        def sendmsg(self, buffers, ancillary):
+            self.refuse()
+            return super().sendmsg(buffers, ancillary)
+
+    sockets(monkeypatch, Refusing)
+    with NameServer(synthetic=True) as server:
+        engine = engine_for(server, attempts=6)
+        many(engine)
+        engine.close()
+    assert Refusing.left == 0
+
+
+def test_the_last_question_runs_out_of_time_beside_one_that_was_answered(server):
+    """Found in bulk runs: the buckets are gone with the last question, while the timer still goes through them."""
+    engine = engine_for(server, attempts=1, timeout=0.1)
+    failures = []
+    get_hub().exception_handler = lambda who, error: failures.append(error)
+    server.add("dead.test", "A", "192.0.2.1")
+    server.script("dead.test", Drop())
+    ended = []
+    engine.submit(Question("dead.test", 1), ended.append)
+    sleep(0.02)
+    assert address(ask(engine, (A,))[0]) == ["192.0.2.1"]
+    time.sleep(0.15)  # the hub is late, and finds both of them due
+    sleep(0.05)
+    assert [one.kind for one in ended] == [Kind.TIMEOUT]
+    assert failures == []
+    engine.close()
 
 
 def test_tcp_is_pipelined_and_reused(server, engine):

@@ -19,7 +19,7 @@ from ..exchange import AGAIN, Exchange, Query, Tuning, Verdict
 from ..health import Health
 from ..model import Config, Question
 from ..protocols import Cancel, Done
-from .python_links import Link, StreamLink, UdpLink, layer_for
+from .python_links import SEGMENTS, Link, StreamLink, UdpLink, layer_for
 
 _LARGEST = 4096
 _TICKS = 128  # buckets a second
@@ -38,6 +38,8 @@ class PythonEngine:
         self.tuning = tuning or Tuning()
         #: The largest datagram that a question allowed.
         self.largest = _LARGEST
+        #: How many datagrams may leave by one system call; 1 once the kernel has refused.
+        self.segments = SEGMENTS
         self.exchange = Exchange(config, self.tuning, hub.now(), os.urandom)
         self._udp: dict[Health, UdpLink] = {}
         self._draining: set[UdpLink] = set()
@@ -257,7 +259,9 @@ class PythonEngine:
         due = int(now * _TICKS + 1e-3)
         exchange = self.exchange
         for slot in sorted(self._buckets):
-            bucket = self._buckets[slot]
+            bucket = self._buckets.get(slot)
+            if bucket is None:
+                break  # the last question has ended meanwhile, and all buckets with it
             if slot > due:
                 if bucket:
                     break
@@ -293,6 +297,21 @@ class PythonEngine:
             self._leave(query)
             if done is not None:
                 done(verdict)  # type: ignore[arg-type]
+
+    def soon(self, link: UdpLink) -> None:
+        """Flush the link at the end of this turn, when more may have been queued."""
+        self._hub.ready.append((None, (link.flush, ())))
+
+    def unsent(self, link: UdpLink, names: list[bytes], error: OSError) -> None:
+        """The kernel would not take these datagrams; if that means nobody is there, it holds for all of the link's."""
+        if error.errno in _NOBODY_THERE:
+            self.link_failed(link, error)
+            return
+        now = self._hub.now()
+        for name in names:
+            query = link.flight.get(name)
+            if query is not None and query.link is link and query.id == name:
+                self._act(query, self.exchange.failed(query, error, now), now)
 
     def _give_up(self, query: Query, verdict: Verdict) -> None:
         if query.done is not None:

@@ -1,13 +1,18 @@
 """What the python engine sends and receives over: UDP sockets with one source port each, and streams.
 
 A link knows which questions it carries, by their random ids, and tells the engine what came; what that means is
-decided elsewhere (``exchange``). A stream may be wrapped (TLS) and framed (two bytes of length, or HTTP): both are
-objects that turn bytes into bytes, and know no socket.
+decided elsewhere (``exchange``). Datagrams leave at the end of the turn of the loop, those of one length by one system
+call where the kernel can cut them (udp(7), UDP_SEGMENT): sending is what a question costs most in the kernel.
+A stream may be wrapped (TLS) and framed (two bytes of length, or HTTP): both are objects that turn bytes into bytes,
+and know no socket.
 """
 
 from __future__ import annotations
 
 import _socket
+import errno
+import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Protocol, TypeAlias
 
@@ -21,6 +26,10 @@ _RCVBUF = 4 << 20  # the default overflows silently at some 250 answers
 _OLD = 10.0  # seconds after which a source port is given up
 _BATCH = 100  # datagrams read before others get their turn
 _STRANGERS = 64  # replies nobody asked for, then somebody is guessing at this port
+SEGMENTS = 64 if sys.platform == "linux" else 1  # the kernel's bound (UDP_MAX_SEGMENTS) before Linux 6.9
+_SOL_UDP, _UDP_SEGMENT = 17, 103  # <linux/udp.h>; the socket module has no names for them
+# How kernels, devices and tunnels say that they cannot cut a packet, whatever they say to a single one.
+_NO_SEGMENTS = (errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.ENOPROTOOPT, errno.EOPNOTSUPP)
 _IDLE = 10.0  # seconds after which a connection that nobody used is not trusted to be there still
 
 
@@ -48,15 +57,22 @@ class Driver(Protocol):
 
     tuning: Tuning
     largest: int  # bytes of a datagram
+    segments: int  # datagrams that may leave by one system call
 
     def now(self) -> float:
         """The hub's time."""
+
+    def soon(self, link: UdpLink) -> None:
+        """The link has something to ``flush`` at the end of this turn."""
 
     def received(self, query: Query, message: bytes, now: float, tcp: bool, state: Health) -> None:
         """A message came under a question's id."""
 
     def stranger(self, link: UdpLink, too_many: bool) -> None:
         """A datagram came under no question's id."""
+
+    def unsent(self, link: UdpLink, names: list[bytes], error: OSError) -> None:
+        """The kernel did not take the datagrams with these ids."""
 
     def link_ended(self, link: UdpLink) -> None:
         """The link closes, having done its work."""
@@ -65,13 +81,33 @@ class Driver(Protocol):
         """The link is of no use any more."""
 
 
+def bursts(datagrams: list[bytes], most: int) -> Iterator[list[bytes]]:
+    """The datagrams, at most so many of one length together."""
+    if len(datagrams) == 1 or most == 1:
+        for one in datagrams:
+            yield [one]
+        return
+    by_length: dict[int, list[bytes]] = {}
+    for one in datagrams:
+        same = by_length.get(len(one))
+        if same is None:
+            by_length[len(one)] = [one]
+        else:
+            same.append(one)
+    for same in by_length.values():
+        for at in range(0, len(same), most):
+            yield same[at : at + most]
+
+
 class UdpLink:
     """A connected UDP socket: the kernel takes datagrams from its server only, and chose its port at random.
 
     ``uses`` is how many questions may still leave from this port; with the last answer after that it closes.
     """
 
-    __slots__ = ("_receive", "_send", "_socket", "_watch", "engine", "expires", "flight", "state", "strangers", "uses")
+    __slots__ = (
+        "_out", "_receive", "_send", "_socket", "_watch", "engine", "expires", "flight", "state", "strangers", "uses",
+    )  # fmt: skip
 
     tcp = False
 
@@ -82,6 +118,7 @@ class UdpLink:
         self.uses = engine.tuning.uses
         self.expires = now + _OLD
         self.strangers = 0
+        self._out: list[bytes] = []
         self._socket = connected(state.server, _socket.SOCK_DGRAM)
         with suppress(OSError):
             self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVBUF, _RCVBUF)
@@ -90,10 +127,49 @@ class UdpLink:
         self._watch: Watch = watch(self._socket.fileno(), on_readable=self._read)
 
     def send(self, query: Query, name: bytes, body: bytes) -> None:
-        """Send, or raise OSError."""
-        self._send(name + body)
+        """Send with what else leaves in this turn."""
+        out = self._out
+        if not out:
+            self.engine.soon(self)
+        out.append(name + body)
         self.flight[name] = query
         self.uses -= 1
+
+    def flush(self) -> None:
+        """Hand what was queued to the kernel."""
+        out, self._out = self._out, []
+        if len(out) == 1:
+            try:
+                self._send(out[0])
+            except OSError as error:
+                self._unsent(out, error)
+            return
+        engine = self.engine
+        for burst in bursts(out, engine.segments):
+            try:
+                if len(burst) == 1:
+                    self._send(burst[0])
+                else:
+                    cut = (_SOL_UDP, _UDP_SEGMENT, len(burst[0]).to_bytes(2, sys.byteorder))
+                    self._socket.sendmsg([b"".join(burst)], [cut])
+            except OSError as error:
+                if len(burst) > 1 and error.errno in _NO_SEGMENTS:
+                    engine.segments = 1
+                    self._out = burst + self._out
+                    engine.soon(self)
+                else:
+                    self._unsent(burst, error)
+
+    def _unsent(self, datagrams: list[bytes], error: OSError) -> None:
+        if isinstance(error, BlockingIOError):
+            self._out += datagrams
+            self._watch.update(self._read, self._writable)
+        elif self._watch.fd >= 0:
+            self.engine.unsent(self, [one[:2] for one in datagrams], error)
+
+    def _writable(self) -> None:
+        self._watch.update(self._read, None)
+        self.flush()
 
     def _read(self) -> None:
         receive, flight, engine, state = self._receive, self.flight, self.engine, self.state
@@ -132,6 +208,7 @@ class UdpLink:
     def close(self) -> None:
         """Stop, once."""
         self.uses = 0
+        self._out = []
         self._watch.close()
         self._socket.close()
 
