@@ -3,16 +3,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-parity test-stdlib test-integration bench bench-scrapy clean
+.PHONY: demo test test-parity test-stdlib test-integration bench bench-hub bench-scrapy clean
 
 $(VENV)/.ready: pyproject.toml setup.py celadon/hub/accel/_arena.c
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
 
-.venv-bench/.ready: pyproject.toml setup.py celadon/hub/accel/_arena.c
-	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+# One environment for each Python: make bench PYTHON=python3.13
+BENCH = .venv-bench-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+
+.venv-bench-%/.ready: pyproject.toml setup.py celadon/hub/accel/_arena.c
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	touch $@
 
 demo: $(VENV)/.ready
@@ -40,9 +43,18 @@ test-integration: .venv-integration/.ready .venv-niquests/.ready
 	.venv-integration/bin/python -m pytest tests/adapters tests/integration
 	.venv-niquests/bin/python -m pytest tests/adapters/test_niquests.py
 
-bench: .venv-bench/.ready
-	.venv-bench/bin/python -m benchmarks.run
-	.venv-bench/bin/python -m benchmarks.echo
+bench:
+	$(MAKE) $(BENCH)/.ready
+	$(BENCH)/bin/python -m benchmarks.run
+	$(BENCH)/bin/python -m benchmarks.cost
+	$(BENCH)/bin/python -m benchmarks.echo
+
+# The table of the hub alone, without lookups and sockets; ROUNDS=1 for a first look.
+ROUNDS ?= 3
+bench-hub:
+	$(MAKE) $(BENCH)/.ready
+	$(BENCH)/bin/python -m benchmarks.run --parts time,memory --rounds $(ROUNDS)
+	$(BENCH)/bin/python -m benchmarks.cost
 
 # A broad crawl of 20,000 hosts by Scrapy, its resolvers against ours, without and with loss: needs root, takes minutes.
 bench-scrapy: .venv-integration/.ready
@@ -57,4 +69,4 @@ test-stdlib: $(VENV)/.ready
 	$(BIN)/python -m tests.stdlib.run
 
 clean:
-	rm -rf $(VENV) .venv-bench .venv-integration .venv-niquests build *.egg-info .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-bench-* .venv-integration .venv-niquests build *.egg-info .mypy_cache .ruff_cache
