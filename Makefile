@@ -62,7 +62,7 @@ bench-scrapy: .venv-integration/.ready
 
 # Thousands of calls of libc and of every engine in private worlds: needs root, takes minutes.
 test-parity: $(VENV)/.ready
-	PARITY_COUNT=400 PARITY_SEEDS=2 $(BIN)/python -m pytest tests/resolver/test_parity.py
+	PARITY_COUNT=400 PARITY_SEEDS=2 PARITY_DRAWN=100 $(BIN)/python -m pytest tests/resolver/test_parity.py
 
 # CPython's own tests under patch_all, beside the same unpatched; takes about half an hour for each Python.
 test-stdlib: $(VENV)/.ready

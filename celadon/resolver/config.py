@@ -5,24 +5,31 @@ from __future__ import annotations
 import _socket
 import re
 from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from .errors import ResolverConfigError
 from .model import Config, Server
+from .names import escaped
 from .plans import Source
 
 _MAX_SERVERS = 3  # MAXNS
+_WHITE = " \t\n\v\f\r"  # isspace, in any locale that libc's parsers run in
+# option -> field of Config; glibc looks at a word's beginning only, and takes the first that fits
 _FLAGS = {
     "rotate": "rotate",
-    "single-request": "single_request",
-    "single-request-reopen": "single_request_reopen",
-    "use-vc": "use_vc",
     "edns0": "edns0",
+    "single-request-reopen": "single_request_reopen",
+    "single-request": "single_request",
+    "no-tld-query": "no_tld_query",
+    "no_tld_query": "no_tld_query",
+    "no-reload": None,
+    "use-vc": "use_vc",
     "trust-ad": "trust_ad",
     "no-aaaa": "no_aaaa",
 }
-_WITHOUT_EFFECT = frozenset(("no-reload", "inet6", "ip6-bytestring", "ip6-dotint", "no-ip6-dotint", "debug"))
+_WITHOUT_EFFECT = frozenset(("inet6", "ip6-bytestring", "ip6-dotint", "no-ip6-dotint", "debug"))
 # option -> (field, least, most), as glibc clamps them
-_NUMBERS = {"ndots": ("ndots", 0, 15), "timeout": ("timeout", 1, 30), "attempts": ("attempts", 1, 5)}
+_NUMBERS = {"ndots:": ("ndots", 0, 15), "timeout:": ("timeout", 1, 30), "attempts:": ("attempts", 1, 5)}
 
 
 def _is_address(text: str) -> bool:
@@ -67,22 +74,55 @@ def _line_server(text: str) -> Server | None:
         return None
 
 
-def _set_options(words: list[str], fields: dict[str, object], unknown: list[str]) -> None:
-    for word in words:
-        option, colon, value = word.partition(":")
-        if option in _NUMBERS and colon:
-            field, least, most = _NUMBERS[option]
-            digits = value[: len(value) - len(value.lstrip("0123456789"))]  # as atoi
-            fields[field] = min(max(int(digits or 0), least), most)
-        elif option in _FLAGS:
-            fields[_FLAGS[option]] = True
-        elif option not in _WITHOUT_EFFECT:
+def _set_options(text: str, fields: dict[str, object], unknown: list[str]) -> None:
+    for found in re.finditer(r"[^ \t]+", text):
+        word = found[0]
+        number = next((one for one in _NUMBERS if word.startswith(one)), None)
+        if number is not None:
+            field, least, most = _NUMBERS[number]
+            value = _atoi(text[found.start() + len(number) :])
+            # A negative ndots is the largest: the field has four bits.
+            fields[field] = most if field == "ndots" and value < 0 else min(max(value, least), most)
+            continue
+        flag = next((one for one in _FLAGS if word.startswith(one)), None)
+        if flag is not None:
+            if _FLAGS[flag] is not None:
+                fields[str(_FLAGS[flag])] = True
+        elif word not in _WITHOUT_EFFECT:
             unknown.append(word)
 
 
+def _atoi(text: str) -> int:
+    """As atoi(3): white space, a sign, digits; 0 for anything else."""
+    found = re.match(r"[ \t\n\v\f\r]*([+-]?[0-9]+)", text)
+    return int(found[1]) if found else 0
+
+
+def _sort_list(text: str) -> tuple[tuple[int, int], ...]:
+    """(network, mask) of each pair, the mask of the address' class where none is given (resolv.conf(5), sortlist)."""
+    made = []
+    for word in text.partition(";")[0].split():
+        net, _, mask = word.replace("&", "/").partition("/")
+        number = _inet_aton(net)
+        if number is None:
+            continue
+        by_class = 0xFF000000 if number < 1 << 31 else 0xFFFF0000 if number < 3 << 30 else 0xFFFFFF00
+        given = _inet_aton(mask) if mask else None
+        made.append((number, by_class if given is None else given))
+    return tuple(made)
+
+
+def _inet_aton(text: str) -> int | None:
+    try:
+        return int.from_bytes(_socket.inet_aton(text), "big") if text and not text[-1:].isspace() else None
+    except (OSError, UnicodeError):
+        return None
+
+
 def _search_list(words: list[str]) -> tuple[str, ...]:
-    """The domains, without final dot; the root is the empty string."""
-    return tuple([one.lstrip(".").removesuffix(".") for one in words])
+    """The domains, without final dot; the root is the empty string. As glibc, only one dot at the beginning is none."""
+    domains = [one.removeprefix(".") for one in words]
+    return tuple([escaped(one[:-1] if one[-1:] == "." and one[-2:] not in (".", "..") else one) for one in domains])
 
 
 def parse_resolv_conf(text: bytes, domain: str = "", environ: Mapping[str, str] | None = None) -> Config:
@@ -97,7 +137,7 @@ def parse_resolv_conf(text: bytes, domain: str = "", environ: Mapping[str, str] 
     unknown: list[str] = []
     warnings: list[str] = []
     for number, raw in enumerate(text.split(b"\n"), 1):
-        line = raw.decode("latin-1")
+        line = raw.partition(b"\0")[0].decode("latin-1")
         if line[:1] in ("#", ";"):
             continue
         keyword = line.replace("\t", " ").partition(" ")[0]
@@ -115,7 +155,9 @@ def parse_resolv_conf(text: bytes, domain: str = "", environ: Mapping[str, str] 
             if rest:
                 search = _search_list(rest)
         elif keyword == "options":
-            _set_options(rest, fields, unknown)
+            _set_options(line[len(keyword) :], fields, unknown)
+        elif keyword == "sortlist":
+            fields["sortlist"] = _sort_list(line[len(keyword) :])
         elif line.strip():
             warnings.append(f"line {number}: unknown keyword {keyword!r}")
     if servers:
@@ -125,58 +167,107 @@ def parse_resolv_conf(text: bytes, domain: str = "", environ: Mapping[str, str] 
     if environ:
         if "LOCALDOMAIN" in environ:
             search = _search_list(environ["LOCALDOMAIN"].split())
-        _set_options(environ.get("RES_OPTIONS", "").split(), fields, unknown)
+        _set_options(environ.get("RES_OPTIONS", ""), fields, unknown)
     return Config(search=search, options=tuple(unknown), warnings=tuple(warnings), **fields)  # type: ignore[arg-type]
 
 
 # -- nsswitch.conf, host.conf, the file of HOSTALIASES -------------------------------------------------------------
 
 _STATUSES = ("success", "notfound", "unavail", "tryagain")
-_CRITERION = re.compile(r"(!?)\s*([a-z]+)\s*=\s*([a-z]+)")
+_SOURCE = re.compile(r"([^\s\[]+)\s*(\[[^]]*(?:\]|$))?\s*", re.ASCII)
+_CRITERIA = re.compile(
+    rf"\[\s*(?:!?(?:{'|'.join(_STATUSES)})\s*=\s*(?:return|continue|merge)(?:\s+|(?=\])))+\]", re.ASCII | re.IGNORECASE
+).fullmatch
+_CRITERION = re.compile(r"(!?)([a-z]+)\s*=\s*([a-z]+)", re.ASCII)
+#: What libc makes of a file in which a line is broken: no source at all.
+_BROKEN = (Source("broken line"),)
 
 
 def parse_nsswitch(text: bytes) -> tuple[Source, ...]:
-    """The sources of the hosts line with their criteria; files and dns where there is none (nsswitch.conf(5))."""
+    """The sources of the hosts line with their criteria; files and dns where there is none (nsswitch.conf(5)).
+
+    Criteria that glibc cannot read leave it without any source, and so this: every lookup fails then.
+    """
     order: tuple[Source, ...] = ()
-    for line in text.decode("latin-1").split("\n"):
-        # As glibc: no comment but a whole line, and the colon may be missing.
-        database, _, rest = line.lstrip().replace(":", " ", 1).partition(" ")
-        if database.rstrip() == "hosts":
-            order = _sources(rest)
+    for raw in text.split(b"\n")[:-1]:
+        # As glibc: no comment but a whole line, no last line without its end; the colon may be missing or stand alone.
+        line = raw.partition(b"\0")[0].decode("latin-1")
+        key, rest = _KEY(line).groups()
+        if key == "hosts" and rest:
+            order = _sources(rest[1:])
     return order or (Source("files"), Source("dns"))
+
+
+_KEY: Any = re.compile(r"\s*([^\s:]*)(.*)", re.ASCII | re.DOTALL).match
 
 
 def _sources(text: str) -> tuple[Source, ...]:
     made: list[Source] = []
-    for word in re.findall(r"\[[^]]*\]|[^\s\[]+", text):
-        if word[0] != "[":
-            made.append(Source(word))
-        elif made:
-            returns = set(made[-1].returns)
-            for negated, status, action in _CRITERION.findall(word.lower()):
-                if status not in _STATUSES:
-                    continue
-                of = [one for one in _STATUSES if one != status] if negated else [status]
-                returns = returns.union(of) if action == "return" else returns.difference(of)
-            made[-1] = Source(made[-1].name, frozenset(returns), plain=False)
+    at = len(text) - len(text.lstrip(_WHITE))
+    while word := _SOURCE.match(text, at):
+        at = word.end()
+        name, criteria = word.groups()
+        if not criteria:
+            made.append(Source(name))
+            continue
+        if not _CRITERIA(criteria):
+            return _BROKEN
+        returns = set(Source(name).returns)
+        for negated, status, action in _CRITERION.findall(criteria.lower()):
+            of = [one for one in _STATUSES if one != status] if negated else [status]
+            returns = returns.union(of) if action == "return" else returns.difference(of)
+        made.append(Source(name, frozenset(returns), plain=False))
     return tuple(made)
 
 
-def parse_host_conf(text: bytes) -> bool:
-    """Whether all lines of a name count in the hosts file, or its first one only (host.conf(5), ``multi``)."""
-    multi = False
-    for line in text.decode("latin-1").split("\n"):
-        words = line.partition("#")[0].split()
-        if words[:1] == ["multi"] and len(words) > 1:
-            multi = words[1].lower() == "on"
-    return multi
+class HostConf(NamedTuple):
+    """host.conf(5): whether all lines of a name count, whether addresses of a local net go first, what is trimmed."""
+
+    multi: bool = False
+    reorder: bool = False
+    trim: tuple[str, ...] = ()
+
+
+def parse_host_conf(text: bytes, environ: Mapping[str, str] | None = None) -> HostConf:
+    """The file, and the variables that override it (RESOLV_MULTI and its like)."""
+    flags = {"multi": False, "reorder": False}
+    trim: list[str] = []
+    for raw in text.split(b"\n"):
+        line = raw.partition(b"\0")[0].decode("latin-1")
+        found = re.match(r"\s*([^\s#,]*)\s*(.*)", line, re.ASCII | re.DOTALL)
+        assert found is not None
+        command, rest = found[1].lower(), found[2]
+        if command in flags:
+            _set_switch(flags, command, rest)
+        elif command == "trim":
+            trim += _domains(rest)
+    for command in flags:
+        _set_switch(flags, command, (environ or {}).get(f"RESOLV_{command.upper()}", ""))
+    trim += _domains((environ or {}).get("RESOLV_ADD_TRIM_DOMAINS", ""))
+    if environ and "RESOLV_OVERRIDE_TRIM_DOMAINS" in environ:
+        trim = _domains(environ["RESOLV_OVERRIDE_TRIM_DOMAINS"])
+    return HostConf(flags["multi"], flags["reorder"], tuple(trim[:4]))  # TRIMDOMAINS_MAX
+
+
+def _set_switch(flags: dict[str, bool], name: str, text: str) -> None:
+    if text[:2].lower() == "on":
+        flags[name] = True
+    elif text[:3].lower() == "off":
+        flags[name] = False
+
+
+def _domains(text: str) -> list[str]:
+    return [one for one in re.split(r"[\s,:;]+", text.partition("#")[0], flags=re.ASCII) if one]
 
 
 def parse_aliases(text: bytes) -> dict[str, str]:
-    """What HOSTALIASES' file calls single-label names (gethostbyname(3), hostname(7)); the first line counts."""
+    """What HOSTALIASES' file calls single-label names (gethostbyname(3), hostname(7)); the first line counts.
+
+    A name stands at the beginning of its line. One without another behind it has none.
+    """
     made: dict[str, str] = {}
-    for line in text.decode("latin-1").split("\n"):
-        words = line.split()
-        if len(words) > 1:
-            made.setdefault(words[0].lower(), words[1])
+    for raw in text.split(b"\n"):
+        found = re.match(r"(\S*)\s*(\S*)", raw.partition(b"\0")[0].decode("latin-1"), re.ASCII)
+        assert found is not None
+        made.setdefault(found[1].lower().removesuffix("."), found[2])
     return made

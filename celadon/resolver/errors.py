@@ -44,6 +44,7 @@ EAI_TEXT: dict[int, str] = {
     _socket.EAI_ADDRFAMILY: "Address family for hostname not supported",
     _socket.EAI_MEMORY: "Memory allocation failure",
     _socket.EAI_SYSTEM: "System error",
+    -105: "Parameter string not correctly encoded",  # EAI_IDN_ENCODE
 }
 
 # Which number libc's getaddrinfo gives for each kind (getaddrinfo-parity: mixed outcomes are the stub's business).

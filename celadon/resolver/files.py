@@ -18,6 +18,11 @@ from .sort import parse_gai_conf
 T = TypeVar("T")
 
 _RECHECK = 2.0  # seconds
+_VARIABLES = (
+    *("LOCALDOMAIN", "RES_OPTIONS", "HOSTALIASES"),  # resolv.conf(5), hostname(7)
+    *("RESOLV_HOST_CONF", "RESOLV_MULTI", "RESOLV_REORDER"),  # host.conf(5)
+    *("RESOLV_ADD_TRIM_DOMAINS", "RESOLV_OVERRIDE_TRIM_DOMAINS"),
+)
 
 
 class _File:
@@ -78,7 +83,8 @@ class System:
         self._hosts = _File(hosts, parse_hosts, Hosts(readable=False))
         self._order = _File(nsswitch, parse_nsswitch)
         self._rules = _File(gai_conf, parse_gai_conf)
-        self._multi = _File(host_conf, parse_host_conf)
+        self._host_conf = _File(host_conf, lambda data: data)
+        self._other_host_conf: _File | None = None
         self._aliases: _File | None = None
         self._environ: dict[str, str] = {}
         self._now = now
@@ -92,16 +98,22 @@ class System:
         if world is not None and now < self._next:
             return world
         self._next = now + _RECHECK
-        files = (self._resolv, self._hosts, self._order, self._rules, self._multi)
+        files = (self._resolv, self._hosts, self._order, self._rules, self._host_conf)
         changed = [one.refresh() for one in files].count(True) > 0
         environ = _environ()
         if environ != self._environ:
             changed = True
             path = environ.get("HOSTALIASES")
             self._aliases = _File(path, parse_aliases) if path else None
+            path = environ.get("RESOLV_HOST_CONF")
+            self._other_host_conf = _File(path, lambda data: data) if path else None
             self._environ = environ
         if self._aliases is not None:
             changed = self._aliases.refresh() or changed
+        host_conf = self._host_conf
+        if self._other_host_conf is not None:
+            host_conf = self._other_host_conf
+            changed = host_conf.refresh() or changed
         addresses = interfaces.addresses()
         if world is None or changed or addresses != world.interfaces:
             config = parse_resolv_conf(self._resolv.value, _domain(), environ)
@@ -114,7 +126,7 @@ class System:
                 interfaces.families(addresses),
                 addresses,
                 self._rules.value,
-                self._multi.value,
+                *parse_host_conf(host_conf.value, environ),
                 self._aliases.value if self._aliases is not None else {},
             )
         return world
@@ -137,7 +149,7 @@ def _environ() -> dict[str, str]:
     """The resolver's variables; none of them in a process that runs with somebody else's rights (environ(7))."""
     if os.getuid() != os.geteuid() or os.getgid() != os.getegid():
         return {}
-    return {name: os.environ[name] for name in ("LOCALDOMAIN", "RES_OPTIONS", "HOSTALIASES") if name in os.environ}
+    return {name: os.environ[name] for name in _VARIABLES if name in os.environ}
 
 
 def _domain() -> str:

@@ -7,6 +7,7 @@ is asked for, a line with ``::1`` counts as 127.0.0.1 and one with an IPv4-mappe
 from __future__ import annotations
 
 import _socket
+import re
 from dataclasses import dataclass, field
 
 _AF_INET, _AF_INET6 = int(_socket.AF_INET), int(_socket.AF_INET6)
@@ -64,6 +65,8 @@ def parse_hosts(text: bytes) -> Hosts:
     by_name: dict[str, list[Line]] = {}
     by_address: dict[str, Line] = {}
     known: dict[bytes, tuple[int, str] | None] = {}  # a block list has one address a hundred thousand times
+    if b"\0" in text:  # where C's strings end
+        text = re.sub(rb"\0[^\n]*", b"", text)
     for raw in text.split(b"\n"):
         words = (raw.partition(b"#")[0] if b"#" in raw else raw).split()
         if not words:

@@ -253,8 +253,8 @@ class Answer:
 class Config:
     """What resolv.conf says (resolv.conf(5)), and what an argument of ``use`` put in its place.
 
-    ``timeout`` is seconds per try, ``attempts`` rounds over all servers. ``options`` keeps the words that
-    are not understood here, for the decision of the ``auto`` resolver.
+    ``timeout`` is seconds per try, ``attempts`` rounds over all servers. ``sortlist`` are IPv4 networks and masks.
+    ``options`` keeps the words that are not understood here, for the decision of the ``auto`` resolver.
     """
 
     servers: tuple[Server, ...] = (Server("127.0.0.1"),)
@@ -269,6 +269,8 @@ class Config:
     edns0: bool = False
     trust_ad: bool = False
     no_aaaa: bool = False
+    no_tld_query: bool = False
+    sortlist: tuple[tuple[int, int], ...] = ()
     options: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=(), compare=False)
 

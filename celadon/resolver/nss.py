@@ -48,7 +48,7 @@ class Result(NamedTuple):
     told: int = 0
 
 
-_ABSENT = Result("unavail", INTERNAL)
+_ABSENT = Result("unavail", INTERNAL, told=INTERNAL)
 _NOT_FOUND = Result("notfound", HOST_NOT_FOUND)
 
 
@@ -93,12 +93,12 @@ def _dns(world: World, name: str, families: Sequence[int], any_name: bool) -> Pl
     if not legal:
         error = ResolveError(Kind.ILLEGAL, name, detail="not a host's name")
         if not any_name:
-            return _NOT_FOUND._replace(error=error)
+            return _NOT_FOUND._replace(error=error, told=0 if name else NO_RECOVERY)
         # gethostbyname3_r asks all the same, and takes no address for an answer; but NODATA it does.
         searched = yield from _search(world, names.escaped(name), [_TYPE_OF[one] for one in families])
         return searched if isinstance(searched, Result) else Result("unavail", NO_RECOVERY, error=error)
     if world.aliases and "." not in name:
-        name = world.aliases.get(name.lower(), name)
+        name = world.aliases.get(name.lower()) or name
     config = world.config
     types = [_TYPE_OF[one] for one in families]
     if config.no_aaaa and len(types) > 1:
@@ -108,11 +108,18 @@ def _dns(world: World, name: str, families: Sequence[int], any_name: bool) -> Pl
         return searched
     got = _in_answers(world, searched)
     if got is not None:
+        if config.sortlist and types == [RRType.A] and families == (_INET,):
+            return got._replace(found=sorted(got.found, key=lambda one: _rank(config.sortlist, one[1])))
         return got
     error = ResolveError(Kind.NODATA, name, server=searched[0].server, detail="an answer without an address")
     if len(families) == 1:
         return Result("tryagain", NO_RECOVERY, error=error)
     return Result("notfound", HOST_NOT_FOUND, error=error)
+
+
+def _rank(sortlist: Sequence[tuple[int, int]], address: str) -> int:
+    number = int.from_bytes(_socket.inet_aton(address), "big")
+    return next((rank for rank, (net, mask) in enumerate(sortlist) if net == number & mask), len(sortlist))
 
 
 def _in_answers(world: World, answers: Sequence[Answer]) -> Result | None:
@@ -156,6 +163,9 @@ def _search(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] 
     trailing = name.endswith(".")
     first: _Failed | None = None
     last: _Failed | None = None
+    if world.aliases and not dots and (alias := world.aliases.get(name.lower())):
+        answered = yield from _query(world, alias.removesuffix("."), types)
+        return _failure(name, answered, answered) if isinstance(answered, _Failed) else answered
     nodata = servfail = None
     domains = () if trailing else config.search
     root = "" in domains
@@ -182,7 +192,7 @@ def _search(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] 
             stop = True
         if stop:
             break
-    if first is None and not root:
+    if first is None and not root and (dots or not domains or not config.no_tld_query):
         answered = yield from _query(world, name, types)
         if not isinstance(answered, _Failed):
             return answered
@@ -223,7 +233,7 @@ def _query(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] |
         return _Failed(NO_DATA, ResolveError(Kind.NODATA, name, detail="option no-aaaa"))
     questions = tuple([Question(name, one) for one in types])
     outcomes: list[Answer | ResolveError]
-    if config.single_request and len(questions) > 1:
+    if (config.single_request or config.single_request_reopen) and len(questions) > 1:
         outcomes = []
         for question in questions:
             outcomes += yield Ask((question,))
@@ -308,18 +318,53 @@ def by_simple(world: World, name: str) -> Plan[Result]:
         told = result.told or told
         if result.status in source.returns:
             break
-    return result if result.told == told else result._replace(told=told)
+    return _reordered(world, _last(result, told)) if world.reorder else _last(result, told)
+
+
+def _last(result: Result, told: int) -> Result:
+    return result if result.told == told or result is _ABSENT else result._replace(told=told)
+
+
+def _reordered(world: World, result: Result) -> Result:
+    """host.conf's reorder: the first address that is on a net of this host changes places with the very first one."""
+    found = list(result.found)
+    local = next((at for at, (family, one) in enumerate(found) if family == _INET and _is_local(world, one)), 0)
+    if not local:
+        return result
+    found[0], found[local] = found[local], found[0]
+    return result._replace(found=found)
+
+
+def _is_local(world: World, address: str) -> bool:
+    number = int.from_bytes(_socket.inet_aton(address), "big")
+    return any(
+        (number ^ int.from_bytes(_socket.inet_aton(mine), "big")) >> 32 - interface.prefix == 0
+        for mine, interface in world.interfaces.items()
+        if ":" not in mine
+    )
+
+
+def _trimmed(world: World, name: str) -> str:
+    """host.conf's trim."""
+    low = name.lower()
+    size = next((len(one) for one in world.trim if len(one) < len(low) and low.endswith(one.lower())), 0)
+    return name[: len(name) - size]
 
 
 def _raise_simple(name: str, result: Result) -> None:
     if result.status == "success":
         return
-    code = _NODATA
+    code = _NONAME if result.h_errno == INTERNAL else _NODATA
     if result.h_errno == TRY_AGAIN and result.status != "notfound":
         code = _AGAIN
     elif result.status == "notfound":
         code = _NODATA if result.h_errno == NO_DATA else _NONAME
     raise _error(name, code, result)
+
+
+def no_source() -> OSError:
+    """nsswitch.conf names no source that there is: EAI_SYSTEM, for libc with whatever errno an earlier call left."""
+    return OSError(_EBUSY, "Device or resource busy")
 
 
 def _error(name: str, code: int, result: Result) -> Exception:
@@ -385,6 +430,7 @@ def addresses(world: World, name: str, family: int, canonical: bool, mapped: boo
         _raise_simple(name, result)
         return result
     result = _ABSENT
+    six = False
     no_data = no_data6 = 0
     for source in world.order:
         no_data = no_data6 = 0
@@ -394,6 +440,7 @@ def addresses(world: World, name: str, family: int, canonical: bool, mapped: boo
         else:
             result = yield from _ask(world, source, name, (family,), canonical)
             no_data = no_data6 = _no_data(result)
+            six = six or result.status == "success"
             if family == _INET6 and mapped and (both or result.status != "success"):
                 other = yield from _ask(world, source, name, (_INET,), canonical)
                 no_data = _no_data(other)
@@ -401,9 +448,15 @@ def addresses(world: World, name: str, family: int, canonical: bool, mapped: boo
         if result.status in source.returns:
             break
     if result.status == "success":
+        if family == _INET6 and mapped and not both and six:
+            # Mapped addresses stand in for IPv6 ones; there are some, so the mapped ones go, whoever made them.
+            found = [one for one in result.found if not one[1].startswith("::ffff:") or "." not in one[1]]
+            if not found:
+                raise _error(name, _NONAME, result)
+            return result._replace(found=found)
         return result
     if result.status in ("tryagain", "unavail") and result.h_errno == INTERNAL:
-        raise OSError(_EBUSY, "Device or resource busy")
+        raise no_source()
     if no_data and no_data6:
         raise _error(name, _AGAIN if no_data == no_data6 == TRY_AGAIN else _NODATA, result)
     raise _error(name, _NONAME, result)
@@ -441,7 +494,11 @@ def name_of(world: World, address: str) -> Plan[Result]:
         told = result.told or told
         if result.status in source.returns:
             break
-    return result if result.told == told else result._replace(told=told)
+    result = _last(result, told)
+    if world.trim:
+        aliases = tuple([_trimmed(world, one) for one in result.aliases])
+        result = result._replace(canonical=_trimmed(world, result.canonical), aliases=aliases)
+    return result
 
 
 def _name_in_files(world: World, address: str, family: int) -> Result:

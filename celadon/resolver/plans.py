@@ -68,7 +68,8 @@ class World:
     """What the system's files and interfaces say, and the ways chosen.
 
     ``order`` is nsswitch's for hosts, ``families`` those that AI_ADDRCONFIG counts, ``interfaces`` the host's own
-    addresses, ``rules`` gai.conf's, ``multi`` host.conf's, ``aliases`` those of the file that HOSTALIASES names.
+    addresses, ``rules`` gai.conf's, ``multi``, ``reorder`` and ``trim`` host.conf's, ``aliases`` those of the file that
+    HOSTALIASES names.
     """
 
     config: Config
@@ -78,6 +79,8 @@ class World:
     interfaces: Mapping[str, Interface] = field(default_factory=dict)
     rules: Rules = field(default_factory=Rules)
     multi: bool = True
+    reorder: bool = False
+    trim: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
     ways: Ways = field(default_factory=Ways)
     #: Whether the way of the commonest systems is all that a lookup can take: files, then DNS, nothing out of the way.
@@ -85,6 +88,8 @@ class World:
 
     def __post_init__(self) -> None:
         config = self.config
-        out_of_the_way = config.single_request or config.no_aaaa or config.use_vc or self.aliases
+        out_of_the_way = (
+            config.single_request or config.single_request_reopen or config.no_aaaa or config.use_vc or self.aliases
+        )
         simple = self.order == _COMMON and not out_of_the_way
         object.__setattr__(self, "simple", simple)

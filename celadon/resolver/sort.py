@@ -8,6 +8,7 @@ the same one is used here.
 from __future__ import annotations
 
 import _socket
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -121,7 +122,8 @@ def _common(row: _Row) -> int:
     """Rule 9 for IPv4: the common prefix, which means something within the source's own subnet only."""
     assert row.source is not None
     differ = (row.number ^ row.source) & 0xFFFFFFFF
-    return 32 - differ.bit_length() if differ >> (32 - row.interface.prefix) == 0 else 0
+    outside = 32 - (row.interface.prefix or 32)  # nothing known: glibc shifts by 32, which x86 and ARM make no shift
+    return 32 - differ.bit_length() if differ >> outside == 0 else 0
 
 
 def _less(a: _Row, b: _Row) -> bool:
@@ -205,32 +207,47 @@ def destination(address: str) -> SockAddr:
 # -- gai.conf ----------------------------------------------------------------------------------------------------
 
 
+_unsigned = re.compile(r"(?:\+?[0-9]+)?").fullmatch
+
+
+def _number_to(text: str, most: int) -> int | None:
+    """As strtoul(3) and a check of the range; nothing at all is 0."""
+    if _unsigned(text) is None:
+        return None
+    value = int(text or 0)
+    return value if value <= most else None
+
+
 def _prefix(text: str, mapped_only: bool = False) -> tuple[str, int] | None:
+    """Prefix and length. glibc reads on from nowhere where the length is missing: such a line counts for nothing."""
     address, slash, size = text.partition("/")
+    bits = _number_to(size, 128)
+    if not slash or bits is None:
+        return None
     try:
         if ":" not in address:
-            if not mapped_only:
-                return None
             _socket.inet_pton(_socket.AF_INET, address)
-            return f"::ffff:{address}", 96 + (int(size) if slash else 32)
-        _socket.inet_pton(_socket.AF_INET6, address)
-        bits = int(size) if slash else 128
+            return (f"::ffff:{address}", 96 + bits) if mapped_only and bits <= 32 else None
+        packed = _socket.inet_pton(_socket.AF_INET6, address)
     except (OSError, ValueError):
         return None
-    return (address, bits) if (96 if mapped_only else 0) <= bits <= 128 else None
+    if mapped_only and (bits < 96 or packed[:12] != bytes(10) + b"\xff\xff"):
+        return None
+    return address, bits
 
 
 def parse_gai_conf(text: bytes) -> Rules:
     """See gai.conf(5). A kind of line that appears at all replaces its whole built-in table; broken ones are none."""
     rows: dict[str, list[tuple[str, int, int]]] = {"precedence": [], "label": [], "scopev4": []}
     for raw in text.split(b"\n"):
-        words = raw.partition(b"#")[0].decode("latin-1").split()
-        if len(words) < 3 or words[0] not in rows:
+        line = raw.partition(b"\0")[0].partition(b"#")[0]
+        words = [one.decode("latin-1") for one in line.split()[:3]]
+        if len(words) < 2 or words[0] not in rows:
             continue
         found = _prefix(words[1], words[0] == "scopev4")
-        if found is None or not words[2].lstrip("-").isdigit():
-            continue
-        rows[words[0]].append((*found, int(words[2])))
+        value = _number_to(words[2] if len(words) > 2 else "", 0x7FFFFFFF)
+        if found is not None and value is not None:
+            rows[words[0]].append((*found, value))
 
     def made(kind: str, default: int, built_in: Table) -> Table:
         if not rows[kind]:

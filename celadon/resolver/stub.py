@@ -10,7 +10,7 @@ import _socket
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from . import names, nss, sort
+from . import libidn2, names, nss, sort
 from .errors import Kind, ResolveError
 from .hosts import normal
 from .idna import encode
@@ -78,6 +78,8 @@ def checked(world: World, host: Any, port: Any, family: int, type: int, proto: i
     except _socket.gaierror as error:
         if error.errno != _NONAME or host is None or flags & _NUMERICHOST or host in ("*", b"*"):
             raise ResolveError(Kind.ARGUMENT, _text(host), code=error.errno) from None
+    if flags & libidn2.AI_IDN and not host.isascii():
+        host = libidn2.to_dns(host)
     name = _text(host)
     if flags & _ADDRCONFIG:
         family = _configured(world, name, family)
@@ -94,7 +96,11 @@ def checked(world: World, host: Any, port: Any, family: int, type: int, proto: i
     canonical, mapped = bool(flags & _CANONNAME), bool(flags & _V4MAPPED)
     got = yield from nss.addresses(world, name, family, canonical, mapped, bool(flags & _ALL))
     pairs = [(one[1], one[2]) for one in products]
-    return (yield from _finish(world, got, pairs, products[0][4][1], canonical))
+    result = yield from _finish(world, got, pairs, products[0][4][1], canonical)
+    if flags & libidn2.AI_CANONIDN and canonical:
+        first = result[0]
+        result[0] = (*first[:3], libidn2.from_dns(got.canonical), first[4])
+    return result
 
 
 def _text(host: Any) -> str:
@@ -121,7 +127,9 @@ def _finish(
     else:
         addresses = [address for _, address in found]
         sources = yield Sources(tuple([sort.destination(one) for one in addresses]))
-        order = sort.order(addresses, sources, len(products), world.rules, world.interfaces)
+        # Without an IPv6 address, glibc's check_pf tells its sort nothing of the interfaces.
+        interfaces = world.interfaces if _INET6 in world.families else None
+        order = sort.order(addresses, sources, len(products), world.rules, interfaces)
     result = []
     for index, product in order:
         family, address = found[index]
@@ -132,8 +140,13 @@ def _finish(
             result.append((family, kind, proto, "", (address, port, 0, 0)))
     if canonical and result:
         family, kind, proto, _, sockaddr = result[0]
-        result[0] = (family, kind, proto, got.canonical, sockaddr)
+        result[0] = (family, kind, proto, _told(got.canonical), sockaddr)
     return result
+
+
+def _told(name: str) -> str:
+    """A name as CPython tells libc's: from UTF-8, whose errors are the caller's. The hosts file may hold any bytes."""
+    return name if name.isascii() else name.encode("latin-1").decode()
 
 
 # -- the older calls -------------------------------------------------------------------------------------------
@@ -179,13 +192,11 @@ def gethostbyname_ex(world: World, host: Any) -> Plan[tuple[str, list[str], list
     """``socket.gethostbyname_ex``."""
     raw = _host_argument(world, "gethostbyname_ex", host)
     name = raw.decode("latin-1")
-    if not name:
-        raise _socket.herror(nss.NO_RECOVERY, _HERROR[nss.NO_RECOVERY])
     yield from _set_address(world, raw, _INET)
     got = yield from nss.by_simple(world, name)
     if got.status != "success":
         raise _herror(got)
-    return got.canonical, list(got.aliases), [address for _, address in got.found]
+    return _told(got.canonical), [_told(one) for one in got.aliases], [address for _, address in got.found]
 
 
 def gethostbyaddr(world: World, address: Any) -> Plan[tuple[str, list[str], list[str]]]:
@@ -197,7 +208,7 @@ def gethostbyaddr(world: World, address: Any) -> Plan[tuple[str, list[str], list
     family, found = got.found[0]
     if family != (_INET6 if ":" in text else _INET):
         raise OSError(_EAFNOSUPPORT, "Address family not supported by protocol")
-    return got.canonical, list(got.aliases), [found]
+    return _told(got.canonical), [_told(one) for one in got.aliases], [found]
 
 
 def getnameinfo(world: World, sockaddr: Any, flags: int = 0) -> Plan[tuple[str, str]]:
@@ -211,9 +222,11 @@ def getnameinfo(world: World, sockaddr: Any, flags: int = 0) -> Plan[tuple[str, 
         name = got.canonical
         if flags & _socket.NI_NOFQDN:
             name = yield from _without_domain(world, name)
-        return name, numeric[1]
+        return libidn2.from_dns(name) if flags & libidn2.NI_IDN else _told(name), numeric[1]
     if got.h_errno == nss.TRY_AGAIN:
         raise ResolveError(Kind.OTHER, address, code=_AGAIN)
+    if got.h_errno == nss.INTERNAL:
+        raise nss.no_source()
     if flags & _socket.NI_NAMEREQD:
         raise ResolveError(Kind.NXDOMAIN, address)
     return numeric
@@ -221,17 +234,16 @@ def getnameinfo(world: World, sockaddr: Any, flags: int = 0) -> Plan[tuple[str, 
 
 def _without_domain(world: World, name: str) -> Plan[str]:
     """NI_NOFQDN: the name without this host's domain, which glibc takes from the first of its names that has a dot."""
-    domain = ""
-    for one in ("localhost", _socket.gethostname()):
-        got = yield from nss.by_simple(world, one)
-        if one != "localhost" and "." in one:
-            domain = one.partition(".")[2]
-        elif got.status == "success":
-            domain = got.canonical.partition(".")[2]
-        if domain:
-            break
-    if not domain:
+    got = yield from nss.by_simple(world, "localhost")
+    mine = got.canonical
+    if "." not in mine:
+        mine = _socket.gethostname()
+    if "." not in mine:
+        got = yield from nss.by_simple(world, mine)
+        mine = got.canonical
+    if "." not in mine:
         got = yield from nss.name_of(world, "127.0.0.1")
-        domain = got.canonical.partition(".")[2]
+        mine = got.canonical
+    domain = mine.partition(".")[2]
     at = name.find(domain) if domain else -1
     return name[: at - 1] if at > 0 and name[at - 1] == "." else name

@@ -229,7 +229,15 @@ class Channel:
 
 
 def _server(server: Server) -> str:
-    return f"[{server.address}]:{server.port}" if ":" in server.address else f"{server.address}:{server.port}"
+    if ":" not in server.address:
+        return f"{server.address}:{server.port}"
+    address, _, scope = server.address.partition("%")
+    try:
+        name = _socket.if_indextoname(int(scope)) if scope.isdigit() else scope
+        _socket.if_nametoindex(name)
+    except (OSError, OverflowError):
+        return f"[{address}]:{server.port}"  # c-ares refuses an interface that is not there; sending fails by itself
+    return f"[{address}]:{server.port}%{name}"
 
 
 # -- what the kernel keeps from c-ares ---------------------------------------------------------------------------

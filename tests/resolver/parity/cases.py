@@ -20,7 +20,9 @@ ODD = [
     "", b"", None, "*", b"*", ".", "..", "a..b", ".a1.test", "a1.test..", b".", b"..", b"a..b", b".a1.test",
     "-dash.test", "a b.test", "http://a1.test", "a1.test:80", "mid.-dash.test", "_under.test", "x" * 63 + ".test",
     "x" * 64 + ".test", "x" * 64, ".".join(["a" * 49] * 6), ".".join(["a" * 49] * 5) + ".abcde", "bücher.test",
-    "BÜCHER.test", "中国.test", "faß.test", "a1。test", "ａ１.test", "xn--bcher-kva.test", "xn--zz--.test",
+    "BÜCHER.test", "中国.test", "faß.test", b"fa\xc3\x9f.test", b"B\xc3\x9cCHER.test", b"\xe4\xb8\xad\xe5\x9b\xbd.test",
+    b"a1\xe3\x80\x82test", b"b\xc3\xbc\\cher.test", b"b\xc3cher.test", b"\xc3\xbc" * 90, "idncname.test",
+    "xn--a.test", "a1。test", "ａ１.test", "xn--bcher-kva.test", "xn--zz--.test",
     b"b\xc3\xbccher.test", b"\xff", bytearray(b"a1.test"), 3, 1.5, True, ["a"], "a1.test ", " a1.test", "a1\\.test",
     "a1.test\\", "a\tb", "<broadcast>", "broadcasthost", "a,b", "@", "a%b", "a1.test%lo", "LOCALHOST", "localhost",
     "localhost.", "some.localhost", "some.invalid", "invalid", "some.onion", "A1.TEST", "Dual.Test", b"a1.test",
@@ -48,11 +50,12 @@ TYPES = [0, 1, 1, 2, 3, 4, 5, 6, 99, 1 | socket.SOCK_NONBLOCK, 10]
 PROTOS = [0, 0, 0, 0, 6, 17, 1, 132, 33, 136, 262, 255, 99]
 FLAGS = [
     0, 0, 1, 2, 4, 8, 0x10, 0x20, 0x400, 2 | 8, 8 | 0x10, 0x20 | 2, 0x20 | 8, 1 | 4, 2 | 4, 0x40, 0x80, 0x40 | 0x80,
+    2 | 0x80, 2 | 0x40, 2 | 0x40 | 0x80, 8 | 0x10 | 0x20, 0x10, 2 | 8 | 0x10, 0x100, 0x200, 0x40 | 4,
     1 << 20, -1, 2 | 0x20 | 8 | 0x10, 1 | 0x20, 0x400 | 2,
 ]  # fmt: skip
 NI_FLAGS = [0, 0, 0, 1, 2, 3, 4, 8, 9, 16, 18, 32, 1 << 10, -1, 8 | 4]
 SOCKADDRS = [
-    ("192.0.2.15", 80),
+    ("192.0.2.15", 80), ("192.0.2.16", 80), ("192.0.2.17", 80), ("192.0.2.18", 80), ("2001:db8::20", 80),
     ("192.0.2.1", 80), ("192.0.2.2", 53), ("192.0.2.3", 80), ("192.0.2.5", 22), ("192.0.2.6", 80),
     ("192.0.2.7", 80), ("192.0.2.8", 80), ("192.0.2.9", 69), ("192.0.2.10", 80), ("192.0.2.12", 80),
     ("192.0.2.13", 80), ("192.0.2.14", 80), ("192.0.2.101", 80), ("192.0.2.102", 80), ("192.0.2.104", 80),

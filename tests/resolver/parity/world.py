@@ -54,6 +54,7 @@ class World:
     names: tuple[str, ...] = ()  # asked beside the usual ones
     environ: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    hostname: str = "vm"
 
 
 DUAL = ("192.0.2.200/24", "2001:db8::200/64")
@@ -218,6 +219,10 @@ ZONE = {
     "v4mapped.test": {"A": ["192.0.2.78"], "AAAA": ["::ffff:192.0.2.79"]},
     "xn--bcher-kva.test": {"A": ["192.0.2.50"]},
     "xn--fiqs8s.test": {"A": ["192.0.2.52"]},
+    "idncname.test": {"CNAME": ["xn--bcher-kva.test."]},
+    "xn--fa-hia.test": {"A": ["192.0.2.53"]},
+    "fass.test": {"A": ["192.0.2.54"]},
+    "xn--a.test": {"A": ["192.0.2.55"]},
     "dup.test": {"A": ["192.0.2.60"]},
     "invalid": {"A": ["192.0.2.61"]},
     "some.invalid": {"A": ["192.0.2.62"]},
@@ -254,6 +259,9 @@ ZONE = {
     "12.2.0.192.in-addr.arpa": {"CNAME": ["nowhere.test."]},
     "13.2.0.192.in-addr.arpa": {"PTR": ["under_score.test."]},
     "14.2.0.192.in-addr.arpa": {"PTR": ["never.test."]},
+    "16.2.0.192.in-addr.arpa": {"PTR": ["xn--bcher-kva.test."]},
+    "17.2.0.192.in-addr.arpa": {"PTR": ["xn--a.test."]},
+    "18.2.0.192.in-addr.arpa": {"PTR": ["a.search.test.", "b.test."]},
     "101.2.0.192.in-addr.arpa": {"PTR": ["dns101.test."]},
     "9.9.9.9.in-addr.arpa": {"PTR": ["nine.dom."]},
 }

@@ -1,0 +1,56 @@
+"""Names as glibc's AI_IDN, AI_CANONIDN and NI_IDN convert them, in the locale's encoding: by libidn2, as glibc itself.
+
+Python encodes names that are text by itself (``idna``), so these flags matter for bytes, and for what comes back.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import lru_cache
+from typing import Any
+
+from .errors import Kind, ResolveError
+
+AI_IDN, AI_CANONIDN, NI_IDN = 0x40, 0x80, 0x20  # netdb.h
+_EAI_IDN_ENCODE = -105
+
+
+@lru_cache(maxsize=1)
+def _library() -> Any:
+    """libidn2, None where it is not installed."""
+    try:
+        library = ctypes.CDLL("libidn2.so.0")
+        for name in ("idn2_lookup_ul", "idn2_to_unicode_lzlz"):
+            getattr(library, name).argtypes = [ctypes.c_char_p, ctypes.POINTER(ctypes.c_void_p), ctypes.c_int]
+        library.idn2_free.argtypes = [ctypes.c_void_p]
+    except (OSError, AttributeError):
+        return None
+    return library
+
+
+def _convert(function: str, name: bytes) -> bytes | None:
+    library = _library()
+    if library is None:
+        return None
+    made = ctypes.c_void_p()
+    if getattr(library, function)(name, ctypes.byref(made), 0) or not made:
+        return None
+    try:
+        return ctypes.string_at(made.value or 0)
+    finally:
+        library.idn2_free(made)
+
+
+def to_dns(name: bytes) -> bytes:
+    """AI_IDN: a name that is not ASCII as DNS has it. ResolveError(EAI_IDN_ENCODE) for one that has no such form."""
+    made = None if b"\\" in name else _convert("idn2_lookup_ul", name)
+    if made is None:
+        text = name.decode("latin-1")
+        raise ResolveError(Kind.ARGUMENT, text, code=_EAI_IDN_ENCODE)
+    return made
+
+
+def from_dns(name: str) -> str:
+    """AI_CANONIDN, NI_IDN: a name for people; as it is where it has no such form."""
+    made = _convert("idn2_to_unicode_lzlz", name.encode("latin-1"))
+    return (name.encode("latin-1") if made is None else made).decode()
