@@ -1,17 +1,21 @@
-"""``asyncio`` beside greenlets: each greenlet may run a loop of its own.
+"""``asyncio`` beside greenlets: each greenlet may run a loop of its own, and block in the midst of a coroutine.
 
 Which loop is running is a variable of the OS thread in C, and of the greenlet in the Python version of the same
-functions, over a green ``threading.local``. The Python versions are put in place, and keep the C variable in step
-for the C classes: while a loop waits in its selector none is running there.
+functions, over a green ``threading.local``. The Python versions are put in place, and the C variable stays unset: what
+is in C and wants a loop then asks the policy, which is told to look at the greenlet's. From Python 3.14 on C insists on
+its variable; there it is unset only while a loop waits in its selector.
 """
 
 from __future__ import annotations
 
-from types import ModuleType
+import sys
+from types import FunctionType, ModuleType
 from typing import Any
 
-from . import select
+from . import turns
 from .local import local
+
+_C_INSISTS = sys.version_info >= (3, 14)
 
 
 def events(module: ModuleType) -> dict[str, Any]:
@@ -26,10 +30,11 @@ def events(module: ModuleType) -> dict[str, Any]:
 
     def _set_running_loop(loop: Any) -> None:
         set_here(loop)
-        set_in_c(loop)
+        if _C_INSISTS:
+            set_in_c(loop)
 
-    pair = (lambda: set_in_c(None), lambda: set_in_c(get_here()))
-    select.around[:] = [pair]
+    if _C_INSISTS:
+        turns.around[:] = [(lambda: set_in_c(None), lambda: set_in_c(get_here()))]
     return {
         "_running_loop": _RunningLoop(),
         "_set_running_loop": _set_running_loop,
@@ -39,25 +44,52 @@ def events(module: ModuleType) -> dict[str, Any]:
     }
 
 
+def policy(module: ModuleType) -> dict[str, Any]:
+    """What is replaced in ``asyncio.events.BaseDefaultEventLoopPolicy``: a greenlet's running loop comes first."""
+    std: Any = module
+    names = {"running": std._py__get_running_loop, "original": std.BaseDefaultEventLoopPolicy.get_event_loop}
+    # A warning of the original is for whoever called asyncio: our frame has to look as one of asyncio's.
+    made = FunctionType(_get_event_loop.__code__, {**names, "__name__": std.__name__}, "get_event_loop")
+    return {"get_event_loop": made}
+
+
+def _get_event_loop(self):  # type: ignore[no-untyped-def]
+    found = running()  # type: ignore[name-defined]  # noqa: F821
+    return original(self) if found is None else found  # type: ignore[name-defined]  # noqa: F821
+
+
+def tasks(module: ModuleType) -> dict[str, Any]:
+    """What is replaced in ``asyncio.tasks`` and in ``asyncio``: the task of the greenlet's running loop."""
+    std: Any = module
+    original, running = std.current_task, std.events._py_get_running_loop
+
+    def current_task(loop: Any = None) -> Any:
+        return original(running() if loop is None else loop)
+
+    names = ("current_task", "_c_current_task")
+    return {name: current_task for name in names if hasattr(std, name)}
+
+
 def loop(module: ModuleType) -> dict[str, Any]:
     """What is replaced in ``asyncio.base_events.BaseEventLoop``: a loop over a foreign selector gives way as well."""
     std: Any = module
     original = std.BaseEventLoop._run_once
 
     def _run_once(self: Any) -> None:
-        before = select.turns
+        before = turns.count
         original(self)
-        if select.turns == before:
-            select._turn()
+        if turns.count == before:
+            turns.give_way()
 
     return {"_run_once": _run_once}
 
 
 def package(module: ModuleType) -> dict[str, Any]:
-    """What is replaced in ``asyncio`` itself: the names that it takes from ``asyncio.events``."""
+    """What is replaced in ``asyncio`` itself: the names that it takes from its modules."""
     std: Any = module
     names = ("_set_running_loop", "_get_running_loop", "get_running_loop", "get_event_loop")
-    return {name: getattr(std.events, name) for name in names if hasattr(std, name)}
+    found = {name: getattr(std.events, name) for name in names if hasattr(std, name)}
+    return {**found, "current_task": std.tasks.current_task}
 
 
-__all__ = ["events", "loop", "package"]
+__all__ = ["events", "loop", "package", "policy", "tasks"]

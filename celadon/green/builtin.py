@@ -20,6 +20,11 @@ class _Function(partial):  # type: ignore[type-arg]
     def __get__(self, instance: object, owner: type | None = None) -> _Function:
         return self
 
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]
+        # A function in C has none: what would serialize any instance by its attributes refuses it.
+        raise AttributeError(f"{self!r} has no attribute '__dict__'")
+
     def __reduce__(self) -> Any:
         return builtin, (self.func, self.__name__, self.__module__)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from .thread import tried_in_vain
+from .turns import tried_in_vain
 
 
 def _polled(question: Any) -> Any:

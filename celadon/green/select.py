@@ -11,43 +11,11 @@ import select as _std
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..hub import get_hub, sleep, wait_readable, wait_writable
-from .here import can_park
+from ..hub import get_hub, wait_readable, wait_writable
+from .turns import during, give_way
 
 _select, _poll, _epoll = _std.select, _std.poll, _std.epoll
 _MOST = (1 << 31) - 1  # milliseconds that a C int holds
-
-#: Told before and after a wait here: asyncio's loop is not the running one while it waits.
-around: list[tuple[Callable[[], object], Callable[[], object]]] = []
-
-
-def _park_readable(fd: int, timeout: float | None) -> None:
-    _parked(wait_readable, fd, timeout)
-
-
-def _parked(wait: Callable[[int, float | None], None], fd: int, timeout: float | None) -> None:
-    global turns
-    turns += 1
-    for before, _ in around:
-        before()
-    try:
-        wait(fd, timeout)
-    finally:
-        for _, after in around:
-            after()
-
-
-#: How often a call here has let others run.
-turns = 0
-
-
-def _turn() -> None:
-    """Let others run: a loop over what is always ready would keep them from it, as no operating system's thread can."""
-    global turns
-    turns += 1
-    if can_park():
-        sleep(0)
-
 
 def _number(fd: Any) -> int:
     return fd if isinstance(fd, int) else int(fd.fileno())
@@ -64,7 +32,7 @@ def _wait(masks: dict[int, int], timeout: float | None) -> bool:
         for fd, mask in masks.items():
             group.register(fd, mask)
         try:
-            _park_readable(group.fileno(), timeout)
+            during(wait_readable, group.fileno(), timeout)
         except TimeoutError:
             return False
     return True
@@ -78,7 +46,7 @@ _ALONE: dict[int, Callable[[int, float | None], None]] = {_std.EPOLLIN: wait_rea
 
 def _wait_alone(wait: Callable[[int, float | None], None], fd: int, timeout: float | None) -> bool:
     try:
-        _parked(wait, fd, timeout)
+        during(wait, fd, timeout)
     except TimeoutError:
         return False
     except OSError as error:
@@ -103,7 +71,7 @@ def select(
     lists = [one if isinstance(one, list) else list(one) for one in (rlist, wlist, xlist)]
     ready = _select(lists[0], lists[1], lists[2], 0)
     if any(ready) or timeout == 0:
-        _turn()
+        give_way()
         return ready
     masks: dict[int, int] = {}
     for one, mask in zip(lists, (_std.EPOLLIN, _std.EPOLLOUT, _std.EPOLLPRI), strict=True):
@@ -148,7 +116,7 @@ class _Poll:
             raise RuntimeError("concurrent poll() invocation")
         found: list[tuple[int, int]] = self._native.poll(0)
         if found or limit == 0:
-            _turn()
+            give_way()
             return found
         self._busy = True
         try:
@@ -211,14 +179,14 @@ class epoll:  # noqa: N801  (the standard library's name)
         """See ``epoll.poll``; ``timeout`` is in seconds."""
         found = self._native.poll(0, maxevents)
         if found or timeout == 0:
-            _turn()
+            give_way()
             return found
         limit = None if timeout is None or timeout < 0 else timeout
         deadline = None if limit is None else get_hub().now() + limit
         while not found:
             rest = None if deadline is None else max(deadline - get_hub().now(), 0)
             try:
-                _park_readable(self._native.fileno(), rest)
+                during(wait_readable, self._native.fileno(), rest)
             except TimeoutError:
                 break
             found = self._native.poll(0, maxevents)

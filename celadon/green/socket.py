@@ -18,7 +18,7 @@ from ..hub import Registration, Timeout, get_hub, notify_closing, sleep
 from ..resolver import getaddrinfo as _getaddrinfo
 from ..resolver import getfqdn, gethostbyaddr, gethostbyname, gethostbyname_ex, permit
 from ..resolver import getnameinfo as _getnameinfo
-from .here import can_park
+from .turns import give_way, tried_in_vain
 
 _base = _std.socket
 # As Any: the stubs leave out what the standard library's own subclass uses.
@@ -120,8 +120,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
 
     def _let_others(self) -> None:
         self._eager = 0
-        if can_park():
-            sleep(0)
+        give_way()
 
     # -- names -----------------------------------------------------------------------------------------------
 
@@ -244,6 +243,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         except BlockingIOError:
             if self._limit is not None or flags & _DONTWAIT:
                 if self._limit == 0 or flags & _DONTWAIT:
+                    tried_in_vain()
                     raise
                 return self._retry(_recv, (bufsize, flags), False, self._limit)  # type: ignore[no-any-return]
             wait = (self._registered or self._registration()).wait_readable
@@ -269,6 +269,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
             size: int = _recv_into(self, buffer, nbytes, flags)
         except BlockingIOError:
             if self._limit == 0 or flags & _DONTWAIT:
+                tried_in_vain()
                 raise
             size = self._retry(_recv_into, (buffer, nbytes, flags), False, self._limit)
         if flags & _WAITALL and self._waits_for_all(flags):
@@ -291,8 +292,13 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
             sent: int = _send(self, data, flags)
         except BlockingIOError:
             if self._limit == 0 or flags & _DONTWAIT:
+                tried_in_vain()
                 raise
             sent = self._retry(_send, (data, flags), True, self._limit)
+        if self._limit == 0:  # others wait when the kernel takes no more
+            self._eager += 1
+            if self._eager >= _BUDGET:
+                self._let_others()
         try:
             if sent >= len(data):
                 return sent
@@ -335,6 +341,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
             fd, peer = _raw._accept(self)
         except BlockingIOError:
             if self._limit == 0:
+                tried_in_vain()
                 raise
             fd, peer = self._retry(_raw._accept, (), False, self._limit)
         return socket(self.family, self.type, self.proto, fileno=fd), peer

@@ -102,6 +102,8 @@ TABLE: dict[str, dict[str, Attributes]] = {
     "subprocess": {"subprocess": subprocess.MODULE, "subprocess.Popen": subprocess.popen},
     "asyncio": {
         "asyncio.events": asyncio.events,
+        "asyncio.events.BaseDefaultEventLoopPolicy": asyncio.policy,
+        "asyncio.tasks": asyncio.tasks,
         "asyncio.base_events.BaseEventLoop": asyncio.loop,
         "asyncio": asyncio.package,
     },

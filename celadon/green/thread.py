@@ -18,9 +18,9 @@ from types import SimpleNamespace
 from typing import Any, Final
 from weakref import WeakSet, WeakValueDictionary, ref
 
-from ..hub import GreenletExit, Hub, HubClosedError, get_hub, getcurrent, park_for, sleep, spawn_raw
-from .here import can_park
+from ..hub import GreenletExit, Hub, HubClosedError, get_hub, getcurrent, park_for, spawn_raw
 from .pristine import ORIGINAL
+from .turns import tried_in_vain
 
 _new_native_lock = _thread.allocate_lock
 _native_ident = _thread.get_ident
@@ -210,19 +210,6 @@ class lock:  # noqa: N801  (the standard library's name)
         self._waiters = deque()
 
     acquire_lock, release_lock, locked_lock = acquire, release, locked
-
-
-_in_vain = 0
-
-
-def tried_in_vain() -> None:
-    """Who tries or asks again and again without waiting lets others run now and then: what they wait for may come."""
-    global _in_vain
-    _in_vain += 1
-    if _in_vain >= 32:
-        _in_vain = 0
-        if can_park():
-            sleep(0)
 
 
 def _give_up(one: lock, waiter: _Waiter) -> None:

@@ -152,7 +152,7 @@ def test_case(name):
 POLLED = """
 from celadon import patch_all
 patch_all()
-import concurrent.futures, os, queue, threading, time
+import concurrent.futures, queue, socket, threading, time
 
 event, line, pool = threading.Event(), queue.Queue(), concurrent.futures.ThreadPoolExecutor(1)
 threading.Timer(0.01, event.set).start()
@@ -168,6 +168,15 @@ while not future.done():
     pass
 while thread.is_alive():
     pass
+left, right = socket.socketpair()
+left.setblocking(False)
+threading.Timer(0.01, right.send, (b"x",)).start()
+while True:
+    try:
+        left.recv(1)
+        break
+    except BlockingIOError:
+        pass
 print("none of them hung")
 """
 
@@ -251,3 +260,43 @@ print("alive")
 def test_a_daemon_closes_all_that_it_has_open_but_what_the_hub_lives_by():
     done = subprocess.run([sys.executable, "-c", DAEMON], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "alive\n", "")
+
+
+LOOPS = """
+from celadon import patch_all
+patch_all()
+import asyncio, threading, time
+
+async def step(n):
+    await asyncio.sleep(0.001)
+    time.sleep(0.001)  # stops this loop, and no other
+    here, task, made = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Future()
+    assert made.get_loop() is here
+    assert task.get_loop() is here
+    assert asyncio.get_event_loop() is here
+    here.call_later(0.001, made.set_result, n)
+    async with asyncio.timeout(10):
+        return await made
+
+async def main(k):
+    for _ in range(5):
+        time.sleep(0.0005 * (k % 3))
+        assert await asyncio.gather(*[step(n) for n in range(3)]) == [0, 1, 2]
+        async with asyncio.TaskGroup() as group:
+            group.create_task(step(1))
+        assert await asyncio.to_thread(threading.get_ident) != threading.get_ident()
+    done.append(k)
+
+done = []
+threads = [threading.Thread(target=lambda k=k: asyncio.run(main(k))) for k in range(4)]
+for one in threads:
+    one.start()
+for one in threads:
+    one.join()
+print(sorted(done))
+"""
+
+
+def test_loops_of_many_greenlets_that_block_in_the_midst_of_a_coroutine():
+    done = subprocess.run([sys.executable, "-c", LOOPS], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("[0, 1, 2, 3]\n", "")
