@@ -27,6 +27,8 @@ _std_any: Any = _std
 _real_close, _sendfile_use_send = _std_any.socket._real_close, _std_any.socket._sendfile_use_send
 _UNSET: Any = _std_any._GLOBAL_DEFAULT_TIMEOUT
 _recv, _recv_into, _send = _raw.recv, _raw.recv_into, _raw.send
+_family_of, _type_of, _proto_of = _raw.family.__get__, _raw.type.__get__, _raw.proto.__get__
+_TCP = (0, _socket.IPPROTO_TCP)
 _DONTWAIT, _WAITALL = _socket.MSG_DONTWAIT, _socket.MSG_WAITALL
 
 # How many calls in a row may succeed at once before others get a turn.
@@ -50,10 +52,11 @@ def _timed_out() -> TimeoutError:
 class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's name)
     """See ``socket.socket``; its calls block the calling greenlet only."""
 
-    __slots__ = ("_eager", "_limit", "_registered")
+    __slots__ = ("_eager", "_limit", "_registered", "_stream")
 
     def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
         self._registered: Registration | None = None
+        self._stream: Registration | None = None  # the same, if this is a TCP socket that waits
         self._eager = 0
         self._limit: float | None = None
         _base.__init__(self, family, type, proto, fileno)
@@ -100,6 +103,8 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         registered = self._registered
         if registered is None:
             registered = self._registered = Registration(self.fileno())
+            if _family_of(self) in _WILDCARDS and _type_of(self) == _socket.SOCK_STREAM and _proto_of(self) in _TCP:
+                self._stream = registered
         return registered
 
     def _retry(self, call: Callable[..., Any], args: tuple[Any, ...], write: bool, limit: float | None) -> Any:
@@ -117,6 +122,10 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
                 return call(self, *args)
             except BlockingIOError:
                 continue
+
+    def _may_wait(self, room: Any) -> bool:
+        """Whether a read of so many bytes would wait for the first of them, were the fd a blocking one."""
+        return self._limit != 0 and room.__class__ is int and room > 0
 
     def _let_others(self) -> None:
         self._eager = 0
@@ -238,40 +247,59 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         """See ``socket.recv``."""
-        try:
-            data = _recv(self, bufsize, flags)
-        except BlockingIOError:
-            if self._limit is not None or flags & _DONTWAIT:
+        stream = self._stream
+        data: bytes | None = None
+        if stream is None or flags or not stream.empty() or not self._may_wait(bufsize):
+            try:
+                data = _recv(self, bufsize, flags)
+            except BlockingIOError:
                 if self._limit == 0 or flags & _DONTWAIT:
                     tried_in_vain()
                     raise
-                return self._retry(_recv, (bufsize, flags), False, self._limit)  # type: ignore[no-any-return]
-            wait = (self._registered or self._registration()).wait_readable
-            while True:
-                wait()
-                try:
-                    data = _recv(self, bufsize, flags)
-                    break
-                except BlockingIOError:
-                    continue
-        else:
+        waited = data is None
+        if data is None:
+            if self._limit is not None:
+                data = self._retry(_recv, (bufsize, flags), False, self._limit)
+            else:
+                wait = (self._registered or self._registration()).wait_readable
+                while data is None:
+                    wait()
+                    try:
+                        data = _recv(self, bufsize, flags)
+                    except BlockingIOError:
+                        continue
+        if stream is not None and not flags and 0 < len(data) < bufsize:
+            stream.emptied()  # before anybody else runs
+        if not waited:
             self._eager += 1
             if self._eager >= _BUDGET and self._limit != 0:
                 self._let_others()
         if flags & _WAITALL and self._waits_for_all(flags):
             while data and len(data) < bufsize and (more := self.recv(bufsize - len(data), flags & ~_WAITALL)):
                 data += more
-        return data  # type: ignore[no-any-return]
+        return data
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """See ``socket.recv_into``."""
-        try:
-            size: int = _recv_into(self, buffer, nbytes, flags)
-        except BlockingIOError:
-            if self._limit == 0 or flags & _DONTWAIT:
-                tried_in_vain()
-                raise
+        stream = self._stream
+        room: int = nbytes
+        if stream is not None:
+            try:
+                room = nbytes or len(buffer)  # of items, which are one byte or more
+            except TypeError:
+                stream = None  # the call below says so, or it has no length
+        if stream is None or flags or not stream.empty() or not self._may_wait(room):
+            try:
+                size: int = _recv_into(self, buffer, nbytes, flags)
+            except BlockingIOError:
+                if self._limit == 0 or flags & _DONTWAIT:
+                    tried_in_vain()
+                    raise
+                size = self._retry(_recv_into, (buffer, nbytes, flags), False, self._limit)
+        else:
             size = self._retry(_recv_into, (buffer, nbytes, flags), False, self._limit)
+        if stream is not None and not flags and 0 < size < room:
+            stream.emptied()
         if flags & _WAITALL and self._waits_for_all(flags):
             with memoryview(buffer) as view, view.cast("B") as left:
                 wanted = nbytes or len(left)
@@ -354,6 +382,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
 
     def _real_close(self, _ss: Any = _raw) -> None:
         registered, self._registered = self._registered, None
+        self._stream = None
         if registered is not None:
             registered.close()
         else:
@@ -363,6 +392,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
     def detach(self) -> int:
         """See ``socket.detach``; the fd blocks from now on, unless its user set it not to."""
         registered, self._registered = self._registered, None
+        self._stream = None
         if registered is not None:
             registered.close()
         if self._limit is None:

@@ -5,7 +5,9 @@ another file before we look again.
 
 - ``Registration`` belongs to the owner of the fd (a green socket). It registers once, edge-triggered, for both
   directions, and unregisters as the owner closes. The owner tries its system call first and waits only after
-  EAGAIN: an edge that came before that call cannot be missed, because EAGAIN means nothing was left of it.
+  EAGAIN: an edge that came before that call cannot be missed, because EAGAIN means nothing was left of it. A read
+  from a TCP socket that brought less than there was room for says the same, and saves the call that says EAGAIN:
+  ``emptied`` and ``empty``.
 - ``wait_readable(fd)`` and ``wait_writable(fd)`` take a bare number, and arm it anew at each wait (modify, or
   add where the kernel has forgotten it), so that a recycled number never inherits a waiter.
 
@@ -26,19 +28,27 @@ from .errors import HubClosedError
 from .hubs import _local, all_hubs, get_hub
 from .loop import Hub
 from .park import TIMED_OUT, may_park
-from .poller import EDGE, ONESHOT, READ, READ_READY, WRITE, WRITE_READY
+from .poller import EDGE, ENDING, ERROR, HANGUP, ONESHOT, READ, READ_READY, URGENT, WRITE, WRITE_READY
+
+# After these a read that brought little may leave more: the end of the stream, or what follows urgent data.
+_ODD = URGENT | ENDING | ERROR | HANGUP
 
 
 class _Entry:
-    """The waiters of one fd in one hub. ``armed`` is the mask to re-arm with at each wait, 0 for edge-triggered."""
+    """The waiters of one fd in one hub. ``rearm``: the poller must be told anew at each wait.
 
-    __slots__ = ("fd", "hub", "mask", "readers", "rearm", "writers")
+    ``empty``: a read has taken all there was, and nothing was reported since; ``odd``: that can no longer be known.
+    """
+
+    __slots__ = ("empty", "fd", "hub", "mask", "odd", "readers", "rearm", "writers")
 
     def __init__(self, hub: Hub, fd: int, mask: int) -> None:
         self.hub = hub
         self.fd = fd
         self.mask = mask
         self.rearm = not hub.poller.edge_triggered
+        self.empty = False
+        self.odd = not (hub.poller.tells_endings and mask & EDGE)
         self.readers: list[greenlet] = []
         self.writers: list[greenlet] = []
 
@@ -48,6 +58,9 @@ class _Entry:
     def fire(self, mask: int) -> None:
         """Wake whoever waits for what the poller saw."""
         unpark = self.hub.unpark
+        self.empty = False
+        if mask & _ODD:
+            self.odd = True
         if mask & READ_READY and self.readers:
             for waiter in self.readers:
                 unpark(waiter)
@@ -67,6 +80,7 @@ class _Entry:
     def arm(self) -> None:
         """Be the one that the hub's poller reports ``fd`` to."""
         hub, fd = self.hub, self.fd
+        self.empty = False
         other = hub.fds.get(fd)
         if other is not None and other is not self:
             # The number was closed behind its owner's back: what it was registered for is gone.
@@ -92,6 +106,7 @@ class _Entry:
 
     def rearm_now(self) -> None:
         """See ``FdEntry``."""
+        self.empty = False
         if self.readers or self.writers:
             with suppress(OSError):  # closed behind our back: as if nothing had been lost
                 self.hub.poller.modify(self.fd, self.mask)
@@ -155,7 +170,8 @@ class Registration:
                 if entry.hub is hub:
                     break
             else:
-                entry = _Entry(hub, self.fd, READ | WRITE | EDGE)
+                watched = READ | WRITE | EDGE | (URGENT | ENDING if hub.poller.tells_endings else 0)
+                entry = _Entry(hub, self.fd, watched)
                 self._entries = [one for one in self._entries if not one.hub.closed]
                 self._entries.append(entry)
             self._entry, self._hub = entry, hub
@@ -178,6 +194,20 @@ class Registration:
         """Park until a write would not block; call it only after a write said EAGAIN. Errors as ``wait_readable``."""
         entry = self._mine()
         entry.wait(entry.writers, timeout)
+
+    def emptied(self) -> None:
+        """A read without flags from a TCP socket has just brought something, but less than there was room for.
+
+        To be called before the greenlet gives way to any other.
+        """
+        entry = self._entry
+        if entry is not None and not entry.odd and self._hub is _local.hub:
+            entry.empty = True
+
+    def empty(self) -> bool:
+        """Whether a read would say EAGAIN, as far as is known: then one may wait without trying first."""
+        entry = self._entry
+        return entry is not None and entry.empty and self._hub is _local.hub
 
     def close(self) -> None:
         """Unregister and wake every waiter with EBADF; nothing happens the second time. Safe from any thread."""

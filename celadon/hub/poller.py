@@ -21,9 +21,11 @@ ERROR = 0x008  # EPOLLERR: always reported
 HANGUP = 0x010  # EPOLLHUP: always reported
 ONESHOT = 1 << 30
 EDGE = 1 << 31
+URGENT = 0x002  # EPOLLPRI
+ENDING = 0x2000  # EPOLLRDHUP: the other side will send no more
 
 # An error or a hang-up wakes both directions: the next system call tells each what happened.
-READ_READY = READ | ERROR | HANGUP | 0x2000  # and EPOLLRDHUP
+READ_READY = READ | ERROR | HANGUP | ENDING
 WRITE_READY = WRITE | ERROR | HANGUP
 
 
@@ -36,6 +38,8 @@ class Poller(Protocol):
     """Readiness of many fds. Only its hub's thread may use it, but for ``remove`` where it says so."""
 
     edge_triggered: bool
+    #: Whether URGENT and ENDING are told when asked for.
+    tells_endings: bool
     #: Whether ``remove`` is safe, and takes effect, while another thread is in ``poll``.
     removes_from_any_thread: bool
 
@@ -62,6 +66,7 @@ class EpollPoller:
     """epoll(7)."""
 
     edge_triggered = True
+    tells_endings = True
     removes_from_any_thread = True
 
     def __init__(self) -> None:
@@ -87,6 +92,7 @@ class PollPoller:
     """poll(2), where there is nothing better; also what the fallback tests run on."""
 
     edge_triggered = False
+    tells_endings = False
     removes_from_any_thread = False
 
     def __init__(self) -> None:

@@ -55,6 +55,7 @@ class _MockPoller:
         self._hub = hub
         self._clock = clock
         self.edge_triggered = real.edge_triggered
+        self.tells_endings = real.tells_endings
         self.removes_from_any_thread = real.removes_from_any_thread
         self.add, self.modify, self.remove, self.close = real.add, real.modify, real.remove, real.close
         self.fileno = real.fileno
