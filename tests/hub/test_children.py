@@ -126,13 +126,13 @@ except {kind} as error:
 @pytest.mark.parametrize(
     ("before", "wait", "kind"),
     [
-        ("_thread.start_new_thread(lambda: (time.sleep(.1), os.kill(os.getpid(), signal.SIGINT)), ())",
+        ("spawn(_thread.start_new_thread, lambda: os.kill(os.getpid(), signal.SIGINT), ())",
          "sleep(1000)", "KeyboardInterrupt"),
-        ("_thread.start_new_thread(lambda: (time.sleep(.1), os.kill(os.getpid(), signal.SIGINT)), ())",
+        ("spawn(_thread.start_new_thread, lambda: os.kill(os.getpid(), signal.SIGINT), ())",
          "spawn(sleep, 1000).join()", "KeyboardInterrupt"),
         ("spawn(sys.exit, 5)", "sleep(1000)", "SystemExit"),
         ("signal.signal(signal.SIGTERM, lambda *_: sys.exit(4)); "
-         "_thread.start_new_thread(lambda: (time.sleep(.1), os.kill(os.getpid(), signal.SIGTERM)), ())",
+         "spawn(_thread.start_new_thread, lambda: os.kill(os.getpid(), signal.SIGTERM), ())",
          "sleep(1000)", "SystemExit"),
     ],
 )  # fmt: skip
