@@ -179,6 +179,12 @@ _CRITERIA = re.compile(
     rf"\[\s*(?:!?(?:{'|'.join(_STATUSES)})\s*=\s*(?:return|continue|merge)(?:\s+|(?=\])))+\]", re.ASCII | re.IGNORECASE
 ).fullmatch
 _CRITERION = re.compile(r"(!?)([a-z]+)\s*=\s*([a-z]+)", re.ASCII)
+_DATABASES = frozenset(
+    [
+        *("aliases", "ethers", "group", "group_compat", "gshadow", "hosts", "initgroups", "netgroup", "networks"),
+        *("passwd", "passwd_compat", "protocols", "publickey", "rpc", "services", "shadow", "shadow_compat"),
+    ]
+)
 #: What libc makes of a file in which a line is broken: no source at all.
 _BROKEN = (Source("broken line"),)
 
@@ -186,15 +192,19 @@ _BROKEN = (Source("broken line"),)
 def parse_nsswitch(text: bytes) -> tuple[Source, ...]:
     """The sources of the hosts line with their criteria; files and dns where there is none (nsswitch.conf(5)).
 
-    Criteria that glibc cannot read leave it without any source, and so this: every lookup fails then.
+    Criteria that glibc cannot read, of any database, leave it without any source, and so this: every lookup fails then.
     """
     order: tuple[Source, ...] = ()
     for raw in text.split(b"\n")[:-1]:
         # As glibc: no comment but a whole line, no last line without its end; the colon may be missing or stand alone.
         line = raw.partition(b"\0")[0].decode("latin-1")
         key, rest = _KEY(line).groups()
-        if key == "hosts" and rest:
-            order = _sources(rest[1:])
+        if key in _DATABASES and rest:
+            sources = _sources(rest[1:])
+            if sources is _BROKEN:
+                return _BROKEN  # whichever line it is, glibc gives up on the whole file
+            if key == "hosts":
+                order = sources
     return order or (Source("files"), Source("dns"))
 
 

@@ -46,8 +46,14 @@ def test_nsswitch(text, order):
     ["[x]", "[]", "[NOTFOUND]", "[! NOTFOUND=return]", "[NOTFOUND=no]", "[NOTFOUND=returnSUCCESS=return]", "["],
 )
 def test_broken_criteria_leave_no_source(criteria):
-    (only,) = parse_nsswitch(f"hosts: files {criteria} dns\n".encode())
-    assert only.name not in ("files", "dns")
+    for text in (
+        f"hosts: files {criteria} dns\n",
+        f"passwd: files {criteria}\nhosts: files dns\n",
+        f"hosts: dns\nshadow: files {criteria}\n",
+    ):
+        (only,) = parse_nsswitch(text.encode())
+        assert only.name not in ("files", "dns")
+    assert len(parse_nsswitch(f"sudoers: files {criteria}\nhosts: files dns\n".encode())) == 2
 
 
 @pytest.mark.parametrize(

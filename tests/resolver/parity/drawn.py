@@ -145,7 +145,19 @@ def _nsswitch(draw: random.Random) -> str:
     if draw.random() < 0.1:
         lines.insert(
             draw.randrange(len(lines) + 1),
-            draw.choice(("# hosts: files", "x", ":", "hosts", "passwd: [", "host: dns", "networks:")),
+            draw.choice(
+                (
+                    "# hosts: files",
+                    "x",
+                    ":",
+                    "hosts",
+                    "passwd: [",
+                    "passwd: files [x]",
+                    "sudoers: [x]",
+                    "group: a[!]",
+                    "networks:",
+                )
+            ),
         )
     return _lines(draw, lines)
 
