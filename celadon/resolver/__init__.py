@@ -5,22 +5,25 @@ from .cache import Cache, CachePolicy, CacheStats
 from .crawl import CrawlerResolver
 from .crawlmodel import CrawlEvent, CrawlStats, Lookup
 from .errors import Kind, ResolveError, ResolverConfigError, ResolverUnavailable
+from .explain import Explanation
 from .front import StubResolver
 from .guard import BlockedAddress, Guard
 from .hubthread import HubThread
+from .making import make
 from .model import AddrInfo, Answer, Config, Edns, QueryOptions, Question, Rcode, Record, RRType, Server, SockAddr
 from .protocols import Engine, Resolver
 from .queries import https, mx, query, reverse, srv, txt
 from .records import Https, Mx, QueryAnswer, Srv
 from .selection import (
     current,
+    discard,
+    explain,
     getaddrinfo,
     getfqdn,
     gethostbyaddr,
     gethostbyname,
     gethostbyname_ex,
     getnameinfo,
-    make,
     permit,
     preload,
     reset,
@@ -41,6 +44,7 @@ __all__ = [
     "CrawlerResolver",
     "Edns",
     "Engine",
+    "Explanation",
     "Guard",
     "Https",
     "HubThread",
@@ -63,6 +67,8 @@ __all__ = [
     "StubResolver",
     "bulk",
     "current",
+    "discard",
+    "explain",
     "getaddrinfo",
     "getfqdn",
     "gethostbyaddr",

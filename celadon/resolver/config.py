@@ -159,6 +159,7 @@ def parse_resolv_conf(text: bytes, domain: str = "", environ: Mapping[str, str] 
         elif keyword == "sortlist":
             fields["sortlist"] = _sort_list(line[len(keyword) :])
         elif line.strip():
+            unknown.append(keyword)
             warnings.append(f"line {number}: unknown keyword {keyword!r}")
     if servers:
         fields["servers"] = tuple(servers)

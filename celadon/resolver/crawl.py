@@ -15,11 +15,12 @@ from types import MappingProxyType
 from typing import Any
 
 from ..hub import Timeout, get_hub, spawn
-from . import selection
+from . import making
 from .cache import Cache, CachePolicy, Entry
 from .crawlmodel import KEYS, ORDERS, CrawlEvent, CrawlStats, Lookup, pinned_values, plain_name
 from .crawlmodel import pinned as pinned_rows
 from .errors import Kind, ResolveError, ResolverConfigError
+from .explain import Explanation
 from .guard import Guard, value_of
 from .model import AddrInfo, Answer, Question, RRType, SockAddr
 from .protocols import Resolver
@@ -65,7 +66,7 @@ class CrawlerResolver:
             raise ResolverConfigError(f"order: {order!r} is none of {', '.join(ORDERS)}")
         if isinstance(backend, str):
             options = {**DEFAULTS, **options}
-        self.inner: Any = selection.make(backend, **options)
+        self.inner: Any = making.make(backend, **options)
         self.guard: Guard | None = Guard() if guard is True else guard or None
         self.family = family
         self.on_event = on_event
@@ -197,6 +198,19 @@ class CrawlerResolver:
         if query is None:
             raise ResolveError(Kind.UNSUPPORTED, question.name, detail=f"{self.inner!r} asks libc")
         return query(question, deadline)
+
+    def discard(self, host: str, address: str) -> bool:
+        """Forget one address of a host in the cache underneath; True if it was there."""
+        forget = getattr(self.inner, "discard", None)
+        return bool(forget is not None and forget(host, address))
+
+    def explain(self, name: str) -> Explanation:
+        """How ``name`` is looked up underneath, and whether it is pinned."""
+        told: Explanation = self.inner.explain(name)
+        pinned = self._pins.get(plain_name(name))
+        if pinned is not None:
+            return Explanation(name, "the crawler", "it is pinned", (f"pinned: {', '.join(pinned)}",))
+        return told
 
     def close(self) -> None:
         """Close the resolver underneath."""

@@ -28,6 +28,7 @@ class Kind(Enum):
     UNSUPPORTED = "UNSUPPORTED"
     ARGUMENT = "ARGUMENT"
     BLOCKED = "BLOCKED"
+    NOT_MINE = "NOT_MINE"
     OTHER = "ERROR"
 
 
@@ -62,6 +63,7 @@ EAI_OF_KIND: dict[Kind, int] = {
     Kind.UNSUPPORTED: _socket.EAI_FAIL,
     Kind.ARGUMENT: _socket.EAI_NONAME,
     Kind.BLOCKED: _socket.EAI_FAIL,
+    Kind.NOT_MINE: _socket.EAI_NONAME,
     Kind.OTHER: _socket.EAI_AGAIN,
 }
 

@@ -34,6 +34,8 @@ class _File:
         self._stamp: tuple[int, ...] | None = None
         self._missing = missing if missing is not None else parse(b"")
         self.value: Any = self._missing
+        #: Why it could not be read, other than that it is not there or not for us.
+        self.trouble = ""
 
     def refresh(self) -> bool:
         """Read it if it changed; True if it did. A file that is not there counts as empty, as for libc.
@@ -58,11 +60,12 @@ class _File:
                 os.close(fd)
         except (FileNotFoundError, NotADirectoryError):
             changed = self._stamp != ()
-            self._stamp, self.value = (), self._missing
+            self._stamp, self.value, self.trouble = (), self._missing, ""
             return changed
-        except OSError:
-            return False
-        self._stamp = stamp
+        except OSError as error:
+            before, self.trouble = self.trouble, "" if isinstance(error, PermissionError) else f"{self._path}: {error}"
+            return before != self.trouble
+        self._stamp, self.trouble = stamp, ""
         self.value = self._parse(data)
         return True
 
@@ -77,6 +80,7 @@ class System:
         nsswitch: str = "/etc/nsswitch.conf",
         gai_conf: str = "/etc/gai.conf",
         host_conf: str = "/etc/host.conf",
+        mdns_allow: str = "/etc/mdns.allow",
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._resolv = _File(resolv_conf, lambda data: data)
@@ -85,6 +89,7 @@ class System:
         self._rules = _File(gai_conf, parse_gai_conf)
         self._host_conf = _File(host_conf, lambda data: data)
         self._other_host_conf: _File | None = None
+        self._mdns_allow = mdns_allow
         self._aliases: _File | None = None
         self._environ: dict[str, str] = {}
         self._now = now
@@ -115,8 +120,11 @@ class System:
             host_conf = self._other_host_conf
             changed = host_conf.refresh() or changed
         addresses = interfaces.addresses()
+        hostname, allow = _socket.gethostname(), os.path.exists(self._mdns_allow)
+        if world is not None and (hostname, allow) != (world.hostname, world.mdns_allow):
+            changed = True
         if world is None or changed or addresses != world.interfaces:
-            config = parse_resolv_conf(self._resolv.value, _domain(), environ)
+            config = parse_resolv_conf(self._resolv.value, hostname.partition(".")[2], environ)
             if world is not None and config == world.config:
                 config = world.config
             world = self._world = World(
@@ -128,6 +136,10 @@ class System:
                 self._rules.value,
                 *parse_host_conf(host_conf.value, environ),
                 self._aliases.value if self._aliases is not None else {},
+                hostname=hostname,
+                variables=frozenset(environ),
+                mdns_allow=allow,
+                trouble=self._resolv.trouble or self._order.trouble,
             )
         return world
 
@@ -150,7 +162,3 @@ def _environ() -> dict[str, str]:
     if os.getuid() != os.geteuid() or os.getgid() != os.getegid():
         return {}
     return {name: os.environ[name] for name in _VARIABLES if name in os.environ}
-
-
-def _domain() -> str:
-    return _socket.gethostname().partition(".")[2]

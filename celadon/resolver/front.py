@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import _socket
 from collections.abc import Callable, Generator
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ..hub import TIMED_OUT, Hub, get_hub, getcurrent, park, park_for
 from . import plans, stub
 from .cache import Cache, aged, asked_as
 from .errors import Kind, ResolveError
+from .explain import Explanation, steps
 from .flight import Flights
 from .model import AddrInfo, Answer, Config, QueryOptions, Question, SockAddr
+from .names import candidates
+from .names import to_ascii as _ascii
 from .protocols import Cancel, Engine, Outcome
 
 T = TypeVar("T")
 
-Plan = Generator[plans.Ask | plans.Sources, Any, T]
+Plan = Generator[plans.Ask | plans.Sources | plans.Call, Any, T]
 
 _NEVER = float("inf")
 _MEMO_SECONDS = 2.0  # for what the kernel's routes and the services file had a part in
@@ -146,13 +149,23 @@ class _Lookup:
         self.seat: _Seat | None = None
 
 
+class Elsewhere(Protocol):
+    """Which lookups are not for this resolver: gives the one that they are for, or None."""
+
+    def __call__(self, name: Any, reverse: bool = False) -> Any: ...
+
+    def choice(self, name: str) -> Any: ...
+
+    def close(self) -> None: ...
+
+
 class StubResolver:
     """libc's answers over any engine. One object serves all hubs; each hub gets its own engine at its first question.
 
     ``make`` makes an engine for the calling thread's hub, ``world`` gives what the system's files say now. When the
     configuration changes, new lookups get a new engine, and those in flight end on the old one. ``cache`` is shared by
     all hubs, None for none; ``deadline`` bounds each lookup as a whole, in seconds. ``asking`` is what ``query`` asks
-    with where a question has no options.
+    with where a question has no options; ``elsewhere`` says which names are another resolver's.
     """
 
     def __init__(
@@ -164,11 +177,13 @@ class StubResolver:
         cache: Cache | None = None,
         deadline: float | None = None,
         asking: QueryOptions | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self.name = name
         self.cache = cache
         self.deadline = deadline
         self._asking = asking
+        self._elsewhere = elsewhere
         self._make = make
         self._world = world
         self._closed = False
@@ -209,8 +224,11 @@ class StubResolver:
             while True:
                 if isinstance(request, plans.Ask):
                     request = plan.send(self._outcomes(request.questions, config, lookup))
-                else:
+                elif isinstance(request, plans.Sources):
                     request = plan.send([source_of(one) for one in request.destinations])
+                else:
+                    lookup.asked = True  # whoever gave it may give another answer next time
+                    request = plan.send(request.function(request.name))
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]  # a plan's value is its T
         finally:
@@ -279,6 +297,8 @@ class StubResolver:
             and (cache is None or kept[3] == cache.generation)
         ):
             return kept[0].copy()
+        if self._elsewhere is not None and (other := self._elsewhere(host)) is not None:
+            return other.getaddrinfo(host, port, family, type, proto, flags)  # type: ignore[no-any-return]
         generation = cache.generation if cache is not None else 0
         lookup = self._lookup()
         result: list[AddrInfo] = self._run(plan(world, host, port, family, type, proto, flags), world.config, lookup)
@@ -294,21 +314,29 @@ class StubResolver:
     def getnameinfo(self, sockaddr: SockAddr, flags: int = 0) -> tuple[str, str]:
         """See ``socket.getnameinfo``."""
         world = self._world()
+        if self._elsewhere is not None and sockaddr and (other := self._elsewhere(sockaddr[0], True)) is not None:
+            return other.getnameinfo(sockaddr, flags)  # type: ignore[no-any-return]
         return self._run(stub.getnameinfo(world, sockaddr, flags), world.config)
 
     def gethostbyname(self, host: str | bytes) -> str:
         """See ``socket.gethostbyname``."""
         world = self._world()
+        if self._elsewhere is not None and (other := self._elsewhere(host)) is not None:
+            return other.gethostbyname(host)  # type: ignore[no-any-return]
         return self._run(stub.gethostbyname(world, host), world.config)
 
     def gethostbyname_ex(self, host: str | bytes) -> tuple[str, list[str], list[str]]:
         """See ``socket.gethostbyname_ex``."""
         world = self._world()
+        if self._elsewhere is not None and (other := self._elsewhere(host)) is not None:
+            return other.gethostbyname_ex(host)  # type: ignore[no-any-return]
         return self._run(stub.gethostbyname_ex(world, host), world.config)
 
     def gethostbyaddr(self, address: str | bytes) -> tuple[str, list[str], list[str]]:
         """See ``socket.gethostbyaddr``."""
         world = self._world()
+        if self._elsewhere is not None and (other := self._elsewhere(address, True)) is not None:
+            return other.gethostbyaddr(address)  # type: ignore[no-any-return]
         return self._run(stub.gethostbyaddr(world, address), world.config)
 
     def query(self, question: Question, deadline: float | None = None) -> Answer:
@@ -335,12 +363,32 @@ class StubResolver:
             raise outcome.fresh()
         return outcome
 
+    def explain(self, name: str) -> Explanation:
+        """How this resolver would look ``name`` up now; asks nobody."""
+        reason = "it was chosen"
+        if self._elsewhere is not None:
+            choice = self._elsewhere.choice(name)
+            if choice.who == "thread":
+                return Explanation(name, "thread, libc itself", choice.reason)
+            reason = choice.reason
+        return Explanation(name, self.name, reason, steps(self._world(), name, self.cache, get_hub().now()))
+
+    def discard(self, host: str, address: str) -> bool:
+        """Forget one address of a host in the cache, as one that nobody could connect to; True if it was there."""
+        cache = self.cache
+        if cache is None:
+            return False
+        found = [cache.discard(one, address) for one in candidates(_ascii(host), self._world().config)]
+        return any(found)
+
     def close(self) -> None:
         """Take no more lookups in this hub, and close its engine once the ones in flight have ended.
 
         The engines of other hubs close with their threads.
         """
         self._closed = True
+        if self._elsewhere is not None:
+            self._elsewhere.close()
         seat: _Seat | None = get_hub().vars.pop(self, None)
         if seat is not None:
             seat.retire()

@@ -9,7 +9,7 @@ next one is asked (nsswitch.conf(5)), and an h_errno, which decides what the fai
 from __future__ import annotations
 
 import _socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from . import names
 from .errors import KIND_OF_RCODE, Kind, ResolveError
 from .hosts import normal
 from .model import Answer, Question, RRType
-from .plans import Ask, Plan, Source, World
+from .plans import Ask, Call, Plan, Source, World
 from .validate import follow
 
 _INET, _INET6 = int(_socket.AF_INET), int(_socket.AF_INET6)
@@ -35,8 +35,9 @@ _AA_OR_RA = 0x0480
 class Result(NamedTuple):
     """What a source said: (family, address) in its order, the canonical name, aliases; or why there is nothing.
 
-    ``status`` is nsswitch's word, ``h_errno`` netdb.h's number, ``told`` the one that the last DNS query of all left in
-    the global h_errno, where CPython looks for it; ``error`` tells people.
+    ``status`` is nsswitch's word, or ``unknown`` of a table or a function that leaves the name to others, ``h_errno``
+    netdb.h's number, ``told`` the one that the last DNS query of all left in the global h_errno, where CPython looks
+    for it; ``error`` tells people.
     """
 
     status: str
@@ -289,13 +290,47 @@ def _ask(world: World, source: Source, name: str, families: Sequence[int], any_n
         if special is not None:
             return special
         return (yield from _dns(world, name, families, any_name))
+    if source.table is not None:
+        given = source.table.get(name.lower().removesuffix("."))
+        if isinstance(given, str):
+            return (yield from _renamed(world, source, given, families, any_name))
+        return _given(name, given, families)
+    if source.look is not None:
+        called = yield Call(source.look, name)
+        return _given(name, called, families)
     return _ABSENT
+
+
+def _given(name: str, addresses: Iterable[str] | None, families: Sequence[int]) -> Result:
+    """What a table or a function of the program's has for a name."""
+    if addresses is None:
+        return Result("unknown", HOST_NOT_FOUND, error=ResolveError(Kind.NOT_MINE, name))
+    literals = []
+    for one in (addresses,) if isinstance(addresses, str) else addresses:
+        literal = normal(one) if isinstance(one, str) else None
+        if literal is None:
+            raise ValueError(f"{one!r}, given as an address of {name!r}, is none")
+        literals.append(literal)
+    found = [one for one in literals if one[0] in families]
+    if not found:
+        return Result("notfound", NO_DATA, error=ResolveError(Kind.NODATA, name))
+    return Result("success", 0, found, name)
+
+
+def _renamed(world: World, source: Source, name: str, families: Sequence[int], any_name: bool) -> Plan[Result]:
+    """Another name's addresses, from the sources behind this one."""
+    result = _NOT_FOUND
+    for other in world.order[world.order.index(source) + 1 :]:
+        result = yield from _ask(world, other, name, families, any_name)
+        if result.status in other.returns:
+            break
+    return result
 
 
 def _present(world: World) -> Iterator[Source]:
     """The sources that there are: the older calls pass over the others, unless told to end there."""
     for source in world.order:
-        if source.name in ("files", "dns"):
+        if source.name in ("files", "dns") or source.table is not None or source.look is not None:
             yield source
         elif "unavail" in source.returns:
             return
@@ -357,7 +392,7 @@ def _raise_simple(name: str, result: Result) -> None:
     code = _NONAME if result.h_errno == INTERNAL else _NODATA
     if result.h_errno == TRY_AGAIN and result.status != "notfound":
         code = _AGAIN
-    elif result.status == "notfound":
+    elif result.status in ("notfound", "unknown"):
         code = _NODATA if result.h_errno == NO_DATA else _NONAME
     raise _error(name, code, result)
 
@@ -489,8 +524,10 @@ def name_of(world: World, address: str) -> Plan[Result]:
     for source in _present(world):
         if source.name == "files":
             result = _name_in_files(world, address, family)
-        else:
+        elif source.name == "dns":
             result = yield from _name_in_dns(world, address)
+        else:
+            result = Result("unknown", HOST_NOT_FOUND)  # they have addresses only
         told = result.told or told
         if result.status in source.returns:
             break

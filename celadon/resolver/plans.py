@@ -8,7 +8,7 @@ a test runs them on a table. All that the plan knows of its surroundings is in a
 from __future__ import annotations
 
 import _socket
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -32,16 +32,44 @@ class Sources:
     destinations: tuple[SockAddr, ...]
 
 
-Plan = Generator[Ask | Sources, Any, T]
+Look = Callable[[str], "Iterable[str] | None"]
+
+
+class Call(NamedTuple):
+    """Call somebody's function with this name, in the greenlet that looks up; the plan is sent what it gives."""
+
+    function: Look
+    name: str
+
+
+Plan = Generator[Ask | Sources | Call, Any, T]
+
+_STATUSES = frozenset(("success", "notfound", "unavail", "tryagain"))
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One source of the hosts line in nsswitch.conf, and the statuses with which the search ends there."""
+    """One source of the hosts line in nsswitch.conf, and the statuses with which the search ends there.
+
+    Two kinds come from a program and not from that file: ``table`` has the addresses of names, or another name to look
+    up in a name's place, and ``look`` is a function that gives addresses, or None for a name that is not its own.
+    """
 
     name: str
     returns: frozenset[str] = frozenset(("success",))
     plain: bool = True  # without criteria of its own
+    table: Mapping[str, tuple[str, ...] | str] | None = None
+    look: Look | None = None
+
+
+def table_source(table: Mapping[str, tuple[str, ...] | str]) -> Source:
+    """The source that decides about the names in the table, whatever it says of them."""
+    return Source("overrides", _STATUSES, table=table)
+
+
+def look_source(name: str, look: Look) -> Source:
+    """The source that asks a function."""
+    return Source(name, _STATUSES, look=look)
 
 
 _COMMON = (Source("files"), Source("dns"))
@@ -69,7 +97,9 @@ class World:
 
     ``order`` is nsswitch's for hosts, ``families`` those that AI_ADDRCONFIG counts, ``interfaces`` the host's own
     addresses, ``rules`` gai.conf's, ``multi``, ``reorder`` and ``trim`` host.conf's, ``aliases`` those of the file that
-    HOSTALIASES names.
+    HOSTALIASES names. ``hostname`` is this host's, ``variables`` are those of the resolver's that are set,
+    ``mdns_allow`` is whether there is a file of that name, ``trouble`` why a file could not be read: they decide who is
+    asked, not what is answered.
     """
 
     config: Config
@@ -83,6 +113,10 @@ class World:
     trim: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
     ways: Ways = field(default_factory=Ways)
+    hostname: str = ""
+    variables: frozenset[str] = frozenset()
+    mdns_allow: bool = False
+    trouble: str = ""
     #: Whether the way of the commonest systems is all that a lookup can take: files, then DNS, nothing out of the way.
     simple: bool = field(init=False, compare=False)
 

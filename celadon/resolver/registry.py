@@ -13,6 +13,7 @@ from .protocols import Engine, Resolver
 # Engines answer DNS questions, and stand under the policy; resolvers bring a policy of their own (the system's libc).
 ENGINES = {"ares": "ares", "python": "python"}
 TUNED = frozenset(("python",))
+AUTOMATIC = "ares"  # the engine of ``auto``
 # What a query with nothing special is asked with: c-ares does not tell a reply's header, our own exchange does.
 ASKS_WITH = {"ares": QueryOptions()}
 RESOLVERS = {"thread": "thread", "block": "block"}
@@ -25,7 +26,19 @@ def _maker(module: str) -> Callable[[Any], Any]:
 
 def names() -> tuple[str, ...]:
     """The names that ``use`` understands."""
-    return (*ENGINES, *RESOLVERS)
+    return ("auto", *ENGINES, *RESOLVERS)
+
+
+def load(path: str) -> Any:
+    """The object that ``pkg.mod:obj`` means. ResolverConfigError where there is none."""
+    module, _, name = path.partition(":")
+    try:
+        found: Any = import_module(module)
+        for one in name.split("."):
+            found = getattr(found, one)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ResolverConfigError(f"resolver {path!r}: {error}") from None
+    return found
 
 
 def make_engine(name: str, config: Config, tuning: Any = None) -> Engine:

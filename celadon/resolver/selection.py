@@ -6,139 +6,23 @@
 from __future__ import annotations
 
 import _socket
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import replace
 from typing import Any
 
-from ..hub import get_hub
 from . import registry
-from .cache import Cache, CachePolicy
-from .config import parse_server
 from .errors import ResolverConfigError
-from .files import System
-from .front import StubResolver
-from .idna import load as load_idna
-from .limit import Limited, Limits
-from .model import AddrInfo, Config, RRType, SockAddr
-from .plans import Ways
-from .protocols import Engine, Resolver
-
-#: Until a resolver that decides per name exists, the system's own libc in threads is the safest answer.
-DEFAULT = "thread"
+from .explain import Explanation
+from .making import Given, make, within
+from .model import AddrInfo, RRType, SockAddr
+from .protocols import Resolver
 
 _scope: ContextVar[Resolver | None] = ContextVar("celadon.resolver.scope", default=None)
 _process: Resolver | None = None
-_system = System()
 
 
-def _cache(given: Cache | CachePolicy | Mapping[str, Any] | bool | int | None) -> Cache | None:
-    """The cache that an argument ``cache`` asks for."""
-    if isinstance(given, Cache):
-        return given
-    if given is None or given is True:
-        return Cache()
-    if given is False:
-        return None
-    try:
-        if isinstance(given, CachePolicy):
-            return Cache(given)
-        return Cache(CachePolicy(entries=given) if isinstance(given, int) else CachePolicy(**given))
-    except (TypeError, ValueError) as error:
-        raise ResolverConfigError(f"cache: {error}") from None
-
-
-def _ways(special_names: str, nul: str, strict: bool, cname_order: str, idna: int | str) -> Ways:
-    for name, value, safe in (
-        ("special_names", special_names, "rfc6761"),
-        ("nul", nul, "refuse"),
-        ("cname_order", cname_order, "any"),
-    ):
-        if value not in (safe, "libc"):
-            raise ResolverConfigError(f"{name}: {value!r} is neither {safe!r} nor 'libc'")
-    if str(idna) not in ("2003", "2008"):
-        raise ResolverConfigError(f"idna: {idna!r} is neither 2003 nor 2008")
-    load_idna(int(idna))
-    return Ways(special_names != "libc", nul != "libc", bool(strict), cname_order != "libc", int(idna))
-
-
-def make(
-    resolver: str | Resolver | None = None,
-    *,
-    servers: Iterable[str] | None = None,
-    timeout: float | None = None,
-    attempts: int | None = None,
-    deadline: float | None = None,
-    cache: Cache | CachePolicy | Mapping[str, Any] | bool | int | None = None,
-    search: Iterable[str] | None = None,
-    concurrency: int | None = None,
-    rate: float | None = None,
-    special_names: str = "rfc6761",
-    nul: str = "refuse",
-    strict: bool = True,
-    cname_order: str = "any",
-    idna: int | str = 2003,
-) -> Resolver:
-    """A resolver by name (``ares``, ``python``, ``thread``, ``block``), or the object itself.
-
-    ``servers`` are addresses with optional ports (``127.0.0.1:5301``, ``[::1]:53``) in place of resolv.conf's,
-    ``timeout`` seconds per try, ``attempts`` rounds over all servers, ``deadline`` seconds for a lookup as a whole.
-    ``cache`` is on unless False; a number sizes it, a mapping or a CachePolicy says more, a Cache is shared; the libc
-    resolvers have none. ``search`` is the list of domains that names are tried in (empty: none). ``concurrency``
-    bounds the questions in flight, ``rate`` those sent in a second, both per hub; the others wait their turn.
-    ``special_names``, ``nul`` and ``cname_order`` may be "libc": docs/differences.md says what for. ``strict`` False
-    takes the AAAA records where the A records could not be had. ``idna`` is 2003 or 2008. Raises ResolverConfigError
-    for what cannot be.
-    """
-    ways = _ways(special_names, nul, strict, cname_order, idna)
-    changes: dict[str, Any] = {}
-    if servers is not None:
-        given = (servers,) if isinstance(servers, str) else tuple(servers)
-        if not given:
-            raise ResolverConfigError("servers: the list is empty")
-        changes["servers"] = tuple(parse_server(one) for one in given)
-    if timeout is not None:
-        if not timeout > 0:
-            raise ResolverConfigError(f"timeout: {timeout!r} is not a positive number of seconds")
-        changes["timeout"] = float(timeout)
-    if attempts is not None:
-        if attempts < 1:
-            raise ResolverConfigError(f"attempts: {attempts!r} is less than 1")
-        changes["attempts"] = attempts
-    if search is not None:
-        changes["search"] = (search,) if isinstance(search, str) else tuple(search)
-    if deadline is not None and not deadline > 0:
-        raise ResolverConfigError(f"deadline: {deadline!r} is not a positive number of seconds")
-    if not isinstance(resolver, str) and resolver is not None:
-        if changes or ways != Ways() or any(one is not None for one in (deadline, cache, concurrency, rate)):
-            raise ResolverConfigError("options go with a resolver's name, not with an object")
-        if not callable(getattr(resolver, "getaddrinfo", None)):
-            raise ResolverConfigError(f"{resolver!r} is neither a resolver's name nor has it getaddrinfo")
-        return resolver
-    name = resolver or os.environ.get("CELADON_RESOLVER", "").partition("+")[0] or DEFAULT
-    if name in registry.RESOLVERS:
-        return registry.make_resolver(name, replace(_system.world().config, **changes) if changes else None)
-    if name not in registry.ENGINES:
-        raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(registry.names())}")
-
-    try:
-        limits = Limits(concurrency, rate)
-    except ValueError as error:
-        raise ResolverConfigError(str(error)) from None
-
-    def engine(config: Config) -> Engine:
-        made = registry.make_engine(name, config)
-        hub = get_hub()
-        return Limited(made, limits, hub.now, hub.call_later) if limits else made
-
-    world = _system.changed(changes, ways) if changes or ways != Ways() else _system.world
-    asking = registry.ASKS_WITH.get(name)
-    return StubResolver(name, engine, world, cache=_cache(cache), deadline=deadline, asking=asking)
-
-
-def use(resolver: str | Resolver | None = None, **options: Any) -> Resolver:
+def use(resolver: Given = None, **options: Any) -> Resolver:
     """Have the whole process look names up with this resolver from now on; returns it. Options as ``make``'s."""
     global _process
     made = make(resolver, **options)
@@ -149,12 +33,15 @@ def use(resolver: str | Resolver | None = None, **options: Any) -> Resolver:
 
 
 @contextmanager
-def scope(resolver: str | Resolver | None = None, **options: Any) -> Iterator[Resolver]:
+def scope(resolver: Given = None, **options: Any) -> Iterator[Resolver]:
     """Have this greenlet, and those that it spawns in the block, look names up with another resolver.
 
-    Options as ``make``'s.
+    Options as ``make``'s. A ``deadline`` alone leaves the resolver, and bounds each of its lookups in the block.
     """
-    made = make(resolver, **options)
+    if resolver is None and options.keys() == {"deadline"}:
+        made: Any = within(current(), options["deadline"], owned=False)
+    else:
+        made = make(resolver, **options)
     token = _scope.set(made)
     try:
         yield made
@@ -179,6 +66,27 @@ def reset() -> None:
     old, _process = _process, None
     if old is not None:
         old.close()
+
+
+def discard(host: str, address: str) -> bool:
+    """Forget one address of a host in the cache of the resolver in use, as one that nobody could connect to.
+
+    The next lookup does without it; with the last one gone, servers are asked again. True if it was there.
+    """
+    forget = getattr(current(), "discard", None)
+    return bool(forget is not None and forget(host, address))
+
+
+def explain(name: str) -> Explanation:
+    """What a lookup of ``name`` would do now, and why: who, in which order, of which servers. Asks nobody.
+
+    ``print`` it, or read its fields.
+    """
+    made: Any = current()
+    told: Explanation = (
+        made.explain(name) if hasattr(made, "explain") else Explanation(name, repr(made), "it was chosen")
+    )
+    return told
 
 
 def permit(address: str) -> None:

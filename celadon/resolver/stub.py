@@ -14,7 +14,7 @@ from . import libidn2, names, nss, sort
 from .errors import Kind, ResolveError
 from .hosts import normal
 from .idna import encode
-from .model import AddrInfo
+from .model import AddrInfo, SockAddr
 from .nss import Result
 from .plans import Plan, Sources, World
 
@@ -137,7 +137,7 @@ def _finish(
         if family == _INET:
             result.append((family, kind, proto, "", (address, port)))
         else:
-            result.append((family, kind, proto, "", (address, port, 0, 0)))
+            result.append((family, kind, proto, "", _sockaddr6(address, port)))
     if canonical and result:
         family, kind, proto, _, sockaddr = result[0]
         result[0] = (family, kind, proto, _told(got.canonical), sockaddr)
@@ -147,6 +147,13 @@ def _finish(
 def _told(name: str) -> str:
     """A name as CPython tells libc's: from UTF-8, whose errors are the caller's. The hosts file may hold any bytes."""
     return name if name.isascii() else name.encode("latin-1").decode()
+
+
+def _sockaddr6(address: str, port: int) -> SockAddr:
+    if "%" not in address:
+        return address, port, 0, 0
+    rows: list[AddrInfo] = _numeric(address, port, _INET6, 1, 0, _NUMERICHOST)  # a scope has a number as well
+    return rows[0][4]
 
 
 # -- the older calls -------------------------------------------------------------------------------------------

@@ -11,10 +11,10 @@ from ..config import parse_server
 from ..errors import Kind, ResolveError, ResolverConfigError
 from ..files import System
 from ..front import ask
+from ..making import make
 from ..model import Answer, Config, Question, Rcode, Record, RRType, Server
 from ..names import candidates
 from ..protocols import Engine, Outcome, Resolver
-from ..selection import make
 from .exits import UsageError
 from .settings import Lookup, Run, Settings
 

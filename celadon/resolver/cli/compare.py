@@ -13,8 +13,8 @@ from typing import Any
 
 from .. import registry
 from ..errors import ResolveError, ResolverUnavailable
+from ..making import make
 from ..model import Answer, rcode_name, type_name
-from ..selection import make
 from .asking import Asker
 from .commandline import parse
 from .exits import NO_REPLY, OK, UsageError

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import libc
+from ..explain import Explanation
 from ..model import AddrInfo, Config, SockAddr
 
 # Bound at import: whoever patches the module must not come back here.
@@ -63,6 +64,11 @@ class BlockResolver:
     def gethostbyaddr(self, address: str | bytes) -> tuple[str, list[str], list[str]]:
         """See ``socket.gethostbyaddr``."""
         return self._call(_gethostbyaddr, address)  # type: ignore[no-any-return]
+
+    def explain(self, name: str) -> Explanation:
+        """That libc looks it up, as it does any name."""
+        servers = self._config and f"its servers are {', '.join(map(str, self._config.servers))}"
+        return Explanation(name, f"{self.name}, libc itself", "it was chosen", (servers,) if servers else ())
 
     def close(self) -> None:
         """Nothing is held."""

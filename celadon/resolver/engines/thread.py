@@ -6,12 +6,18 @@ waits, and libc has no other way to wait for several.
 
 from __future__ import annotations
 
+import _socket
 from collections.abc import Callable
 from typing import Any
 
 from ...hub import ThreadPool, get_hub
-from ..model import Config
+from ..guard import value_of
+from ..model import AddrInfo, Config
 from .block import BlockResolver
+
+# Bound at import: the C-level function, whatever is patched.
+_getaddrinfo: Any = _socket.getaddrinfo
+_NUMERICHOST = int(_socket.AI_NUMERICHOST)
 
 _WIDTH = 64
 _IDLE = 5.0  # seconds
@@ -21,6 +27,24 @@ class ThreadResolver(BlockResolver):
     """See the module. A kill or a Timeout returns at once; libc's own call ends alone and its answer is dropped."""
 
     name = "thread"
+
+    def getaddrinfo(
+        self,
+        host: str | bytes | None,
+        port: str | bytes | int | None,
+        family: int = 0,
+        type: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+    ) -> list[AddrInfo]:
+        """See ``socket.getaddrinfo``. What asks nobody, a literal or no host at all, needs no thread."""
+        if host is None or (isinstance(host, str | bytes) and value_of(host) is not None):
+            try:
+                return _getaddrinfo(host, port, family, type, proto, flags | _NUMERICHOST)  # type: ignore[no-any-return]
+            except _socket.gaierror as error:
+                if error.errno != _socket.EAI_NONAME or host is None or flags & _NUMERICHOST:
+                    raise
+        return super().getaddrinfo(host, port, family, type, proto, flags)
 
     def _call(self, function: Callable[..., Any], *args: Any) -> Any:
         variables = get_hub().vars

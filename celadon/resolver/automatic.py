@@ -1,0 +1,58 @@
+"""The ``auto`` resolver's other half: hands the names that are libc's over to libc, by ``auto``'s table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from . import auto, registry
+from .guard import value_of
+from .model import Config
+from .plans import World
+
+
+class Automatic:
+    """Decides for a StubResolver which names are not its own, and keeps the one that they are for.
+
+    ``base`` gives the system's world, ``config`` the configuration that libc is to be given, None for its own;
+    ``overridden`` says of a name that the program itself has its addresses.
+    """
+
+    def __init__(
+        self,
+        base: Callable[[], World],
+        config: Config | None,
+        overridden: Callable[[str], bool],
+        platform: str = sys.platform,
+    ) -> None:
+        self.libc: Any = registry.make_resolver("thread", config)
+        self._base = base
+        self._overridden = overridden
+        self._platform = platform
+        self._known: tuple[World, str | None] | None = None
+
+    def choice(self, name: str, reverse: bool = False) -> auto.Choice:
+        """Who looks ``name`` up, and why."""
+        if not reverse and value_of(name) is not None:
+            return auto.Choice("engine", "an address literal needs nobody")
+        if not reverse and self._overridden(name):
+            return auto.Choice("engine", "the program itself says what it is")
+        return auto.decide(self._base(), name, self._platform, reverse)
+
+    def __call__(self, name: Any, reverse: bool = False) -> Any:
+        """The libc resolver if the name is its own, else None."""
+        if not name or not isinstance(name, str | bytes):
+            return None
+        world = self._base()
+        known = self._known
+        if known is None or known[0] is not world:
+            known = self._known = world, auto.for_all(world, self._platform)
+        text = name.decode("latin-1") if isinstance(name, bytes) else name
+        if known[1] is None and auto.for_name(world, text, reverse) is None:
+            return None
+        return self.libc if self.choice(text, reverse).who == "thread" else None
+
+    def close(self) -> None:
+        """Close libc's half."""
+        self.libc.close()

@@ -1,0 +1,101 @@
+"""What a lookup would do, told without doing it: who is asked, in which order, of which servers, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import names
+from .cache import Cache
+from .errors import ResolveError
+from .guard import value_of
+from .model import Question, RRType, type_name
+from .plans import Source, World
+
+_TYPES = (RRType.A, RRType.AAAA)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How ``name`` is looked up: by ``resolver``, for the ``reason``, in these ``steps``. ``str()`` is for people."""
+
+    name: str
+    resolver: str
+    reason: str
+    steps: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [f"{self.name or '(empty name)'}", f"  by {self.resolver}: {self.reason}"]
+        return "\n".join([*lines, *(f"  {number}. {one}" for number, one in enumerate(self.steps, 1))])
+
+
+def steps(world: World, name: str, cache: Cache | None, now: float) -> tuple[str, ...]:
+    """What the policy would do for a name, one sentence each, in its order."""
+    if value_of(name) is not None:
+        return ("an address literal: no source is asked",)
+    try:
+        ascii_name = names.to_ascii(name)
+    except ResolveError as error:
+        return (f"refused: {error.detail}",)
+    told: list[str] = []
+    for source in world.order:
+        told += _TELL.get(source.name, _of_others)(world, source, ascii_name, cache, now)
+        if _ends_there(world, source, ascii_name):
+            break
+    return tuple(told)
+
+
+def _ends_there(world: World, source: Source, name: str) -> bool:
+    if source.name == "files":
+        return bool(world.hosts.find(name)) and "success" in source.returns
+    table = source.table
+    return table is not None and isinstance(table.get(name.lower().removesuffix(".")), tuple)
+
+
+def _files(world: World, source: Source, name: str, cache: Cache | None, now: float) -> list[str]:
+    found = [line.address for line in world.hosts.find(name)]
+    return [f"hosts file: {', '.join(found)}" if found else "hosts file: not there"]
+
+
+def _dns(world: World, source: Source, name: str, cache: Cache | None, now: float) -> list[str]:
+    special = names.special(name) if world.ways.special_names else None
+    if special == "loopback":
+        return ["DNS is not asked for localhost: the loopback addresses (RFC 6761)"]
+    if special is not None or not names.is_hostname(name):
+        return ["DNS is not asked: " + ("a name that is never there (RFC 6761, RFC 7686)" if special else "not a host")]
+    config = world.config
+    candidates = [one or "." for one in names.candidates(name, config)]
+    kinds = "A, then AAAA," if config.single_request else "A alone" if config.no_aaaa else "A and AAAA side by side"
+    servers = ", ".join(map(str, config.servers))
+    pace = f"{config.timeout:g} s a try, {config.attempts} rounds"
+    told = [f"DNS: {kinds} for {candidates[0]}, of {servers} ({pace})"]
+    told += [f"DNS: if that is not there, {one}" for one in candidates[1:]]
+    return [*told, *_cached(candidates[0], cache, now)]
+
+
+def _cached(name: str, cache: Cache | None, now: float) -> list[str]:
+    if cache is None:
+        return ["the cache is off"]
+    told = []
+    for rdtype in _TYPES:
+        entry = cache.peek(Question(name, int(rdtype)))
+        if entry is not None:
+            left = entry.expires - now
+            data = [one.data for one in entry.answer.records if one.rdtype == rdtype] or ["that there is none"]
+            how = f"for {left:.0f} s more" if left > 0 else f"{-left:.0f} s too old"
+            told.append(f"the cache has {type_name(rdtype)}: {', '.join(data)}, {how}")
+    return told or ["the cache has nothing of it"]
+
+
+def _of_others(world: World, source: Source, name: str, cache: Cache | None, now: float) -> list[str]:
+    if source.table is not None:
+        given = source.table.get(name.lower().removesuffix("."))
+        if given is None:
+            return ["overrides: not there"]
+        return [f"overrides: {given if isinstance(given, str) else ', '.join(given)}"]
+    if source.look is not None:
+        return [f"the program's {source.name} is called"]
+    return [f"{source.name}: libc's, and passed over here"]
+
+
+_TELL: dict[str, Callable[[World, Source, str, Cache | None, float], list[str]]] = {"files": _files, "dns": _dns}

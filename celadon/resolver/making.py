@@ -1,0 +1,277 @@
+"""Makes resolvers from what a caller says: a name, an object, a function, a list, and options."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..hub import get_hub
+from . import auto, registry
+from .automatic import Automatic
+from .bounded import Bounded
+from .cache import Cache, CachePolicy
+from .chain import ChainResolver
+from .config import parse_server
+from .errors import ResolveError, ResolverConfigError
+from .files import System
+from .front import StubResolver
+from .hosts import normal
+from .idna import load as load_idna
+from .limit import Limited, Limits
+from .model import Config
+from .names import to_ascii
+from .plans import Ways, World, look_source, table_source
+from .protocols import Engine, Resolver
+from .users import LookResolver, engine_maker, is_engine, is_look, name_of, resolver_of
+
+#: Decides name by name.
+DEFAULT = "auto"
+
+#: A name, ``pkg.mod:obj``, a function from a host to addresses, an engine, a resolver, or a list of such: a chain.
+Given = str | Resolver | Engine | Callable[[str], "Iterable[str] | None"] | Iterable[Any] | None
+
+_system = System()
+
+
+def _cache(given: Cache | CachePolicy | Mapping[str, Any] | bool | int | None) -> Cache | None:
+    """The cache that an argument ``cache`` asks for."""
+    if isinstance(given, Cache):
+        return given
+    if given is None or given is True:
+        return Cache()
+    if given is False:
+        return None
+    try:
+        if isinstance(given, CachePolicy):
+            return Cache(given)
+        return Cache(CachePolicy(entries=given) if isinstance(given, int) else CachePolicy(**given))
+    except (TypeError, ValueError) as error:
+        raise ResolverConfigError(f"cache: {error}") from None
+
+
+def _ways(special_names: str, nul: str, strict: bool, cname_order: str, idna: int | str) -> Ways:
+    for name, value, safe in (
+        ("special_names", special_names, "rfc6761"),
+        ("nul", nul, "refuse"),
+        ("cname_order", cname_order, "any"),
+    ):
+        if value not in (safe, "libc"):
+            raise ResolverConfigError(f"{name}: {value!r} is neither {safe!r} nor 'libc'")
+    if str(idna) not in ("2003", "2008"):
+        raise ResolverConfigError(f"idna: {idna!r} is neither 2003 nor 2008")
+    load_idna(int(idna))
+    return Ways(special_names != "libc", nul != "libc", bool(strict), cname_order != "libc", int(idna))
+
+
+def make(
+    resolver: Given = None,
+    *,
+    servers: Iterable[str] | None = None,
+    timeout: float | None = None,
+    attempts: int | None = None,
+    deadline: float | None = None,
+    cache: Cache | CachePolicy | Mapping[str, Any] | bool | int | None = None,
+    search: Iterable[str] | None = None,
+    concurrency: int | None = None,
+    rate: float | None = None,
+    special_names: str = "rfc6761",
+    nul: str = "refuse",
+    strict: bool = True,
+    cname_order: str = "any",
+    idna: int | str = 2003,
+    overrides: Mapping[str, str | Iterable[str]] | None = None,
+) -> Resolver:
+    """A resolver by name (``auto``, ``ares``, ``python``, ``thread``, ``block``), or of an object of the program's.
+
+    That is a function from a host to its addresses, a Resolver, an Engine or a class of such, ``"pkg.mod:obj"`` for one
+    to be imported, or a list of all these: the next one is asked where one fails, or leaves the name to others. None
+    is what the environment variable CELADON_RESOLVER says, else ``auto``, which decides name by name (see ``explain``).
+
+    ``servers`` are addresses with optional ports (``127.0.0.1:5301``, ``[::1]:53``) in place of resolv.conf's,
+    ``timeout`` seconds per try, ``attempts`` rounds over all servers, ``deadline`` seconds for a lookup as a whole.
+    ``cache`` is on unless False; a number sizes it, a mapping or a CachePolicy says more, a Cache is shared; the libc
+    resolvers have none. ``search`` is the list of domains that names are tried in (empty: none). ``concurrency``
+    bounds the questions in flight, ``rate`` those sent in a second, both per hub; the others wait their turn.
+    ``special_names``, ``nul`` and ``cname_order`` may be "libc": docs/differences.md says what for. ``strict`` False
+    takes the AAAA records where the A records could not be had. ``idna`` is 2003 or 2008. ``overrides`` maps names to
+    their addresses, or to another name to be looked up in their place, before any source is asked. Raises
+    ResolverConfigError for what cannot be.
+    """
+    ways = _ways(special_names, nul, strict, cname_order, idna)
+    changes: dict[str, Any] = {}
+    if servers is not None:
+        given = (servers,) if isinstance(servers, str) else tuple(servers)
+        if not given:
+            raise ResolverConfigError("servers: the list is empty")
+        changes["servers"] = tuple(parse_server(one) for one in given)
+    if timeout is not None:
+        if not timeout > 0:
+            raise ResolverConfigError(f"timeout: {timeout!r} is not a positive number of seconds")
+        changes["timeout"] = float(timeout)
+    if attempts is not None:
+        if attempts < 1:
+            raise ResolverConfigError(f"attempts: {attempts!r} is less than 1")
+        changes["attempts"] = attempts
+    if search is not None:
+        changes["search"] = (search,) if isinstance(search, str) else tuple(search)
+    if deadline is not None and not deadline > 0:
+        raise ResolverConfigError(f"deadline: {deadline!r} is not a positive number of seconds")
+    try:
+        limits = Limits(concurrency, rate)
+    except ValueError as error:
+        raise ResolverConfigError(str(error)) from None
+    wanted = _Wanted(changes, ways, deadline, cache, limits, _overrides(overrides))
+    if resolver is None:
+        resolver = os.environ.get("CELADON_RESOLVER") or DEFAULT
+    if isinstance(resolver, str):
+        named = resolver.partition("+")[0].split(",")
+        return _named(named[0], wanted) if len(named) == 1 else _chain(named, wanted)
+    if isinstance(resolver, Iterable):
+        return _chain(resolver, wanted)
+    return _given(resolver, wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The options of ``make``, understood."""
+
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    ways: Ways = field(default_factory=Ways)
+    deadline: float | None = None
+    cache: Any = None
+    limits: Limits = field(default_factory=Limits)
+    overrides: Mapping[str, tuple[str, ...] | str] = field(default_factory=dict)
+
+    def world(self) -> Callable[[], World]:
+        """The system's world with what the caller put in its place."""
+        plain = not self.changes and self.ways == Ways()
+        return _system.world if plain else _system.changed(self.changes, self.ways)
+
+    def config(self) -> Config | None:
+        """The configuration for libc, None for its own."""
+        return replace(_system.world().config, **self.changes) if self.changes else None
+
+
+def within(resolver: Any, seconds: float, owned: bool = True) -> Resolver:
+    """A resolver whose lookups end after so many seconds. ResolverConfigError for no positive number."""
+    if not seconds > 0:
+        raise ResolverConfigError(f"deadline: {seconds!r} is not a positive number of seconds")
+    return Bounded(resolver, seconds, owned)
+
+
+def _overrides(given: Mapping[str, Any] | None) -> dict[str, tuple[str, ...] | str]:
+    """Names as they are looked up, and their addresses; another name is followed as far as it is in the table too."""
+    made: dict[str, tuple[str, ...] | str] = {}
+    for name, value in (given or {}).items():
+        one = (value,) if isinstance(value, str) else tuple(value)
+        if len(one) == 1 and normal(one[0]) is None:
+            made[_key(name)] = _key(one[0])
+            continue
+        for address in one:
+            if normal(address) is None:
+                raise ResolverConfigError(f"overrides: {address!r}, given for {name!r}, is not an address")
+        made[_key(name)] = one
+    for name in list(made):
+        value, seen = made[name], {name}
+        while isinstance(value, str) and value in made:
+            if value in seen:
+                raise ResolverConfigError(f"overrides: {name!r} leads to itself")
+            seen.add(value)
+            value = made[value]
+        made[name] = value
+    return made
+
+
+def _key(name: str) -> str:
+    return to_ascii(name).lower().removesuffix(".")
+
+
+def _in(table: Mapping[str, object], name: str) -> bool:
+    try:
+        return _key(name) in table
+    except ResolveError:
+        return False  # no name at all
+
+
+def _shaped(world: Callable[[], World], shape: Callable[[World], World]) -> Callable[[], World]:
+    """The world in another shape, the same object as long as it is the same."""
+    last: tuple[World, World] | None = None
+
+    def shaped() -> World:
+        nonlocal last
+        now = world()
+        if last is None or last[0] is not now:
+            last = now, shape(now)
+        return last[1]
+
+    return shaped
+
+
+def _stub(name: str, engine: Callable[[Config], Engine], wanted: _Wanted, automatic: bool = False) -> StubResolver:
+    """The policy over an engine."""
+    world = base = wanted.world()
+    table = wanted.overrides
+    elsewhere = None
+    if automatic:
+        elsewhere = Automatic(base, wanted.config(), lambda name: bool(table) and _in(table, name))
+        world = _shaped(base, auto.ours)
+    if table:
+        world = _shaped(world, lambda now: replace(now, order=(table_source(table), *now.order)))
+    limits = wanted.limits
+
+    def limited(config: Config) -> Engine:
+        made = engine(config)
+        hub = get_hub()
+        return Limited(made, limits, hub.now, hub.call_later) if limits else made
+
+    return StubResolver(
+        name,
+        limited,
+        world,
+        cache=_cache(wanted.cache),
+        deadline=wanted.deadline,
+        asking=registry.ASKS_WITH.get(name),
+        elsewhere=elsewhere,
+    )
+
+
+def _named(name: str, wanted: _Wanted) -> Resolver:
+    if ":" in name:
+        return _given(registry.load(name), wanted)
+    if name in registry.RESOLVERS:
+        if wanted.overrides:
+            raise ResolverConfigError(f"overrides are the policy's, which {name!r} goes past; use auto, ares or python")
+        made = registry.make_resolver(name, wanted.config())
+        return within(made, wanted.deadline) if wanted.deadline else made
+    engine = registry.AUTOMATIC if name == "auto" else name
+    if engine not in registry.ENGINES:
+        raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(registry.names())}")
+    return _stub(engine, lambda config: registry.make_engine(engine, config), wanted, name == "auto")
+
+
+def _given(resolver: Any, wanted: _Wanted) -> Resolver:
+    """A resolver from an object of the program's."""
+    if is_engine(resolver):
+        return _stub(name_of(resolver), engine_maker(resolver), wanted)
+    bare = _Wanted(deadline=wanted.deadline)
+    if wanted != bare:
+        raise ResolverConfigError("options but the deadline go with a resolver's name or an engine")
+    if is_look(resolver):
+        source = look_source(name_of(resolver), resolver)
+        world = _shaped(_system.world, lambda now: replace(now, order=(source,)))
+        return LookResolver(name_of(resolver), world, wanted.deadline)
+    made: Resolver = resolver_of(resolver)
+    return within(made, wanted.deadline, owned=True) if wanted.deadline else made
+
+
+def _chain(members: Iterable[Any], wanted: _Wanted) -> Resolver:
+    """Options go to the members that are given by a name of ours; the deadline is for all together."""
+    inner = replace(wanted, deadline=None)
+    made = [
+        _named(one, inner if ":" not in one else _Wanted()) if isinstance(one, str) else _given(one, _Wanted())
+        for one in members
+    ]
+    chain = ChainResolver(made)
+    return within(chain, wanted.deadline) if wanted.deadline else chain

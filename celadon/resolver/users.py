@@ -1,0 +1,142 @@
+"""Resolvers of the program's own, in whatever form they come: a function, an engine, a resolver, or where to find one.
+
+Tier 1 is a function from a host to its addresses, tier 2 an object with ``getaddrinfo`` and ``getnameinfo``, or an
+engine for the policy to stand on. Each becomes a Resolver here.
+"""
+
+from __future__ import annotations
+
+import _socket
+from collections.abc import Callable
+from typing import Any
+
+from .errors import Kind, ResolveError, ResolverConfigError
+from .front import StubResolver
+from .hosts import normal
+from .model import AddrInfo, Answer, Config, Question, SockAddr
+from .plans import Look, World
+from .protocols import Engine
+
+_CALLS = ("gethostbyname", "gethostbyname_ex", "gethostbyaddr")
+_UNKNOWN_HOST = 1, "Unknown host"  # netdb.h's HOST_NOT_FOUND
+
+
+class LookResolver(StubResolver):
+    """Tier 1: ``look(host)`` gives addresses (none: it has none), or None where the host is not its own.
+
+    Literals, services, flags, families and the order of the results are the policy's. Nothing is cached.
+    """
+
+    #: A chain does not ask it for the name of an address.
+    forward_only = True
+
+    def __init__(self, name: str, world: Callable[[], World], deadline: float | None = None) -> None:
+        super().__init__(name, self._no_engine, world, cache=None, deadline=deadline)
+
+    def _no_engine(self, config: Config) -> Engine:
+        raise ResolveError(Kind.UNSUPPORTED, "", detail=f"{self!r} has addresses only")
+
+    def query(self, question: Question, deadline: float | None = None) -> Answer:
+        """There are no records behind a function."""
+        raise ResolveError(Kind.UNSUPPORTED, question.name, detail=f"{self!r} has addresses only")
+
+
+class Derived:
+    """Tier 2 with the older calls, which follow from ``getaddrinfo`` and ``getnameinfo``; all else is the object's."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def __repr__(self) -> str:
+        return repr(self.inner)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def getaddrinfo(
+        self,
+        host: str | bytes | None,
+        port: str | bytes | int | None,
+        family: int = 0,
+        type: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+    ) -> list[AddrInfo]:
+        """The object's own."""
+        return self.inner.getaddrinfo(host, port, family, type, proto, flags)  # type: ignore[no-any-return]
+
+    def getnameinfo(self, sockaddr: SockAddr, flags: int = 0) -> tuple[str, str]:
+        """The object's own."""
+        return self.inner.getnameinfo(sockaddr, flags)  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """The object's own."""
+        self.inner.close()
+
+    def _addresses(self, host: str | bytes, flags: int = 0) -> list[AddrInfo]:
+        return self.getaddrinfo(host, None, int(_socket.AF_INET), int(_socket.SOCK_STREAM), 0, flags)
+
+    def gethostbyname(self, host: str | bytes) -> str:
+        """The first IPv4 address; as CPython, ``''`` is any address and ``<broadcast>`` all ones."""
+        if not host:
+            return "0.0.0.0"
+        if host in ("<broadcast>", b"<broadcast>"):
+            return "255.255.255.255"
+        return str(self._addresses(host)[0][4][0])
+
+    def gethostbyname_ex(self, host: str | bytes) -> tuple[str, list[str], list[str]]:
+        """The IPv4 addresses with the canonical name; aliases are not known to ``getaddrinfo``."""
+        rows = self._addresses(host, int(_socket.AI_CANONNAME))
+        shown = host.decode("latin-1") if isinstance(host, bytes) else host
+        return rows[0][3] or shown, [], list(dict.fromkeys(str(one[4][0]) for one in rows))
+
+    def gethostbyaddr(self, address: str | bytes) -> tuple[str, list[str], list[str]]:
+        """The name of an address, or of a host's first address. herror where it has none, as the standard library."""
+        shown = address.decode("latin-1") if isinstance(address, bytes) else address
+        literal = normal(shown)
+        if literal is None:
+            shown = str(self.getaddrinfo(shown, None, 0, int(_socket.SOCK_STREAM))[0][4][0])
+        else:
+            shown = literal[1]
+        sockaddr: SockAddr = (shown, 0, 0, 0) if ":" in shown else (shown, 0)
+        try:
+            name = self.getnameinfo(sockaddr, int(_socket.NI_NAMEREQD))[0]
+        except _socket.gaierror:
+            raise _socket.herror(*_UNKNOWN_HOST) from None
+        return name, [], [shown]
+
+
+def is_engine(given: Any) -> bool:
+    """Whether this is an engine, or a class of them, to be called with a Config."""
+    return callable(getattr(given, "submit", None))
+
+
+def is_look(given: Any) -> bool:
+    """Whether this is a tier 1: something to call with a host."""
+    return callable(given) and not isinstance(given, type) and not callable(getattr(given, "getaddrinfo", None))
+
+
+def engine_maker(given: Any) -> Callable[[Config], Engine]:
+    """What makes the engine of a hub: of a class, one for each; of an engine, itself, which serves one hub only."""
+    if isinstance(given, type):
+        return given
+    return lambda config: given
+
+
+def resolver_of(given: Any) -> Any:
+    """Tier 2 as a resolver that has every call. ResolverConfigError for what is none."""
+    made = given() if isinstance(given, type) else given
+    if not callable(getattr(made, "getaddrinfo", None)):
+        raise ResolverConfigError(f"{given!r} is neither a resolver's name nor has it getaddrinfo or submit")
+    if all(callable(getattr(made, one, None)) for one in _CALLS):
+        return made
+    return Derived(made)
+
+
+def name_of(given: Any) -> str:
+    """What it is called in messages."""
+    name = getattr(given, "name", None) or getattr(given, "__qualname__", None)
+    return str(name or type(given).__name__)
+
+
+__all__ = ["Derived", "Look", "LookResolver", "engine_maker", "is_engine", "is_look", "name_of", "resolver_of"]
