@@ -11,7 +11,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 RANK = {"hub": 0, "resolver": 1, "green": 2}
 DOORS = {"celadon.hub", "celadon.hub.testing", "celadon.hub.debug", "celadon.resolver", "celadon.resolver.testing"}
 POLICY = {"cache", "config", "flight", "hosts", "names", "sort", "validate", "stub", "wire", "model", "errors"}
-POLICY |= {"idna", "nss", "plans", "records", "auto", "explain"}
+POLICY |= {"idna", "nss", "plans", "records", "auto", "explain", "events"}
 POLICY |= {"crawlmodel", "guard", "limit"}
 POLICY |= {"exchange", "health", "pace", "rdata"}
 

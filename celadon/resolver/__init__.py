@@ -5,6 +5,7 @@ from .cache import Cache, CachePolicy, CacheStats
 from .crawl import CrawlerResolver
 from .crawlmodel import CrawlEvent, CrawlStats, Lookup
 from .errors import Kind, ResolveError, ResolverConfigError, ResolverUnavailable
+from .events import Event, ResolverStats
 from .explain import Explanation
 from .front import StubResolver
 from .guard import BlockedAddress, Guard
@@ -28,6 +29,7 @@ from .selection import (
     preload,
     reset,
     scope,
+    stats,
     use,
 )
 
@@ -44,6 +46,7 @@ __all__ = [
     "CrawlerResolver",
     "Edns",
     "Engine",
+    "Event",
     "Explanation",
     "Guard",
     "Https",
@@ -60,6 +63,7 @@ __all__ = [
     "ResolveError",
     "Resolver",
     "ResolverConfigError",
+    "ResolverStats",
     "ResolverUnavailable",
     "Server",
     "SockAddr",
@@ -85,6 +89,7 @@ __all__ = [
     "reverse",
     "scope",
     "srv",
+    "stats",
     "txt",
     "use",
 ]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .errors import KIND_OF_RCODE, Kind, ResolveError, ResolverConfigError, ResolverUnavailable
+from .events import ResolverStats
 from .explain import Explanation
 from .model import AddrInfo, Answer, Question, SockAddr
 
@@ -130,6 +131,11 @@ class ChainResolver:
             check = getattr(one, "permit", None)
             if check is not None:
                 check(address)
+
+    def stats(self) -> ResolverStats:
+        """The members' counts."""
+        told = [one.stats() if hasattr(one, "stats") else ResolverStats(repr(one)) for one in self.members]
+        return ResolverStats(self.name, members=tuple(told))
 
     def explain(self, name: str) -> Explanation:
         """How the members would look ``name`` up, one after the other where the one before fails."""

@@ -16,6 +16,7 @@ from ..hub import TIMED_OUT, Hub, get_hub, getcurrent, park, park_for
 from . import plans, stub
 from .cache import Cache, aged, asked_as
 from .errors import Kind, ResolveError
+from .events import ResolverStats
 from .explain import Explanation, steps
 from .flight import Flights
 from .model import AddrInfo, Answer, Config, QueryOptions, Question, SockAddr
@@ -137,6 +138,12 @@ class _Seat:
                 self.flights.close()
 
 
+def _counts(seat: _Seat | None) -> dict[str, int]:
+    engine: Any = seat.flights.engine if seat is not None else None
+    counts: Callable[[], dict[str, int]] = getattr(getattr(engine, "engine", engine), "counts", dict)  # under Limited
+    return counts()
+
+
 class _Lookup:
     """One call on its way: until when it may take, and how long what it found may be kept."""
 
@@ -187,6 +194,8 @@ class StubResolver:
         self._make = make
         self._world = world
         self._closed = False
+        self._lookups = 0
+        self._errors: dict[str, int] = {}
         self._config: Config | None = None
         self._memo: dict[object, tuple[list[AddrInfo], object, plans.World, int, float]] = {}
 
@@ -219,6 +228,7 @@ class StubResolver:
     def _run(self, plan: Plan[T], config: Config, lookup: _Lookup | None = None) -> T:
         if lookup is None:
             lookup = self._lookup()
+        self._lookups += 1
         try:
             request = next(plan)
             while True:
@@ -231,6 +241,9 @@ class StubResolver:
                     request = plan.send(request.function(request.name))
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]  # a plan's value is its T
+        except ResolveError as error:
+            self._errors[error.kind.value] = self._errors.get(error.kind.value, 0) + 1
+            raise
         finally:
             if lookup.seat is not None:
                 lookup.seat.leave()
@@ -362,6 +375,22 @@ class StubResolver:
         if isinstance(outcome, ResolveError):
             raise outcome.fresh()
         return outcome
+
+    def stats(self) -> ResolverStats:
+        """A snapshot of the counts; what is of a hub is of the calling one."""
+        seat: _Seat | None = get_hub().vars.get(self)
+        cache = self.cache.stats() if self.cache is not None else None
+        flights = seat.flights if seat is not None else None
+        return ResolverStats(
+            self.name,
+            self._lookups,
+            dict(self._errors),
+            seat.users if seat is not None else 0,
+            len(flights) if flights is not None else 0,
+            len(self._memo),
+            _counts(seat),
+            cache,
+        )
 
     def explain(self, name: str) -> Explanation:
         """How this resolver would look ``name`` up now; asks nobody."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from .cache import Cache, CachePolicy
 from .chain import ChainResolver
 from .config import parse_server
 from .errors import ResolveError, ResolverConfigError
+from .events import OnEvent, printer
 from .files import System
 from .front import StubResolver
 from .hosts import normal
@@ -22,6 +24,7 @@ from .idna import load as load_idna
 from .limit import Limited, Limits
 from .model import Config
 from .names import to_ascii
+from .observed import Observed, ObservedStub, harmless
 from .plans import Ways, World, look_source, table_source
 from .protocols import Engine, Resolver
 from .users import LookResolver, engine_maker, is_engine, is_look, name_of, resolver_of
@@ -82,6 +85,7 @@ def make(
     cname_order: str = "any",
     idna: int | str = 2003,
     overrides: Mapping[str, str | Iterable[str]] | None = None,
+    on_event: OnEvent | None = None,
 ) -> Resolver:
     """A resolver by name (``auto``, ``ares``, ``python``, ``thread``, ``block``), or of an object of the program's.
 
@@ -96,8 +100,8 @@ def make(
     bounds the questions in flight, ``rate`` those sent in a second, both per hub; the others wait their turn.
     ``special_names``, ``nul`` and ``cname_order`` may be "libc": docs/differences.md says what for. ``strict`` False
     takes the AAAA records where the A records could not be had. ``idna`` is 2003 or 2008. ``overrides`` maps names to
-    their addresses, or to another name to be looked up in their place, before any source is asked. Raises
-    ResolverConfigError for what cannot be.
+    their addresses, or to another name to be looked up in their place, before any source is asked. ``on_event``
+    is called with an Event at each step of a lookup, and must not wait. Raises ResolverConfigError for what cannot be.
     """
     ways = _ways(special_names, nul, strict, cname_order, idna)
     changes: dict[str, Any] = {}
@@ -122,13 +126,23 @@ def make(
         limits = Limits(concurrency, rate)
     except ValueError as error:
         raise ResolverConfigError(str(error)) from None
-    wanted = _Wanted(changes, ways, deadline, cache, limits, _overrides(overrides))
     if resolver is None:
         resolver = os.environ.get("CELADON_RESOLVER") or DEFAULT
+    names: list[str] = []
     if isinstance(resolver, str):
-        named = resolver.partition("+")[0].split(",")
-        return _named(named[0], wanted) if len(named) == 1 else _chain(named, wanted)
-    if isinstance(resolver, Iterable):
+        resolver, plus, level = resolver.partition("+")
+        names = resolver.split(",")
+        if plus and not (level.isascii() and level.isdigit()):
+            raise ResolverConfigError(
+                f"the level of {resolver + plus + level!r} is not a number; 1 and 2 tell, 0 does not"
+            )
+        if on_event is None and int(level or 0):
+            on_event = printer(int(level), _to_stderr)
+    told = harmless(on_event) if on_event is not None else None
+    wanted = _Wanted(changes, ways, deadline, cache, limits, _overrides(overrides), told)
+    if names:
+        return _named(names[0] or DEFAULT, wanted) if len(names) == 1 else _chain(names, wanted)
+    if isinstance(resolver, Iterable) and not isinstance(resolver, str):
         return _chain(resolver, wanted)
     return _given(resolver, wanted)
 
@@ -143,6 +157,7 @@ class _Wanted:
     cache: Any = None
     limits: Limits = field(default_factory=Limits)
     overrides: Mapping[str, tuple[str, ...] | str] = field(default_factory=dict)
+    on_event: OnEvent | None = None
 
     def world(self) -> Callable[[], World]:
         """The system's world with what the caller put in its place."""
@@ -152,6 +167,11 @@ class _Wanted:
     def config(self) -> Config | None:
         """The configuration for libc, None for its own."""
         return replace(_system.world().config, **self.changes) if self.changes else None
+
+
+def _to_stderr(text: str) -> None:
+    with suppress(OSError):
+        os.write(2, text.encode("utf-8", "backslashreplace"))  # sys.stderr may be patched, buffered, or a test's
 
 
 def within(resolver: Any, seconds: float, owned: bool = True) -> Resolver:
@@ -226,15 +246,22 @@ def _stub(name: str, engine: Callable[[Config], Engine], wanted: _Wanted, automa
         hub = get_hub()
         return Limited(made, limits, hub.now, hub.call_later) if limits else made
 
-    return StubResolver(
-        name,
-        limited,
-        world,
-        cache=_cache(wanted.cache),
-        deadline=wanted.deadline,
-        asking=registry.ASKS_WITH.get(name),
-        elsewhere=elsewhere,
-    )
+    options: dict[str, Any] = {
+        "cache": _cache(wanted.cache),
+        "deadline": wanted.deadline,
+        "asking": registry.ASKS_WITH.get(name),
+        "elsewhere": elsewhere,
+    }
+    if wanted.on_event is not None:
+        return ObservedStub(name, limited, world, on_event=wanted.on_event, **options)
+    return StubResolver(name, limited, world, **options)
+
+
+def _outside(made: Resolver, name: str, source: str, wanted: _Wanted) -> Resolver:
+    """What is bounded and told of from outside."""
+    if wanted.on_event is not None:
+        return Observed(made, name, source, wanted.on_event, wanted.deadline)
+    return within(made, wanted.deadline) if wanted.deadline else made
 
 
 def _named(name: str, wanted: _Wanted) -> Resolver:
@@ -243,35 +270,34 @@ def _named(name: str, wanted: _Wanted) -> Resolver:
     if name in registry.RESOLVERS:
         if wanted.overrides:
             raise ResolverConfigError(f"overrides are the policy's, which {name!r} goes past; use auto, ares or python")
-        made = registry.make_resolver(name, wanted.config())
-        return within(made, wanted.deadline) if wanted.deadline else made
+        return _outside(registry.make_resolver(name, wanted.config()), name, "libc", wanted)
     engine = registry.AUTOMATIC if name == "auto" else name
     if engine not in registry.ENGINES:
         raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(registry.names())}")
-    return _stub(engine, lambda config: registry.make_engine(engine, config), wanted, name == "auto")
+    return _stub(
+        engine, lambda config: registry.make_engine(engine, config, None, wanted.on_event), wanted, name == "auto"
+    )
 
 
 def _given(resolver: Any, wanted: _Wanted) -> Resolver:
     """A resolver from an object of the program's."""
     if is_engine(resolver):
         return _stub(name_of(resolver), engine_maker(resolver), wanted)
-    bare = _Wanted(deadline=wanted.deadline)
-    if wanted != bare:
-        raise ResolverConfigError("options but the deadline go with a resolver's name or an engine")
+    if wanted != _Wanted(deadline=wanted.deadline, on_event=wanted.on_event):
+        raise ResolverConfigError("options but deadline and on_event go with a resolver's name or an engine")
+    name = name_of(resolver)
     if is_look(resolver):
-        source = look_source(name_of(resolver), resolver)
+        source = look_source(name, resolver)
         world = _shaped(_system.world, lambda now: replace(now, order=(source,)))
-        return LookResolver(name_of(resolver), world, wanted.deadline)
-    made: Resolver = resolver_of(resolver)
-    return within(made, wanted.deadline, owned=True) if wanted.deadline else made
+        return _outside(LookResolver(name, world), name, "resolver", wanted)
+    return _outside(resolver_of(resolver), name, "resolver", wanted)
 
 
 def _chain(members: Iterable[Any], wanted: _Wanted) -> Resolver:
     """Options go to the members that are given by a name of ours; the deadline is for all together."""
-    inner = replace(wanted, deadline=None)
+    inner, told = replace(wanted, deadline=None), _Wanted(on_event=wanted.on_event)
     made = [
-        _named(one, inner if ":" not in one else _Wanted()) if isinstance(one, str) else _given(one, _Wanted())
-        for one in members
+        _named(one, inner if ":" not in one else told) if isinstance(one, str) else _given(one, told) for one in members
     ]
     chain = ChainResolver(made)
     return within(chain, wanted.deadline) if wanted.deadline else chain

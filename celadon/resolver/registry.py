@@ -7,20 +7,23 @@ from importlib import import_module
 from typing import Any
 
 from .errors import ResolverConfigError, ResolverUnavailable
+from .events import OnEvent
 from .model import Config, QueryOptions
 from .protocols import Engine, Resolver
 
 # Engines answer DNS questions, and stand under the policy; resolvers bring a policy of their own (the system's libc).
 ENGINES = {"ares": "ares", "python": "python"}
 TUNED = frozenset(("python",))
+# The same engines, telling of what they send.
+OBSERVED = {"ares": "ares_observed", "python": "python_observed"}
 AUTOMATIC = "ares"  # the engine of ``auto``
 # What a query with nothing special is asked with: c-ares does not tell a reply's header, our own exchange does.
 ASKS_WITH = {"ares": QueryOptions()}
 RESOLVERS = {"thread": "thread", "block": "block"}
 
 
-def _maker(module: str) -> Callable[[Any], Any]:
-    made: Callable[[Any], Any] = import_module(f"{__package__}.engines.{module}").make
+def _maker(module: str) -> Callable[..., Any]:
+    made: Callable[..., Any] = import_module(f"{__package__}.engines.{module}").make
     return made
 
 
@@ -41,13 +44,17 @@ def load(path: str) -> Any:
     return found
 
 
-def make_engine(name: str, config: Config, tuning: Any = None) -> Engine:
+def make_engine(name: str, config: Config, tuning: Any = None, on_event: OnEvent | None = None) -> Engine:
     """A new engine for the calling thread's hub. Raises ResolverConfigError for a name that is none.
 
-    ``tuning`` (``exchange.Tuning``) is for those that are tuned; the others go their own way.
+    ``tuning`` (``exchange.Tuning``) is for those that are tuned; the others go their own way. ``on_event`` is told what
+    is sent.
     """
     if name not in ENGINES:
         raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(names())}")
+    if on_event is not None:
+        observed: Callable[..., Engine] = _maker(OBSERVED[name])
+        return observed(config, tuning, on_event)
     maker: Callable[..., Engine] = _maker(ENGINES[name])
     return maker(config) if tuning is None or name not in TUNED else maker(config, tuning)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from . import registry
 from .errors import ResolverConfigError
+from .events import ResolverStats
 from .explain import Explanation
 from .making import Given, make, within
 from .model import AddrInfo, RRType, SockAddr
@@ -86,6 +87,13 @@ def explain(name: str) -> Explanation:
     told: Explanation = (
         made.explain(name) if hasattr(made, "explain") else Explanation(name, repr(made), "it was chosen")
     )
+    return told
+
+
+def stats() -> ResolverStats:
+    """A snapshot of the counts of the resolver in use; see ResolverStats."""
+    made: Any = current()
+    told: ResolverStats = made.stats() if hasattr(made, "stats") else ResolverStats(repr(made))
     return told
 
 

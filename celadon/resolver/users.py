@@ -30,8 +30,8 @@ class LookResolver(StubResolver):
     #: A chain does not ask it for the name of an address.
     forward_only = True
 
-    def __init__(self, name: str, world: Callable[[], World], deadline: float | None = None) -> None:
-        super().__init__(name, self._no_engine, world, cache=None, deadline=deadline)
+    def __init__(self, name: str, world: Callable[[], World]) -> None:
+        super().__init__(name, self._no_engine, world, cache=None)
 
     def _no_engine(self, config: Config) -> Engine:
         raise ResolveError(Kind.UNSUPPORTED, "", detail=f"{self!r} has addresses only")
@@ -135,7 +135,7 @@ def resolver_of(given: Any) -> Any:
 
 def name_of(given: Any) -> str:
     """What it is called in messages."""
-    name = getattr(given, "name", None) or getattr(given, "__qualname__", None)
+    name = getattr(given, "name", None) or getattr(given, "__name__", None)
     return str(name or type(given).__name__)
 
 

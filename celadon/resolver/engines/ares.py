@@ -98,8 +98,16 @@ class AresEngine:
         if self._fallback is None:
             config = self._config
             order = config.servers[1:] + config.servers[:1]  # c-ares began with the first
-            self._fallback = python.make(replace(config, servers=order, attempts=max(config.attempts - 1, 1)))
+            self._fallback = self._exchange_for(replace(config, servers=order, attempts=max(config.attempts - 1, 1)))
         return self._fallback
+
+    def counts(self) -> dict[str, int]:
+        """Of our own exchange; c-ares does not count."""
+        counts = getattr(self._fallback, "counts", dict)
+        return dict(counts())
+
+    def _exchange_for(self, config: Config) -> Engine:
+        return python.make(config)
 
     # -- what goes into c-ares, and what comes out -------------------------------------------------------------
 

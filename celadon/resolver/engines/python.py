@@ -59,6 +59,11 @@ class PythonEngine:
     def __repr__(self) -> str:
         return f"<python engine, {self._flying} in flight>"
 
+    def counts(self) -> dict[str, int]:
+        """Since it was made: replies taken, datagrams ignored, tries that timed out, retries, questions over TCP."""
+        known = self.exchange
+        return {one: getattr(known, one) for one in ("answers", "ignored", "timeouts", "retries", "tcp")}
+
     def now(self) -> float:
         """The hub's time."""
         return self._hub.now()
