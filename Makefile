@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-parity test-stdlib test-integration bench bench-hub bench-scrapy clean
+.PHONY: demo test test-bulk-scale test-parity test-stdlib test-integration bench bench-hub bench-bulk bench-scrapy clean
 
 $(VENV)/.ready: pyproject.toml setup.py celadon/hub/accel/_arena.c
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -59,6 +59,14 @@ bench-hub:
 # A broad crawl of 20,000 hosts by Scrapy, its resolvers against ours, without and with loss: needs root, takes minutes.
 bench-scrapy: .venv-integration/.ready
 	.venv-integration/bin/python -m benchmarks.crawl_scrapy
+
+# Exactly one right record for each of a million names, through loss, death, stops and several processes; and memory.
+test-bulk-scale: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.bulk_proof
+
+# A million names to JSON, beside massdns (MASSDNS=its binary), aiodns, gevent, dnspython; needs nsd and dnsperf.
+bench-bulk: .venv-bench/.ready
+	.venv-bench/bin/python -m benchmarks.bulk
 
 # Thousands of calls of libc and of every engine in private worlds: needs root, takes minutes.
 test-parity: $(VENV)/.ready
