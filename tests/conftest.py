@@ -8,6 +8,10 @@ import pytest
 
 from celadon import resolver
 from celadon.hub import get_hub, sleep
+from celadon.hub.shuffle import Shuffle
+
+# How the tests themselves are run: `make test-shuffle`, `make test-poll`.
+KEPT = ("CELADON_SHUFFLE", "CELADON_POLLER")
 
 
 def _fds():
@@ -19,10 +23,13 @@ def _fds():
 
 
 @pytest.fixture(autouse=True)
-def leaves_nothing(monkeypatch):
-    for name in [name for name in os.environ if name.startswith("CELADON_")]:
+def leaves_nothing(monkeypatch, request):
+    for name in [name for name in os.environ if name.startswith("CELADON_") and name not in KEPT]:
         monkeypatch.delenv(name)
     hub = get_hub()
+    if hub.shuffle is not None:
+        # So that one test run by itself meets the same order.
+        hub.shuffle = Shuffle(f"{os.environ.get('CELADON_SHUFFLE')}/{request.node.name}")
     handler = hub.exception_handler
     before = len(_fds()) if os.path.isdir("/proc/self/fd") else 0
     yield

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import _thread
 import os
-import random
 import sys
 import traceback
 from collections import deque
@@ -33,6 +32,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from .clock import monotonic
 from .errors import HubClosedError, LoopExit, WokenTwiceError
 from .poller import EDGE, READ, Poller, default_poller
+from .shuffle import Ready, shuffle_of_environment
 from .timers import Timer, Timers
 from .wakeup import Wakeup
 
@@ -104,7 +104,6 @@ class Hub:
         "_closers",
         "_next_look",
         "_patience",
-        "_shuffle",
         "_wakeup",
         "asleep",
         "closed",
@@ -124,6 +123,7 @@ class Hub:
         "poller",
         "ready",
         "shields",
+        "shuffle",
         "switch",
         "thread_ident",
         "timers",
@@ -134,7 +134,7 @@ class Hub:
     def __init__(self, poller: Poller | None = None) -> None:
         self.thread_ident = _thread.get_ident()
         #: What to run, in order: a parked greenlet and what its ``park`` returns, or None and a (function, args).
-        self.ready: deque[tuple[greenlet | None, Any]] = deque()
+        self.ready: Ready = deque()
         #: How many more may run before the loop looks at the clock; ``leave`` counts it down as well.
         self.left = 0
         #: What the ``park`` of the greenlet that is switched to returns. It does not travel with the switch, because
@@ -167,9 +167,8 @@ class Hub:
         self._closers: list[Callable[[], object]] = []
         self._next_look = 0.0
         self._patience = _PATIENCE
-        seed = os.environ.get("CELADON_SHUFFLE")
-        #: Runs what is ready in a random order, the same for the same seed: for tests of programs.
-        self._shuffle = random.Random(seed).shuffle if seed else None
+        #: Puts what is ready in a random order, turn by turn; None unless the environment asks for it.
+        self.shuffle: Callable[[Ready], None] | None = shuffle_of_environment()
         current = getcurrent()
         while current.parent is not None:
             current = current.parent
@@ -352,8 +351,8 @@ class Hub:
             if ready:
                 count = len(ready)
                 self._patience = _PATIENCE
-                if self._shuffle is not None:
-                    self._shuffle_ready()
+                if self.shuffle is not None:
+                    self.shuffle(ready)
                 elif count < _TURN:
                     count = _TURN
                 self.left = count
@@ -379,18 +378,6 @@ class Hub:
                     self._wake(self.on_idle)
                 continue
             self._look(self._timeout())
-
-    def _shuffle_ready(self) -> None:
-        # Greenlets only: callbacks that were queued one after the other may count on it.
-        assert self._shuffle is not None
-        ready = list(self.ready)
-        places = [
-            n for n, (who, work) in enumerate(ready) if who is not None or getattr(work[0], "__name__", "") == "switch"
-        ]
-        order = places[:]
-        self._shuffle(order)
-        for place, other in zip(places, order, strict=True):
-            self.ready[place] = ready[other]
 
     def _timeout(self) -> float | None:
         """How long nothing needs to be done; None for until something comes from outside."""

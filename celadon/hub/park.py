@@ -18,6 +18,7 @@ from greenlet import getcurrent, greenlet
 from .errors import BlockingInHubError
 from .hubs import _local, get_hub
 from .loop import Hub
+from .shuffle import AFTER_ALL
 from .timers import Timer
 
 Abort = Callable[[], object]
@@ -128,7 +129,7 @@ def sleep(seconds: float = 0) -> None:
             hub.parked[me] = hub.timers.add(hub.now() + seconds, hub.unpark, (me,))
             hub.leave(me)
             return
-        hub.ready.append((me, None))
+        hub.ready.append((me, AFTER_ALL))
         hub.leave(me)
     except BaseException:
         if seconds > 0:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from .hubs import get_hub
 from .loop import Hub
 from .park import sleep
 from .poller import Poller
+from .shuffle import Shuffle
 
 
 class MockClock:
@@ -84,4 +87,20 @@ def wait_all_parked() -> None:
             return
 
 
-__all__ = ["MockClock", "wait_all_parked"]
+@contextmanager
+def shuffled(seed: object) -> Iterator[None]:
+    """In the block this thread's hub runs what is ready in a random order, the same for the same ``seed``.
+
+    None for the order in which it became ready. The whole process at once: ``CELADON_SHUFFLE=seed``.
+    """
+    hub = get_hub()
+    before = hub.shuffle
+    hub.shuffle = None if seed is None else Shuffle(seed)
+    hub.look_soon()  # ends the turn that has begun in another order
+    try:
+        yield
+    finally:
+        hub.shuffle = before
+
+
+__all__ = ["MockClock", "shuffled", "wait_all_parked"]

@@ -122,18 +122,21 @@ def test_loop_exit_names_who_waits_on_what():
 
 
 def test_wait_queue_is_first_come_first_served():
-    queue, order = WaitQueue("turns"), []
+    queue, got = WaitQueue("turns"), {}
 
     def take(name):
-        queue.wait()
-        order.append(name)
+        got[name] = queue.wait()
 
-    waiters = [spawn(take, name) for name in "abc"]
-    wait_all_parked()
+    waiters = []
+    for name in "abcd":
+        waiters.append(spawn(take, name))
+        wait_all_parked()
     waiters[1].kill()
-    queue.wake_all()
+    queue.wake("first")
+    queue.wake("second")
+    queue.wake_all("all")
     joinall(waiters)
-    assert order == ["a", "c"]
+    assert got == {"a": "first", "c": "second", "d": "all"}
 
 
 def test_ready_work_that_renews_itself_starves_no_timer():

@@ -34,8 +34,10 @@ def test_order_bounds_and_timeouts():
 
 def test_putters_are_let_in_in_order():
     queue = Queue(1)
-    putters = [spawn(queue.put, n) for n in range(4)]
-    wait_all_parked()
+    putters = []
+    for n in range(4):
+        putters.append(spawn(queue.put, n))
+        wait_all_parked()
     putters[2].kill()
     assert [queue.get() for _ in range(3)] == [0, 1, 3]
     joinall(putters)

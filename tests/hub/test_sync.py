@@ -68,11 +68,14 @@ def test_semaphore_hands_over_in_order():
         semaphore.acquire()
         order.append(name)
 
-    waiters = [spawn(take, name) for name in "abc"]
-    wait_all_parked()
-    semaphore.release()
-    assert not semaphore.acquire(blocking=False)  # it is on its way to a
-    semaphore.release(2)
+    waiters = []
+    for name in "abc":
+        waiters.append(spawn(take, name))
+        wait_all_parked()
+    for _ in range(3):
+        semaphore.release()
+        assert not semaphore.acquire(blocking=False)  # it is on its way to who waited longest
+        wait_all_parked()
     joinall(waiters)
     assert order == ["a", "b", "c"]
     assert semaphore.counter == 0
@@ -130,8 +133,10 @@ def test_condition(lock):
         with condition:
             seen.append((name, condition.wait()))
 
-    waiters = [spawn(waiter, name) for name in "ab"]
-    wait_all_parked()
+    waiters = []
+    for name in "ab":
+        waiters.append(spawn(waiter, name))
+        wait_all_parked()
     with condition:
         condition.notify()
     waiters[0].join()

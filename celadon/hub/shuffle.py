@@ -1,0 +1,81 @@
+"""A seeded random order of what is ready: finds code that counts on an order nobody promised.
+
+With ``CELADON_SHUFFLE=seed`` in the environment every hub runs what a turn finds ready in a random order, the same for
+the same seed. What is promised stays: whoever waited longest is *given* the item, the lock or the wake-up first (it may
+run later than the second); callbacks run in the order in which they were queued; ``sleep(0)`` ends when all that was
+ready has run; and nobody runs twice while another waits for its turn.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import deque
+from types import BuiltinMethodType
+from typing import Any, Final
+
+from greenlet import greenlet
+
+Ready = deque[tuple[greenlet | None, Any]]
+
+
+class _Sign:
+    def __repr__(self) -> str:
+        return "AFTER_ALL"
+
+
+#: What stands in the ready queue beside a greenlet that asked to come after all that was ready when it asked.
+AFTER_ALL: Final = _Sign()
+
+
+class Shuffle:
+    """Call it with the ready queue. One for each hub, so that no thread's order depends on another thread's."""
+
+    __slots__ = ("_draw", "seed")
+
+    def __init__(self, seed: object) -> None:
+        self.seed = seed
+        self._draw = random.Random(str(seed)).random
+
+    def __repr__(self) -> str:
+        return f"<Shuffle by seed {self.seed!r}>"
+
+    def __call__(self, ready: Ready) -> None:
+        """Put what is in ``ready`` in a random order. Other threads may append to it meanwhile."""
+        order = self._order(list(ready))
+        for place in range(len(order)):
+            other = order[place]
+            while other < place:  # it was swapped away before: follow it
+                other = order[other]
+            # No call in here: a signal handler may raise between calls, and nothing may be lost then.
+            ready[place], ready[other] = ready[other], ready[place]
+
+    def _order(self, entries: list[tuple[greenlet | None, Any]]) -> list[int]:
+        """Which entry comes first, second, …: by a random key for each, above the keys of what it must come after."""
+        draw = self._draw
+        keys = []
+        top = last_callback = 0.0
+        for who, work in entries:
+            if work is AFTER_ALL:
+                key = top = top + 1
+            elif who is not None or _resumes(work[0]):
+                key = draw() * (top + 1)
+            else:
+                key = last_callback = last_callback + draw() * (top + 1 - last_callback)
+            top = max(top, key)
+            keys.append(key)
+        return sorted(range(len(entries)), key=keys.__getitem__)
+
+
+def _resumes(function: object) -> bool:
+    # A greenlet's `switch` starts it, its `throw` resumes it with an error.
+    return type(function) is BuiltinMethodType and isinstance(function.__self__, greenlet)
+
+
+def shuffle_of_environment() -> Shuffle | None:
+    """What ``CELADON_SHUFFLE`` asks for; None where it is unset or empty."""
+    seed = os.environ.get("CELADON_SHUFFLE")
+    return Shuffle(seed) if seed else None
+
+
+__all__ = ["AFTER_ALL", "Ready", "Shuffle", "shuffle_of_environment"]
