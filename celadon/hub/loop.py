@@ -339,10 +339,11 @@ class Hub:
             except LoopExit:
                 raise
             except BaseException as error:
-                # A signal handler may have raised between a report of the poller and our reading it.
+                # A signal handler's: it may have come between a report of the poller and our reading it.
                 for entry in list(self.fds.values()):
                     entry.rearm_now()
-                self._failed(None, error)
+                # As anywhere it is raised in the main thread's code; no shield holds it back.
+                self.cancel(self.main, error, inside=sys.maxsize)
 
     def _turns(self) -> None:
         ready = self.ready
@@ -360,13 +361,20 @@ class Hub:
                     self.left -= 1
                     who, value = ready[0]
                     del ready[0]
+                    # Only the calls are guarded: an error from anywhere else in here is a signal handler's.
                     if who is None:
                         function, args = value
-                        function(*args)
+                        try:
+                            function(*args)
+                        except BaseException as error:
+                            self._escaped(error)
                         function = args = value = None
                     else:
                         self.gift = value
-                        who.switch()
+                        try:
+                            who.switch()
+                        except BaseException as error:
+                            self._escaped(error)
                         who = value = None
                 if ready:
                     if self.now() >= self._next_look:
@@ -455,6 +463,12 @@ class Hub:
         waiting = "; ".join(f"{who} waits on {wait!r}" for who, wait in list(self.parked.items())[:10])
         more = f"; and {len(self.parked) - 10} more" if len(self.parked) > 10 else ""
         return f"this would wait for ever: no timer, fd or thread is left that could wake anyone ({waiting}{more})"
+
+    def _escaped(self, error: BaseException) -> None:
+        """From a callback, or from a bare greenlet into its parent, the loop."""
+        if isinstance(error, GreenletExit):
+            raise error  # the loop's own end: a killed greenlet raises nothing in its parent
+        self._failed(None, error)
 
     def _failed(self, who: greenlet | None, error: BaseException) -> None:
         if isinstance(error, KeyboardInterrupt | SystemExit):

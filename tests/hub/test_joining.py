@@ -92,8 +92,9 @@ def test_idle_comes_when_nobody_is_ready():
         idle()
         log.append(name)
 
-    spawn(idler, "one")
-    spawn(idler, "two")
+    for name in ("one", "two"):
+        spawn(idler, name)
+        sleep(0)
     spawn(busy)
     idle()
     assert log[:5] == [0, 1, 2, 3, 4]
