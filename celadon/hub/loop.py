@@ -339,9 +339,13 @@ class Hub:
             except LoopExit:
                 raise
             except BaseException as error:
-                # A signal handler's: it may have come between a report of the poller and our reading it.
+                # A signal handler's: it may have come between a report of the poller and our reading it,
+                # or between the end of a sleep and the waking.
                 for entry in list(self.fds.values()):
                     entry.rearm_now()
+                for waiter, wait in list(self.parked.items()):
+                    if isinstance(wait, Timer) and not wait.active:
+                        self.unpark(waiter)
                 # As anywhere it is raised in the main thread's code; no shield holds it back.
                 self.cancel(self.main, error, inside=sys.maxsize)
 
@@ -453,9 +457,12 @@ class Hub:
 
     def _fire(self, timers: Timers, now: float) -> None:
         for timer in timers.expire(now):
+            callback = timer.callback
             try:
                 timer.fire()
             except Exception as error:
+                if callback == self.unpark and not isinstance(error, WokenTwiceError):
+                    raise  # a signal handler's
                 self._failed(None, error)
         timers.due.clear()
 

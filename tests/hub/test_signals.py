@@ -117,3 +117,22 @@ def test_a_storm_of_signals_loses_no_wake_up(on_alarm):
         assert one.ready(), "a wake-up was lost"
     assert count[0] > 40
     assert rounds[0] > 100
+
+
+def test_a_handler_that_raises_as_a_sleep_ends_does_not_lose_it():
+    """At the very place: the timer is marked as fired, and the sleeper is not awake yet."""
+
+    class Interrupting(tuple):
+        __slots__ = ()
+
+        def __iter__(self):  # where CPython could run a handler
+            raise Interrupted
+
+    sleeper = spawn(sleep, 0.02)
+    sleep(0)
+    timer = get_hub().parked[sleeper]
+    timer.args = Interrupting(timer.args)
+    with pytest.raises(Interrupted):
+        sleep(60)
+    sleeper.join(5)
+    assert sleeper.successful()
