@@ -113,7 +113,7 @@ def postgres():
             "unix_socket_directories": place,
             "fsync": "off",
             "shared_buffers": "16MB",
-            "max_connections": 60,
+            "max_connections": 200,
             "ssl": "on",
             "ssl_cert_file": place / "server.pem",
             "ssl_key_file": place / "server.key",

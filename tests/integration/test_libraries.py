@@ -20,6 +20,7 @@ from .stubs import site
 
 ROOT = Path(__file__).parents[2]
 CA = str(servers.TLS / "ca.pem")
+PROGRAMS = "tests.integration.programs"
 #: Nothing of a proxy, nor of other certificates.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
 
@@ -85,21 +86,71 @@ def command(names, engine, *words):
             *map(str, words)]  # fmt: skip
 
 
-def play(names, program, engine="ares", env=(), **places):
+def late_command(names, engine, *words):
+    """How a program is run that is patched after its libraries were imported."""
+    return [sys.executable, "-X", "faulthandler", "-m", f"{PROGRAMS}.late", engine, names.address, *map(str, words)]
+
+
+def play(words, **env):
     """Run one of the programs; it must end by itself, well, and without a word on stderr."""
-    words = [f"{name}={value}" for name, value in places.items()]
     done = subprocess.run(
-        command(names, engine, "-m", f"tests.integration.programs.{program}", *words),
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-        cwd=ROOT,
-        env={**ENVIRONMENT, **dict(env)},
+        words, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT, env={**ENVIRONMENT, **env}
     )
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
     assert not done.stderr
+
+
+#: Program -> (the libraries it needs, the servers it talks to).
+CASES = {
+    "web_requests": (["requests", "urllib3"], ["http", "https"]),
+    "web_httpx": (["httpx"], ["http", "https"]),
+    "names_dnspython": ([], []),
+    "postgres_psycopg3": (["psycopg"], ["postgres"]),
+    "postgres_psycopg2": (["psycopg2"], ["postgres"]),
+    "postgres_pg8000": (["pg8000"], ["postgres"]),
+    "mariadb_pymysql": (["pymysql"], ["mariadb"]),
+    "redis_py": (["redis"], ["redis"]),
+    "aws_boto3": (["boto3"], ["https"]),
+    "ssh_paramiko": (["paramiko"], []),
+}
+QUICK = {("web_requests", "ares"), ("names_dnspython", "python")}
+
+
+def cases():
+    for program, (packages, _) in CASES.items():
+        for engine in ("ares", "python"):
+            marks = [needs(*packages)] if (program, engine) in QUICK else [needs(*packages), in_full]
+            yield pytest.param(program, engine, marks=marks, id=f"{program}-{engine}")
+
+
+@pytest.fixture
+def places(request, names):
+    """The words that tell a program where its servers are."""
+
+    def found(program):
+        there = {kind: request.getfixturevalue(kind) for kind in CASES[program][1]}
+        return [f"{name}={value}" for name, value in {**there, "dns": names.port, "ca": CA}.items()]
+
+    return found
+
+
+@pytest.mark.parametrize(("program", "engine"), [*cases()])
+def test_a_library(names, places, program, engine):
+    play(command(names, engine, "-m", f"{PROGRAMS}.{program}", *places(program)))
+
+
+@in_full
+@pytest.mark.parametrize("program", CASES)
+def test_a_library_that_was_imported_before_the_patch(names, places, program):
+    play(late_command(names, "ares", program, *places(program)))
+
+
+@needs("psycopg")
+@pytest.mark.parametrize("implementation", ["binary", "python"])
+def test_psycopg_in_c_and_in_python(names, places, implementation):
+    words = command(names, "ares", "-m", f"{PROGRAMS}.postgres_psycopg3", *places("postgres_psycopg3"))
+    play([*words, f"impl={implementation}"], PSYCOPG_IMPL=implementation)
 
 
 @contextmanager
@@ -109,60 +160,7 @@ def _silent(address, port):
         yield
 
 
-@needs("requests", "urllib3")
-@pytest.mark.parametrize("engine", ["ares", pytest.param("python", marks=in_full)])
-def test_requests(names, http, https, engine):
-    play(names, "web_requests", engine, http=http, https=https, ca=CA)
-
-
-@needs("httpx")
-@in_full
-def test_httpx(names, http, https):
-    play(names, "web_httpx", http=http, https=https, ca=CA)
-
-
-@pytest.mark.parametrize("engine", [pytest.param("ares", marks=in_full), "python"])
-def test_dnspython(names, engine):
-    play(names, "names_dnspython", engine, dns=names.port)
-
-
-@needs("psycopg")
-@pytest.mark.parametrize("impl", ["binary", "python"])
-def test_psycopg3(names, postgres, impl):
-    play(names, "postgres_psycopg3", env={"PSYCOPG_IMPL": impl}, postgres=postgres, impl=impl, ca=CA)
-
-
-@needs("psycopg2")
-def test_psycopg2(names, postgres):
-    play(names, "postgres_psycopg2", postgres=postgres, ca=CA)
-
-
 @needs("psycopg", "psycopg2")
 def test_deadlines_of_queries(names, postgres):
     with _silent("127.0.0.2", postgres):
-        play(names, "postgres_deadlines", "python", postgres=postgres)
-
-
-@needs("pg8000")
-def test_pg8000(names, postgres):
-    play(names, "postgres_pg8000", postgres=postgres, ca=CA)
-
-
-@needs("pymysql")
-def test_pymysql(names, mariadb):
-    play(names, "mariadb_pymysql", mariadb=mariadb, ca=CA)
-
-
-@needs("redis")
-def test_redis(names, redis):
-    play(names, "redis_py", redis=redis)
-
-
-@needs("boto3")
-def test_boto3(names, https):
-    play(names, "aws_boto3", https=https, ca=CA)
-
-
-@needs("paramiko")
-def test_paramiko(names):
-    play(names, "ssh_paramiko")
+        play(command(names, "python", "-m", f"{PROGRAMS}.postgres_deadlines", f"postgres={postgres}"))

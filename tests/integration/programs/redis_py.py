@@ -11,6 +11,7 @@ from . import MANY, arguments, at_once, raised
 
 given = arguments()
 client = redis.Redis("db.test", int(given["redis"]), password="sesame", decode_responses=True)
+client.flushall()
 
 
 def wait(n):

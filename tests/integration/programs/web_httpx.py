@@ -22,4 +22,4 @@ with httpx.Client(verify=context, timeout=10, limits=limits, follow_redirects=Tr
     raised(httpx.ReadTimeout, client.get, f"{plain}/slow", timeout=0.05)
     raised(httpx.ConnectError, client.get, "http://nowhere.test/")
 
-assert at_once(lambda n: httpx.get(f"{plain}/slow", timeout=10).status_code) == [200] * MANY
+assert at_once(lambda n: httpx.get(f"{plain}/slow", timeout=10, verify=context).status_code) == [200] * MANY
