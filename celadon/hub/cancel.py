@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from greenlet import getcurrent, greenlet
 
-from .hubs import get_hub
+from .hubs import _local, get_hub
 from .loop import Hub
 from .timers import Timer
 
@@ -28,9 +28,10 @@ class Timeout(BaseException):
 
     # Most deadlines are never looked at again, so what they begin with costs nothing.
     _timer: Timer | None = None
+    _raised: BaseException | None = None
+    # Where and in whom it was raised.
     _hub: Hub | None = None
     _greenlet: greenlet | None = None
-    _raised: BaseException | None = None
     _inside = 0
 
     def __init__(
@@ -62,19 +63,20 @@ class Timeout(BaseException):
 
     def start(self) -> None:
         """Begin to count, for the calling greenlet."""
-        if self._timer is not None and self._timer.callback is not None:
+        timer = self._timer
+        if timer is not None and timer.callback is not None:
             raise RuntimeError(f"{self!r} is running already")
         if self._raised is not None:
             self._raised = None
         seconds = self.seconds
         if seconds is not None:
-            self._hub = hub = get_hub()
-            self._greenlet = me = getcurrent()
+            hub = _local.hub or get_hub()
+            me = getcurrent()
             if hub.shields:
                 self._inside = len(hub.shields.get(me, ()))
-            self._timer = hub.timers.add(hub.now() + seconds, self._fire)
+            self._timer = hub.timers.add(hub.now() + seconds, self._fire, (hub, me))
 
-    def _fire(self) -> None:
+    def _fire(self, hub: Hub, who: greenlet) -> None:
         exception = self.exception
         if exception is None or isinstance(exception, bool):
             error: BaseException = self
@@ -82,32 +84,39 @@ class Timeout(BaseException):
             error = exception()
         else:
             error = exception
-        self._raised = error
-        assert self._hub is not None
-        assert self._greenlet is not None
-        self._hub.cancel(self._greenlet, error, self._inside)
+        self._hub, self._greenlet, self._raised = hub, who, error
+        hub.cancel(who, error, self._inside)
 
     def cancel(self) -> None:
         """Never fire; what fired but was not noticed yet is taken back."""
         timer = self._timer
-        if timer is None:
-            return
-        timer.cancel()
+        if timer is not None:
+            timer.cancel()
+            if self._raised is not None:
+                self._take_back()
+
+    def _take_back(self) -> None:
         hub = self._hub
-        if self._raised is not None and hub is not None and self._greenlet is not None and (hub.pending or hub.shields):
+        if hub is not None and self._greenlet is not None and (hub.pending or hub.shields):
+            assert self._raised is not None
             hub.withdraw(self._greenlet, self._raised)
 
     close = cancel
 
     def __enter__(self) -> Timeout:
-        if self._timer is None or self._timer.callback is None:
+        timer = self._timer
+        if timer is None or timer.callback is None:
             self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        self.cancel()
+        timer = self._timer
+        if timer is not None:
+            timer.cancel()
+            if self._raised is not None:
+                self._take_back()
         return error is self and self.exception is False
 
     def __repr__(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from weakref import ref
 
 from greenlet import GreenletExit, getcurrent, greenlet
@@ -23,6 +23,14 @@ from .timers import Timer
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Home(Protocol):
+    """A group, as its members see it."""
+
+    def discard(self, member: Greenlet[Any]) -> None:
+        """Count it out. Called by a member that ends, so it must neither wait nor fail."""
+
 
 _NEW, _SCHEDULED, _RUNNING, _DONE = range(4)
 
@@ -38,6 +46,7 @@ class Greenlet(greenlet, Generic[T]):
     __slots__ = (
         "_error",
         "_function",
+        "_group",
         "_hub",
         "_joiners",
         "_links",
@@ -54,7 +63,7 @@ class Greenlet(greenlet, Generic[T]):
     def __init__(self, run: Callable[..., T] | None = None, *args: Any, **kwargs: Any) -> None:
         if run is not None and not callable(run):
             raise TypeError(f"the function to run must be callable, not {run!r}")
-        hub = get_hub()
+        hub = _local.hub or get_hub()
         greenlet.__init__(self, None, hub.greenlet)
         self.gr_context = copy_context()
         self._hub: Hub = hub
@@ -65,6 +74,8 @@ class Greenlet(greenlet, Generic[T]):
         self._value: T | BaseException | None = None
         self._error: BaseException | None = None
         self._links: list[Callable[[Greenlet[T]], object]] | None = None
+        #: The first group that it was added to: told of the end at once, without a turn of the loop between.
+        self._group: Home | None = None
         self._joiners: dict[greenlet, Hub] | None = None
         self._timer: Timer | None = None
         self._name: str | None = None
@@ -166,12 +177,15 @@ class Greenlet(greenlet, Generic[T]):
             hub.pending.pop(self, None)
         if self._joiners:
             self._wake_joiners()
+        if self._group is not None:
+            self._group.discard(self)
         if self._links is not None:
             for link in self._links:
                 hub.call_soon(link, self)
             self._links = None
         self.args = ()
-        self.kwargs = {}
+        if self.kwargs:
+            self.kwargs = {}
 
     # -- looking ---------------------------------------------------------------------------------------------
 

@@ -17,6 +17,10 @@ from .sync import Semaphore
 T = TypeVar("T")
 
 
+class PoolFull(Full):
+    """``Pool.add`` found no place in time."""
+
+
 class Group(Mapper):
     """The greenlets that were spawned in it, or added to it, and have not ended. For greenlets of one thread."""
 
@@ -25,6 +29,12 @@ class Group(Mapper):
     def __init__(self, greenlets: Iterable[Greenlet[Any]] = ()) -> None:
         self.greenlets: set[Greenlet[Any]] = set()
         self._empty = WaitQueue(f"<{type(self).__name__} at {id(self):#x}>")
+        #: What a pool bounds itself by.
+        self._places: Semaphore | None = None
+        #: How many places are taken that ``resize`` has abolished.
+        self._surplus = 0
+        #: Greenlets that spawn on behalf of a member.
+        self._helpers: set[greenlet] = set()
         for one in greenlets:
             self.add(one)
 
@@ -43,30 +53,62 @@ class Group(Mapper):
     def __iter__(self) -> Iterator[Greenlet[Any]]:
         return iter(list(self.greenlets))
 
-    def add(self, member: Greenlet[Any]) -> None:
-        """Count a greenlet in until it ends."""
-        if member not in self.greenlets:
-            self.greenlets.add(member)
+    def add(self, member: Greenlet[Any], blocking: bool = True, timeout: float | None = None) -> None:
+        """Count a greenlet in until it ends. A pool waits for a place.
+
+        PoolFull if there is none within ``timeout`` seconds, or at once when not ``blocking``.
+        """
+        greenlets = self.greenlets
+        if member in greenlets:
+            return
+        places = self._places
+        if places is not None and not places.acquire(blocking, timeout):
+            raise PoolFull(f"{self!r} is full")
+        greenlets.add(member)
+        if member._group is None and not member.dead:
+            member._group = self
+        else:
             member.rawlink(self.discard)
 
     def discard(self, member: Greenlet[Any]) -> None:
-        """Count it out; nothing happens if it is not in."""
-        if member in self.greenlets:
-            self.greenlets.discard(member)
+        """Count it out, and let the next one in; nothing happens if it is not in."""
+        greenlets = self.greenlets
+        if member not in greenlets:
+            return
+        greenlets.remove(member)
+        if member._group is self:
+            member._group = None
+        elif member._links:
             member.unlink(self.discard)
-            if not self.greenlets:
-                self._empty.wake_all()
+        if not greenlets:
+            self._empty.wake_all()
+        if self._surplus:
+            self._surplus -= 1
+        elif self._places is not None:
+            self._places.release()
 
     def start(self, member: Greenlet[Any]) -> None:
-        """Add an unstarted greenlet and start it."""
-        self.add(member)
-        member.start()
+        """Add an unstarted greenlet and start it; see Pool for what happens when a full pool's member does so."""
+        places = self._places
+        if places is not None and not places._free and self._is_member(getcurrent()):
+            member.run_here()
+        else:
+            self.add(member)
+            member.start()
 
     def spawn(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> Greenlet[T]:
         """Run ``function`` in a new greenlet of the group."""
         made: Greenlet[T] = self.greenlet_class(function, *args, **kwargs)
         self.start(made)
         return made
+
+    def _is_member(self, who: greenlet) -> bool:
+        return who in self.greenlets or who in self._helpers
+
+    def _help(self, feeder: Greenlet[Any]) -> None:
+        if self._places is not None and self._is_member(getcurrent()):
+            self._helpers.add(feeder)
+            feeder.rawlink(self._helpers.discard)
 
     def join(self, timeout: float | None = None, raise_error: bool = False) -> bool:
         """Wait until no greenlet is left, at most ``timeout`` seconds; True if none is.
@@ -115,10 +157,6 @@ class Group(Mapper):
         return True
 
 
-class PoolFull(Full):
-    """``Pool.add`` found no place in time."""
-
-
 class Pool(Group):
     """A group of at most ``size`` greenlets (None: any number): ``spawn`` waits for a place.
 
@@ -133,11 +171,8 @@ class Pool(Group):
         self.size = size
         if greenlet_class is not None:
             self.greenlet_class = greenlet_class
-        self._places = Semaphore(size) if size is not None else None
-        #: How many places are taken that ``resize`` has abolished.
-        self._surplus = 0
-        #: Greenlets that spawn on behalf of a member.
-        self._helpers: set[greenlet] = set()
+        if size is not None:
+            self._places = Semaphore(size)
 
     def full(self) -> bool:
         """True if ``spawn`` would wait."""
@@ -168,41 +203,6 @@ class Pool(Group):
         if self._surplus < 0:
             self._places.release(-self._surplus)
             self._surplus = 0
-
-    def start(self, member: Greenlet[Any]) -> None:
-        """Add an unstarted greenlet and start it; see the class for what happens when a full pool's member does so."""
-        if self.full() and self._is_member(getcurrent()):
-            member.run_here()
-        else:
-            super().start(member)
-
-    def _is_member(self, who: greenlet) -> bool:
-        return who in self.greenlets or who in self._helpers
-
-    def _help(self, feeder: Greenlet[None]) -> None:
-        if self._is_member(getcurrent()):
-            self._helpers.add(feeder)
-            feeder.rawlink(self._helpers.discard)
-
-    def add(self, member: Greenlet[Any], blocking: bool = True, timeout: float | None = None) -> None:
-        """Count a greenlet in until it ends; waits for a place.
-
-        PoolFull if there is none within ``timeout`` seconds, or at once when not ``blocking``.
-        """
-        if member in self.greenlets:
-            return
-        if self._places is not None and not self._places.acquire(blocking, timeout):
-            raise PoolFull(f"{self!r} is full")
-        super().add(member)
-
-    def discard(self, member: Greenlet[Any]) -> None:
-        """Count it out, and let the next one in."""
-        if member in self.greenlets:
-            super().discard(member)
-            if self._surplus:
-                self._surplus -= 1
-            elif self._places is not None:
-                self._places.release()
 
 
 __all__ = ["Group", "Pool", "PoolFull"]

@@ -310,7 +310,7 @@ class Hub:
                 del ready[0]
                 self.left -= 1
                 return value
-            if who is not None and not who.dead:
+            if who is not None:
                 del ready[0]
                 self.left -= 1
                 self.gift = value

@@ -35,7 +35,7 @@ class Mapper:
         """Begin the call of ``function(*args, **kwargs)``."""
         raise NotImplementedError
 
-    def _help(self, feeder: Greenlet[None]) -> None:
+    def _help(self, feeder: Greenlet[Any]) -> None:
         """A greenlet that is going to spawn for the caller, who waits for it."""
 
     def _abandon(self, calls: Iterable[Any]) -> None:
@@ -107,7 +107,7 @@ class Mapper:
     ) -> Greenlet[list[T]]:
         """``map``, in a greenlet of its own; ``callback(results)`` runs in another one after success."""
         made: Greenlet[list[T]] = Greenlet(self.map, function, *iterables)
-        self._help(made)  # type: ignore[arg-type]
+        self._help(made)
         if callback is not None:
             made.rawlink(_Callback(callback))
         made.start()

@@ -224,6 +224,9 @@ class Waiters:
         """Wake everyone who waits now. From any thread."""
         line = self._waiters
         if line:
+            if len(line) == 1:
+                self.wake(value)
+                return
             for waiter, hub in list(line.items()):
                 if line.pop(waiter, None) is not None:
                     hub.deliver(waiter, value)

@@ -102,7 +102,7 @@ class Event(_Linkable):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the flag is set; False if it was not within ``timeout`` seconds."""
-        return self._flag or super().wait(timeout) is not TIMED_OUT
+        return self._flag or Waiters.wait(self, timeout) is not TIMED_OUT
 
 
 class AsyncResult(_Linkable, Generic[T]):
@@ -272,12 +272,19 @@ class Semaphore(_Linkable):
         return Waiters.wait(self, None if timeout is None or timeout < 0 else timeout) is not TIMED_OUT
 
     def release(self, n: int = 1) -> int:
-        """Give ``n`` back, to those who have waited longest; returns how many are free now. Never waits."""
+        """Give ``n`` back, to those who have waited longest; returns how many are free now. Never waits.
+
+        ValueError for less than one, as in ``threading``.
+        """
+        if n < 1:
+            raise ValueError("n must be one or more")
         free = self._free
-        while n > 0:
-            n -= 1
+        while True:
             if not self._waiters or not self.wake():
                 free.append(None)
+            if n <= 1:
+                break
+            n -= 1
         if self._waiters:
             self.settle()
         if self._links and free:
