@@ -7,11 +7,10 @@ whoever joined or linked to it. Everything that waits here waits by ``park``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from functools import partial
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
-from weakref import ref
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -51,21 +50,23 @@ class Greenlet(greenlet, Generic[T]):
         "_joiners",
         "_links",
         "_name",
+        "_spawner",
         "_state",
         "_timer",
         "_value",
         "args",
         "kwargs",
         "spawn_tree_locals",
-        "spawning_greenlet",
     )
 
     def __init__(self, run: Callable[..., T] | None = None, *args: Any, **kwargs: Any) -> None:
         if run is not None and not callable(run):
             raise TypeError(f"the function to run must be callable, not {run!r}")
         hub = _local.hub or get_hub()
-        greenlet.__init__(self, None, hub.greenlet)
-        self.gr_context = copy_context()
+        self.parent = hub.greenlet
+        context = copy_context()
+        if context:  # an empty one is what it begins with anyway
+            self.gr_context = context
         self._hub: Hub = hub
         self._function = run
         self.args = args
@@ -80,8 +81,8 @@ class Greenlet(greenlet, Generic[T]):
         self._timer: Timer | None = None
         self._name: str | None = None
         spawner = getcurrent()
-        #: A weak reference to the greenlet that made this one.
-        self.spawning_greenlet = ref(spawner)
+        #: Who made it, until it ends.
+        self._spawner: greenlet | None = spawner
         #: A dict that all share who were spawned by one greenlet, or by one of those, and so on.
         self.spawn_tree_locals: dict[str, Any] = spawner.spawn_tree_locals if isinstance(spawner, Greenlet) else {}
 
@@ -150,8 +151,7 @@ class Greenlet(greenlet, Generic[T]):
         if self._state != _NEW:
             raise RuntimeError(f"{self!r} was started already")
         self._state = _RUNNING
-        context = self.gr_context
-        assert context is not None
+        context = self.gr_context or Context()
         function = self._run if self._function is None else self._function
         try:
             self._value = context.run(function, *self.args, **self.kwargs)
@@ -183,6 +183,7 @@ class Greenlet(greenlet, Generic[T]):
             for link in self._links:
                 hub.call_soon(link, self)
             self._links = None
+        self._spawner = None
         self.args = ()
         if self.kwargs:
             self.kwargs = {}
@@ -210,6 +211,10 @@ class Greenlet(greenlet, Generic[T]):
     def successful(self) -> bool:
         """True once it returned, or ended by GreenletExit."""
         return self._state == _DONE and self._error is None
+
+    def spawning_greenlet(self) -> greenlet | None:
+        """Who made it; None once it has ended."""
+        return self._spawner
 
     @property
     def value(self) -> T | BaseException | None:

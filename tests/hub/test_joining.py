@@ -140,8 +140,9 @@ def test_a_family_shares_its_locals():
     def root(name):
         spawn_me[name].spawn_tree_locals["ancestor"] = name
         spawn_me[f"{name}/child"] = made = spawn(child, f"{name}/child")
-        made.join()
         assert made.spawning_greenlet() is spawn_me[name]
+        made.join()
+        assert made.spawning_greenlet() is None
 
     for name in ("a", "b"):
         spawn_me[name] = spawn(root, name)
