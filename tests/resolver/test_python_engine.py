@@ -57,6 +57,20 @@ def test_an_answer_later_than_its_try_still_counts(server, engine):
     assert server.count("a.test") == 2
 
 
+def test_late_answers_to_second_tries_are_not_taken_for_guesses(server):
+    """What was asked twice is answered twice: as many as they are, nobody else is sent to TCP for them."""
+    engine = engine_for(server, tuning=Tuning(adaptive_timeout=False, uses=1000), attempts=4)
+    names = [f"h{n}.many.test" for n in range(100)]
+    for name in names:
+        server.script(name, Delay(0.6))
+    server.script("a.test", Drop(3))  # is in flight while they come
+    outcomes = ask(engine, (A, *(Question(name, 1) for name in names)))
+    engine.close()
+    assert all(isinstance(one, Answer) for one in outcomes)
+    assert server.count("h0.many.test") == 2
+    assert not any(one.tcp for one in server.queries)
+
+
 @pytest.mark.parametrize(
     "change",
     {

@@ -340,6 +340,8 @@ class PythonEngine:
             for old, name in more.old:
                 old.flight.pop(name, None)
                 old.state.in_flight -= 1
+                if not old.tcp:
+                    old.strangers -= 1  # of so many tries one was answered, the others may be yet
                 if old.uses <= 0:
                     old.left()
             more.old.clear()
