@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-bulk-scale test-parity test-stdlib test-integration bench bench-hub bench-bulk bench-scrapy clean
+.PHONY: demo test test-bulk-scale test-parity test-stdlib test-integration bench bench-hub bench-bulk bench-scrapy bench-requests clean
 
 $(VENV)/.ready: pyproject.toml setup.py celadon/hub/accel/_arena.c
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -75,6 +75,10 @@ test-bulk-scale: $(VENV)/.ready
 # A million names to JSON, beside massdns (MASSDNS=its binary), aiodns, gevent, dnspython; needs nsd and dnsperf.
 bench-bulk: .venv-bench/.ready
 	.venv-bench/bin/python -m benchmarks.bulk
+
+# requests over 5,000 hosts with 500 greenlets of ours, of gevent, and threads: needs root.
+bench-requests: .venv-bench/.ready
+	.venv-bench/bin/python -m benchmarks.crawl_requests
 
 # Thousands of calls of libc and of every engine in private worlds: needs root, takes minutes.
 test-parity: $(VENV)/.ready

@@ -6,14 +6,37 @@ The name server drops a given share of the queries, by a generator with a fixed 
 
 import asyncio
 import contextlib
+import os
 import random
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import zlib
 
+NAME_SERVER = "127.0.0.253"
 NODATA_SOA = b"\xc0\x0c\0\6\0\1\0\0\x0e\x10\0\x16\0\0\0\0\0\1\0\0\x0e\x10\0\0\x0e\x10\0\0\x0e\x10\0\0\x0e\x10"
+
+
+# In a network of its own, and with an IPv4 address that is not the loopback's: a machine without IPv6.
+ALONE = """
+ip link set lo up
+ip addr add 192.0.2.9/24 dev lo
+echo "nameserver $NAME_SERVER" > "$RESOLV" && mount --bind "$RESOLV" /etc/resolv.conf
+exec "$@"
+"""
+
+
+def alone():
+    """Start this program again in network and mount namespaces of its own, whose resolv.conf names NAME_SERVER."""
+    if os.environ.get("RESOLV"):
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as resolv:
+        flags = "-mn" if os.geteuid() == 0 else "-Urmn"
+        command = ["unshare", flags, "sh", "-ec", ALONE, "sh", *sys.orig_argv]
+        env = {**os.environ, "RESOLV": resolv.name, "NAME_SERVER": NAME_SERVER}
+        sys.exit(subprocess.run(command, env=env, check=False).returncode)
 
 
 def address_of(name):

@@ -47,8 +47,9 @@ class CrawlerResolver:
 
     ``backend`` is a resolver's name or object; ``options`` are those of ``use`` and go with a name, over DEFAULTS.
     ``guard`` is a Guard, True for one with nothing allowed, False for none; ``order`` one of ``happy`` (families in
-    turns), ``ipv4-first`` and ``system``; ``family`` 0 or the only one that a crawl can reach; ``on_event`` is called
-    with a CrawlEvent at the end of each lookup, and must not wait. Raises ResolverConfigError for what cannot be.
+    turns), ``ipv4-first`` and ``system``; ``family`` the only one that a crawl can reach, 0 for both, None for those
+    that this host has an address of: without IPv6 that halves the queries. ``on_event`` is called with a CrawlEvent at
+    the end of each lookup, and must not wait. Raises ResolverConfigError for what cannot be.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class CrawlerResolver:
         *,
         guard: Guard | bool = True,
         order: str = "happy",
-        family: int = 0,
+        family: int | None = None,
         prefetchers: int = 50,
         on_event: Callable[[CrawlEvent], object] | None = None,
         **options: Any,
@@ -128,10 +129,17 @@ class CrawlerResolver:
             if pinned is not None:
                 self._from_pins += 1
                 return self._order(pinned_rows(host, pinned, port, family, type, proto, flags)), "pin"
-        found = self.inner.getaddrinfo(host, port, family or self.family, type, proto, flags)
+        found = self.inner.getaddrinfo(host, port, family or self._reached(host), type, proto, flags)
         if self.guard is not None and not flags & _PASSIVE:
             found = self._judged(host, found)
         return self._order(found), None
+
+    def _reached(self, host: str | bytes | None) -> int:
+        """The family to ask for, 0 for both. A literal is of its own family, and the guard is to judge it."""
+        if self.family is not None:
+            return self.family
+        here = making.families()
+        return next(iter(here)) if len(here) == 1 and host is not None and value_of(host) is None else 0
 
     def _failed(self, kind: Kind) -> None:
         self._errors[kind.value] += 1

@@ -169,6 +169,11 @@ class _Wanted:
         return replace(_system.world().config, **self.changes) if self.changes else None
 
 
+def families() -> frozenset[int]:
+    """The address families of which this host has an address, loopback's aside, as of two seconds ago at most."""
+    return _system.world().families
+
+
 def _to_stderr(text: str) -> None:
     with suppress(OSError):
         os.write(2, text.encode("utf-8", "backslashreplace"))  # sys.stderr may be patched, buffered, or a test's
