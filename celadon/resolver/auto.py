@@ -51,6 +51,11 @@ def for_all(world: World, platform: str) -> str | None:
     return None
 
 
+def looks_at_names(world: World) -> bool:
+    """Whether there is a source that some names belong to."""
+    return any(one.name not in _OURS for one in world.order)
+
+
 def _is_mdns(source: Source) -> bool:
     return source.name.startswith("mdns")
 

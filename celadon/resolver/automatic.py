@@ -30,7 +30,7 @@ class Automatic:
         self._base = base
         self._overridden = overridden
         self._platform = platform
-        self._known: tuple[World, str | None] | None = None
+        self._known: tuple[World, str | None, bool] | None = None
 
     def choice(self, name: str, reverse: bool = False) -> auto.Choice:
         """Who looks ``name`` up, and why."""
@@ -47,10 +47,10 @@ class Automatic:
         world = self._base()
         known = self._known
         if known is None or known[0] is not world:
-            known = self._known = world, auto.for_all(world, self._platform)
+            known = self._known = world, auto.for_all(world, self._platform), auto.looks_at_names(world)
         text = name.decode("latin-1") if isinstance(name, bytes) else name
-        if known[1] is None and auto.for_name(world, text, reverse) is None:
-            return None
+        if known[1] is None and not known[2] and "%" not in text and "\\" not in text:
+            return None  # the commonest system, and a name as most are
         return self.libc if self.choice(text, reverse).who == "thread" else None
 
     def close(self) -> None:

@@ -359,6 +359,7 @@ class StubResolver:
         """
         if question.options is None and self._asking is not None:
             question = question._replace(options=self._asking)
+        self._lookups += 1
         config = self._world().config
         lookup = self._lookup(deadline)
         cache = self.cache
@@ -373,6 +374,7 @@ class StubResolver:
         finally:
             seat.leave()
         if isinstance(outcome, ResolveError):
+            self._errors[outcome.kind.value] = self._errors.get(outcome.kind.value, 0) + 1
             raise outcome.fresh()
         return outcome
 

@@ -29,6 +29,15 @@ def test_one_name(server, capsys):
     assert f"SERVER: 127.0.0.1#{server.port}" in out
 
 
+def test_why(server, capsys):
+    assert main([f"@{server.address}", "www.test", "a%b.test", "--why", "+short"]) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith("resolve: why: python (the command's default) asks 127.0.0.1#")
+    assert "resolve: why: a program's getaddrinfo looks up www.test" in told
+    assert any("A and AAAA side by side for www.test" in line for line in told)
+    assert any("thread, libc itself: a name with %" in line for line in told)
+
+
 @pytest.mark.parametrize(
     ("args", "code", "cause"),
     [

@@ -230,6 +230,8 @@ class Printer:
             listed = ", ".join(map(str, servers.found))
             chosen = "--resolver" if run.resolver != "python" else "the command's default"
             complain(f"why: {run.resolver} ({chosen}) asks {listed} ({source})", OK)
+        for line in load("why").of_programs([one.name for one in self.command.lookups]):
+            complain(f"why: {line}", OK)
 
 
 def greeting(words: list[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 #: The first word of a command line that is not in dig's dialect -> the module whose ``main`` takes the rest.
 COMMANDS = {"bulk": "bulk", "compare": "compare", "hosts": "hosts"}
-_MODULES = {*COMMANDS.values(), "bar", "dig", "formats", "manual", "nssearch", "trace"}
+_MODULES = {*COMMANDS.values(), "bar", "dig", "formats", "manual", "nssearch", "trace", "why"}
 
 
 def load(name: str) -> Any:
