@@ -84,9 +84,19 @@ bench-requests: .venv-bench/.ready
 test-parity: $(VENV)/.ready
 	PARITY_COUNT=400 PARITY_SEEDS=2 PARITY_DRAWN=100 $(BIN)/python -m pytest tests/resolver/test_parity.py
 
-# CPython's own tests under patch_all, beside the same unpatched; takes about half an hour for each Python.
+# CPython's own tests under patch_all, beside the same unpatched; takes about half an hour for each Python, of which a
+# second one is taken where it is present. What looks names up is run with each resolver engine as well.
+OTHER_PYTHON ?= $(shell python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null)
+
 test-stdlib: $(VENV)/.ready
-	$(BIN)/python -m tests.stdlib.run
+	status=0; for engine in ares python thread; do \
+	  $(BIN)/python -m tests.stdlib.run --names --engine $$engine || status=1; done; \
+	$(BIN)/python -m tests.stdlib.run || status=1; \
+	if [ -n "$(OTHER_PYTHON)" ]; then \
+	  test -x .venv-other/bin/python || $(OTHER_PYTHON) -m venv .venv-other; \
+	  .venv-other/bin/python -m pip install --quiet --disable-pip-version-check -e . && \
+	  .venv-other/bin/python -m tests.stdlib.run || status=1; \
+	fi; exit $$status
 
 clean:
 	rm -rf $(VENV) .venv-bench-* .venv-integration .venv-niquests build *.egg-info .mypy_cache .ruff_cache

@@ -162,6 +162,8 @@ def _made(base: Any) -> Any:
             method.__name__, method.__qualname__, method.__doc__ = name, f"{base.__name__}.{name}", call.__doc__
             method.__code__ = method.__code__.replace(co_name=name)
             _holding[method.__code__] = name in ("close", "detach")
+    shown = base.__repr__
+    body["__repr__"] = lambda self: f"<{base.__module__}.{shown(self)[1:]}"
     return _Meta(base.__name__, (base,), body)
 
 

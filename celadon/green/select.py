@@ -17,6 +17,7 @@ from .turns import during, give_way
 _select, _poll, _epoll = _std.select, _std.poll, _std.epoll
 _MOST = (1 << 31) - 1  # milliseconds that a C int holds
 
+
 def _number(fd: Any) -> int:
     return fd if isinstance(fd, int) else int(fd.fileno())
 

@@ -10,13 +10,19 @@ from __future__ import annotations
 import signal as _std
 from collections.abc import Callable, Iterable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..hub import WaitQueue, get_hub, getcurrent, sleep, spawn_raw
 from .thread import _stand_ins, get_ident, native_ident
+from .turns import tried_in_vain
 
 _signal, _getsignal = _std.signal, _std.getsignal
 _sigtimedwait: Any = getattr(_std, "sigtimedwait", None)
 _pthread_kill: Any = getattr(_std, "pthread_kill", None)
+_raise_signal = _std.raise_signal
+_sigmask: Any = getattr(_std, "pthread_sigmask", None)
+#: Of threads on greenlets that asked for one.
+_masks: WeakKeyDictionary[Any, set[Any]] = WeakKeyDictionary()
 _MAIN = get_ident()
 
 #: What the user set, for the signals whose handler is ``_dispatch``.
@@ -60,6 +66,7 @@ def _caught() -> None:
 
 def signal(signalnum: int, handler: Any) -> Any:
     """See ``signal.signal``."""
+    tried_in_vain()
     before = getsignal(signalnum)
     if callable(handler) and not isinstance(handler, int):
         _signal(signalnum, _dispatch)
@@ -74,6 +81,12 @@ def getsignal(signalnum: int) -> Any:
     """See ``signal.getsignal``."""
     found = _getsignal(signalnum)
     return _handlers.get(int(signalnum)) if found is _dispatch else found
+
+
+def raise_signal(signalnum: int, /) -> None:
+    """See ``signal.raise_signal``."""
+    tried_in_vain()
+    _raise_signal(signalnum)
 
 
 def adopt() -> None:
@@ -102,7 +115,42 @@ def pause() -> None:
         hub.holds -= 1
 
 
+def pthread_sigmask(how: int, mask: Iterable[int], /) -> set[Any]:
+    """See ``signal.pthread_sigmask``. A thread on a greenlet has a mask that changes nothing but what it is told.
+
+    Handlers run in the main greenlet, as they do in the main thread. The mask of the OS thread is the main greenlet's.
+    """
+    me = getcurrent()
+    if me is get_hub().main or me in _stand_ins:
+        return _sigmask(how, mask)  # type: ignore[no-any-return]
+    before = _masks.get(me)
+    if before is None:
+        before = _sigmask(_std.SIG_BLOCK, ())
+    given = {_std.Signals(one) if one in _NAMED else int(one) for one in mask}
+    if how not in _CHANGES:
+        return _sigmask(how, mask)  # type: ignore[no-any-return]  # says what is wrong
+    _masks[me] = _CHANGES[how](before, given)
+    return set(before)
+
+
+_NAMED = frozenset(map(int, _std.Signals))
+_CHANGES: dict[int, Callable[[set[Any], set[Any]], set[Any]]] = {
+    _std.SIG_BLOCK: lambda before, given: before | given,
+    _std.SIG_UNBLOCK: lambda before, given: before - given,
+    _std.SIG_SETMASK: lambda before, given: given,
+}
+
+
 def _poll(numbers: Any, seconds: float | None) -> Any:
+    # What is waited for must not be handled; the mask of a thread on a greenlet did not block it.
+    added = set(map(int, numbers)) - set(map(int, _sigmask(_std.SIG_BLOCK, numbers)))
+    try:
+        return _poll_blocked(numbers, seconds)
+    finally:
+        _sigmask(_std.SIG_UNBLOCK, added)
+
+
+def _poll_blocked(numbers: Any, seconds: float | None) -> Any:
     # There is no fd for this that Python could make; the pause grows, so that a long wait costs nothing.
     hub = get_hub()
     deadline = None if seconds is None else hub.now() + seconds
@@ -146,7 +194,17 @@ def pthread_kill(thread_id: int, signalnum: int, /) -> None:
     _pthread_kill(native_ident(thread_id), signalnum)
 
 
-for _one in (getsignal, pause, pthread_kill, signal, sigtimedwait, sigwait, sigwaitinfo):
+for _one in (getsignal, pause, pthread_kill, pthread_sigmask, raise_signal, signal, sigtimedwait, sigwait, sigwaitinfo):
     _one.__module__ = "signal"
 
-__all__ = ["getsignal", "pause", "pthread_kill", "signal", "sigtimedwait", "sigwait", "sigwaitinfo"]
+__all__ = [
+    "getsignal",
+    "pause",
+    "pthread_kill",
+    "pthread_sigmask",
+    "raise_signal",
+    "signal",
+    "sigtimedwait",
+    "sigwait",
+    "sigwaitinfo",
+]

@@ -262,6 +262,48 @@ def test_a_daemon_closes_all_that_it_has_open_but_what_the_hub_lives_by():
     assert (done.returncode, done.stdout, done.stderr) == (0, "alive\n", "")
 
 
+MASKS = """
+from celadon import patch_all
+patch_all()
+import os, signal, threading, time
+
+def block():
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()) == set()
+    assert signal.SIGUSR1 in signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR2])
+    masks.append(signal.pthread_sigmask(signal.SIG_SETMASK, [signal.SIGUSR1]))
+    masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+    try:
+        signal.pthread_sigmask(99, [])
+    except OSError:
+        masks.append("refused")
+
+def await_usr2():
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+    masks.append(signal.sigwait([signal.SIGUSR2]))
+
+masks, seen = [], []
+for work in (block, await_usr2):
+    thread = threading.Thread(target=work)
+    thread.start()
+    time.sleep(0.01)
+    if work is await_usr2:
+        os.kill(os.getpid(), signal.SIGUSR2)
+    thread.join()
+assert signal.SIGUSR1 in masks[0] and signal.SIGUSR2 not in masks[0]
+assert masks[1:] == [{signal.SIGUSR1}, "refused", signal.SIGUSR2], masks[1:]
+assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
+signal.signal(signal.SIGUSR1, lambda *args: seen.append(args[0]))
+os.kill(os.getpid(), signal.SIGUSR1)
+time.sleep(0.01)
+print(seen)
+"""
+
+
+def test_a_thread_blocks_signals_for_itself_alone():
+    done = subprocess.run([sys.executable, "-c", MASKS], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("[10]\n", "")
+
+
 LOOPS = """
 from celadon import patch_all
 patch_all()

@@ -31,7 +31,7 @@ test_select test_epoll test_thread test_threading_local test_queue test_sched te
 test_fork1 test_file_eintr test_urllib test_httplib test_wsgiref test_weakset
 """
 _NAMES = """
-test_socket test_ssl test_urllib test_urllib2_localnet test_httplib test_ftplib test_smtplib
+test_socket test_ssl test_urllib test_urllib2 test_urllib2_localnet test_httplib test_ftplib test_smtplib
 """
 
 #: In the order of the table; what an interpreter does not have is left out.

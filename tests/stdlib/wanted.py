@@ -23,7 +23,6 @@ WANTED: dict[tuple[str, str], str] = {
     ("test_threading", "LockTests.test_acquire_contended"): (
         "no difference of its own: it gets the late exception of test_interrupt_main_subthread, which ran before it"
     ),
-    ("test_signal", "StressTest.test_stress_modifying_handlers"): _PREEMPTION,
     ("test_syslog", "Test.test_syslog_threaded"): _PREEMPTION,
     ("test_os", "FileTests.test_closerange"): _NUMBERS,
     ("test_os", "TestInvalidFD.test_closerange"): _NUMBERS,
