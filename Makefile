@@ -98,6 +98,10 @@ test-stdlib: $(VENV)/.ready
 	  .venv-other/bin/python -m tests.stdlib.run || status=1; \
 	fi; exit $$status
 
+# A minute of replies bent at random, to each engine that reads them.
+fuzz: $(VENV)/.ready
+	$(BIN)/python -m tests.resolver.fuzz_replies --seconds 60
+
 # The modules that look names up or move bytes, with each resolver patched in; about three minutes for each.
 test-stdlib-names: $(VENV)/.ready
 	for engine in auto ares python thread block; do \

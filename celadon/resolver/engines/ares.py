@@ -130,10 +130,10 @@ class AresEngine:
         arrived = channel.arrived
         while arrived:
             channel.arrived = []
-            for query, status, sections in arrived:
+            for query, status, reply in arrived:
                 if query.inside:
                     query.inside = False
-                    self._said(query, status, sections)
+                    self._said(query, status, reply)
             arrived = channel.arrived
         waiting = self._waiting
         while waiting and channel.inside < _IN_FLIGHT and not self._closed:
@@ -141,30 +141,30 @@ class AresEngine:
             if self._ask(query) == cares.BADNAME:
                 self._finish(query, ResolveError(Kind.ILLEGAL, query.question.name))
 
-    def _said(self, query: _Query, status: int, sections: cares.Sections) -> None:
-        if status == cares.NOERROR:
-            self._finish(query, self._answer(query, 0, sections))
-        elif status in (cares.NODATA, cares.NXDOMAIN):
-            self._finish(query, self._answer(query, 0 if status == cares.NODATA else 3, sections))
+    def _said(self, query: _Query, status: int, reply: cares.Reply) -> None:
+        told = cares.TOLD.get(status)
+        if told is not None:
+            # c-ares calls an unusual response code an answer, with data or without.
+            self._finish(query, self._answer(query, told if reply.rcode is None else reply.rcode, reply))
         elif query not in self._young or status in (cares.CANCELLED, cares.DESTROYED):
             return  # our own exchange has it already; or nobody waits
         else:
             rcode = cares.REFUSALS.get(status)
             if rcode is not None:
-                query.refusal = self._answer(query, rcode, ((), (), ()))
+                query.refusal = self._answer(query, rcode, cares.Reply(flags=reply.flags))
                 if self._config.attempts < 2:
                     self._finish(query, query.refusal)
                     return
             self._ask_on(query, _KINDS.get(status, Kind.NETWORK), cares.describe(status))
 
-    def _answer(self, query: _Query, rcode: int, sections: cares.Sections) -> Answer:
-        records, authority, additional = sections
+    def _answer(self, query: _Query, rcode: int, reply: cares.Reply) -> Answer:
         return Answer(
             query.question,
             rcode,
-            records,
-            authority,
-            additional,
+            reply.answer,
+            reply.authority,
+            reply.additional,
+            reply.flags,
             server=self._server,
             rtt=self._hub.now() - query.since,
             engine=self.name,

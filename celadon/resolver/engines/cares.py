@@ -18,7 +18,7 @@ import struct
 from array import array
 from collections.abc import Callable
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import pycares
 
@@ -27,7 +27,9 @@ from ..model import CLASS_IN, Config, Record, RRType, Server
 _errno = pycares.errno
 NOERROR, NODATA, NXDOMAIN = _errno.ARES_SUCCESS, _errno.ARES_ENODATA, _errno.ARES_ENOTFOUND
 CANCELLED, DESTROYED, BADNAME = _errno.ARES_ECANCELLED, _errno.ARES_EDESTRUCTION, _errno.ARES_EBADNAME
-#: What a server said, by c-ares' status; every other one says that no usable reply came.
+#: The response code of an answer, by c-ares' status.
+TOLD: dict[int, int] = {NOERROR: 0, NODATA: 0, NXDOMAIN: 3}
+#: What a server refused with, by c-ares' status; every other one says that no usable reply came.
 REFUSALS: dict[int, int] = {
     _errno.ARES_EFORMERR: 1,
     _errno.ARES_ESERVFAIL: 2,
@@ -100,13 +102,60 @@ READ: dict[int, Callable[[Any], str]] = {
     RRType.SOA: _soa,
 }
 
-Sections = tuple[tuple[Record, ...], tuple[Record, ...], tuple[Record, ...]]
+
+# -- the header ------------------------------------------------------------------------------------------------
+
+# pycares has no function for it. The record begins with id, flags, opcode and rcode; whether it does is looked at.
+_Head = struct.Struct("=HHii")
+_CHARS = _ffi.typeof("char *")
+# c-ares' flag -> the header's bit (RFC 1035 §4.1.1, RFC 4035 §3.2)
+_BITS = ((0x01, 0x8000), (0x02, 0x0400), (0x04, 0x0200), (0x08, 0x0100), (0x10, 0x0080), (0x20, 0x0020), (0x40, 0x0010))
+_FLAGS_OF = {given: sum(bit for flag, bit in _BITS if given & flag) for given in range(0x80)}
+
+
+def _head(reply: Any) -> tuple[int, int, int, int]:
+    return _Head.unpack(_buffer(_cast(_CHARS, reply), _Head.size))
+
+
+def _head_is_known() -> bool:
+    """Whether records of this c-ares begin as expected, by two of its own making."""
+    for given in ((0x1234, 0x51, 4, 5), (0xFEDC, 0x2A, 0, 9)):
+        made = _ffi.new("ares_dns_record_t **")
+        if _lib.ares_dns_record_create(made, *given):
+            return False
+        try:
+            if _head(made[0]) != given:
+                return False
+        finally:
+            _lib.ares_dns_record_destroy(made[0])
+    return True
+
+
+HEAD_IS_KNOWN = _head_is_known()
+
+
+class Reply(NamedTuple):
+    """What c-ares read: the records by section; rcode and flags of the header, None and 0 where they cannot be had."""
+
+    answer: tuple[Record, ...] = ()
+    authority: tuple[Record, ...] = ()
+    additional: tuple[Record, ...] = ()
+    rcode: int | None = None
+    flags: int = 0
+
+
 _SECTIONS = (_lib.ARES_SECTION_ANSWER, _lib.ARES_SECTION_AUTHORITY, _lib.ARES_SECTION_ADDITIONAL)
-_EMPTY: Sections = ((), (), ())
+_EMPTY = Reply()
 
 
-def _read(reply: Any) -> Sections:
-    """The records of a reply whose types are in ``READ``, by section."""
+def _read(reply: Any) -> Reply | None:
+    """The header, and the records whose types are in ``READ``, by section; None for what is no reply to a query."""
+    rcode, flags = None, 0
+    if HEAD_IS_KNOWN:
+        _, bits, opcode, rcode = _head(reply)
+        if not bits & 1 or opcode:
+            return None
+        flags = _FLAGS_OF[bits & 0x7F]
     sections: list[tuple[Record, ...]] = []
     for section in _SECTIONS:
         found = []
@@ -120,7 +169,7 @@ def _read(reply: Any) -> Sections:
                 ttl = 0 if ttl >> 31 else ttl  # RFC 2181 §8
                 found.append(Record(name, rdtype, ttl, read(rr), _lib.ares_dns_rr_get_class(rr)))
         sections.append(tuple(found))
-    return sections[0], sections[1], sections[2]
+    return Reply(sections[0], sections[1], sections[2], rcode, flags)
 
 
 # -- queries ---------------------------------------------------------------------------------------------------
@@ -136,7 +185,8 @@ def _answered(number: Any, status: int, _timeouts: int, reply: Any) -> None:
     if known is not None:
         channel, query = known
         channel.inside -= 1
-        channel.arrived.append((query, status, _read(reply) if reply else _EMPTY))
+        read = _read(reply) if reply else _EMPTY
+        channel.arrived.append((query, BADRESP if read is None else status, read or _EMPTY))
 
 
 class _Library:
@@ -178,7 +228,7 @@ class Channel:
 
     def __init__(self, config: Config, timeout: float, on_socket: Callable[[int, bool, bool], None]) -> None:
         self.inside = 0
-        self.arrived: list[tuple[Any, int, Sections]] = []
+        self.arrived: list[tuple[Any, int, Reply]] = []
         self._channel = _library.channel(
             flags=_FLAGS
             | (pycares.ARES_FLAG_EDNS if config.edns0 else 0)

@@ -202,6 +202,15 @@ FAULTS: dict[str, Script] = {
     "TCP another id": over_tcp(lambda q, r: [_other_id(_bad(q)), _good(q)]),
     "TCP garbage under the id": over_tcp(lambda q, r: [q[:2] + _garbage, Sent(_good(q), _FOLLOWS)]),
     "TCP truncated": only(_truncated),
+    "TCP QR=0": over_tcp(lambda q, r: [message(q, [record(_BAD)], flags=0x0100), Sent(_good(q), _FOLLOWS)]),
+    "TCP another opcode": over_tcp(lambda q, r: [message(q, [record(_BAD)], flags=0xA180), Sent(_good(q), _FOLLOWS)]),
+    "TCP an unknown rcode": over_tcp(lambda q, r: [message(q, [record(_BAD)], flags=QR | 11)]),
+    "TCP another name": over_tcp(
+        lambda q, r: [
+            message(q, [record(_BAD)], question=wire_name("other.test") + b"\0\1\0\1"),
+            Sent(_good(q), _FOLLOWS),
+        ]
+    ),
     # loss, lateness, refusals
     "the first query lost": Drop(1),
     "0.7 s late": Script(lambda q, r: [_good(q)], delay=0.7, tcp=False),

@@ -317,12 +317,12 @@ class NameServer:
     def _read_tcp(self, stream: _socket.socket, buffer: bytearray) -> bool:
         try:
             data = stream.recv(65536)
+            port = stream.getpeername()[1]
         except OSError:
             return False
         if not data:
             return False
         buffer += data
-        port = stream.getpeername()[1]
         while len(buffer) >= 2 and len(buffer) >= 2 + (size := int.from_bytes(buffer[:2], "big")):
             query = bytes(buffer[2 : 2 + size])
             del buffer[: 2 + size]
