@@ -98,6 +98,7 @@ test-stdlib: $(VENV)/.ready
 	  .venv-other/bin/python -m tests.stdlib.run || status=1; \
 	fi; exit $$status
 
+.PHONY: fuzz test-stdlib-names
 # A minute of replies bent at random, to each engine that reads them.
 fuzz: $(VENV)/.ready
 	$(BIN)/python -m tests.resolver.fuzz_replies --seconds 60
