@@ -34,6 +34,11 @@ test-shuffle: $(VENV)/.ready
 	@echo "make test-shuffle SEED=$(SEED)"
 	CELADON_SHUFFLE=$(SEED) $(BIN)/python -m pytest
 
+# Random things done to the hub, checked against a model; SEED=7/41 is one round of SEED=7 again.
+SECONDS ?= 60
+test-soak: $(VENV)/.ready
+	$(BIN)/python -m tests.hub.soak --seconds $(SECONDS) --seed $(SEED)
+
 .venv-integration/.ready: pyproject.toml
 	test -x .venv-integration/bin/python || $(PYTHON) -m venv .venv-integration
 	.venv-integration/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev,integration]'
