@@ -18,19 +18,29 @@ from .protocols import Cancel, Done, Engine, Outcome
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``concurrency`` questions in flight at most, ``rate`` sent per second; None for no limit. ValueError below 1."""
+    """``concurrency`` questions in flight at most, ``rate`` sent per second; None for no limit. ValueError below 1.
+
+    Those per server are for an engine that knows its servers, and keeps them itself; an object is true with the others.
+    """
 
     concurrency: int | None = None
     rate: float | None = None
+    in_flight_per_server: int | None = None
+    rate_per_server: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("concurrency", "rate"):
+        for name in ("concurrency", "rate", "in_flight_per_server", "rate_per_server"):
             value = getattr(self, name)
             if value is not None and not value >= 1:
                 raise ValueError(f"{name}: {value!r} is less than 1")
 
     def __bool__(self) -> bool:
         return self.concurrency is not None or self.rate is not None
+
+    @property
+    def each_server(self) -> bool:
+        """Whether there is one per server."""
+        return self.in_flight_per_server is not None or self.rate_per_server is not None
 
 
 class _Slot:

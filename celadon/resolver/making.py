@@ -17,6 +17,7 @@ from .chain import ChainResolver
 from .config import parse_server
 from .errors import ResolveError, ResolverConfigError
 from .events import OnEvent, printer
+from .exchange import Tuning
 from .files import System
 from .front import StubResolver
 from .hosts import normal
@@ -79,6 +80,8 @@ def make(
     search: Iterable[str] | None = None,
     concurrency: int | None = None,
     rate: float | None = None,
+    in_flight_per_server: int | None = None,
+    rate_per_server: float | None = None,
     special_names: str = "rfc6761",
     nul: str = "refuse",
     strict: bool = True,
@@ -98,6 +101,7 @@ def make(
     ``cache`` is on unless False; a number sizes it, a mapping or a CachePolicy says more, a Cache is shared; the libc
     resolvers have none. ``search`` is the list of domains that names are tried in (empty: none). ``concurrency``
     bounds the questions in flight, ``rate`` those sent in a second, both per hub; the others wait their turn.
+    ``in_flight_per_server`` and ``rate_per_server`` do so for each server, of the python engine's only.
     ``special_names``, ``nul`` and ``cname_order`` may be "libc": docs/differences.md says what for. ``strict`` False
     takes the AAAA records where the A records could not be had. ``idna`` is 2003 or 2008. ``overrides`` maps names to
     their addresses, or to another name to be looked up in their place, before any source is asked. ``on_event``
@@ -123,7 +127,7 @@ def make(
     if deadline is not None and not deadline > 0:
         raise ResolverConfigError(f"deadline: {deadline!r} is not a positive number of seconds")
     try:
-        limits = Limits(concurrency, rate)
+        limits = Limits(concurrency, rate, in_flight_per_server, rate_per_server)
     except ValueError as error:
         raise ResolverConfigError(str(error)) from None
     if resolver is None:
@@ -138,6 +142,8 @@ def make(
             )
         if on_event is None and int(level or 0):
             on_event = printer(int(level), _to_stderr)
+    if limits.each_server and not (names and registry.TUNED.issuperset(names)):
+        raise ResolverConfigError(f"limits for each server are kept by the python engine only, not by {resolver!r}")
     told = harmless(on_event) if on_event is not None else None
     wanted = _Wanted(changes, ways, deadline, cache, limits, _overrides(overrides), told)
     if names:
@@ -279,8 +285,14 @@ def _named(name: str, wanted: _Wanted) -> Resolver:
     engine = registry.AUTOMATIC if name == "auto" else name
     if engine not in registry.ENGINES:
         raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(registry.names())}")
+    tuning = None
+    if wanted.limits.each_server:
+        tuning = Tuning(
+            in_flight_per_server=wanted.limits.in_flight_per_server or 0,
+            rate_per_server=wanted.limits.rate_per_server or 0.0,
+        )
     return _stub(
-        engine, lambda config: registry.make_engine(engine, config, None, wanted.on_event), wanted, name == "auto"
+        engine, lambda config: registry.make_engine(engine, config, tuning, wanted.on_event), wanted, name == "auto"
     )
 
 

@@ -307,9 +307,28 @@ def test_limits(make, server):
     begin = get_hub().now()
     Pool(60).map(lambda n: crawler.getaddrinfo(f"h{n}.test", 80, 2, 1), range(1, 42))
     assert get_hub().now() - begin > 0.35
-    for bad in ({"concurrency": 0}, {"rate": -1}):
+    for bad in ({"concurrency": 0}, {"rate": -1}, {"rate_per_server": 0}, {"in_flight_per_server": 0}):
         with pytest.raises(ResolverConfigError):
             make(**bad)
+    for other in ("ares", "thread", "auto", "python,ares"):
+        with pytest.raises(ResolverConfigError, match="python engine"):
+            make(other, in_flight_per_server=5)
+
+
+def test_limits_for_each_server(make, server):
+    names = [f"h{n}.test" for n in range(12)]
+    for name in names:
+        server.add(name, "A", "9.9.9.9")
+        server.script(name, Delay(0.1))
+    crawler = make(family=2, in_flight_per_server=4, timeout=5)
+    assert len(Pool(12).map(lambda name: crawler.getaddrinfo(name, 80), names)) == 12
+    when = sorted(one.when for one in server.queries)
+    assert len(when) == 12, "nothing was asked twice"
+    assert all(later - one > 0.09 for one, later in zip(when, when[4:], strict=False)), "at most four at once"
+    crawler = make(family=2, rate_per_server=100, timeout=5)
+    begin = get_hub().now()
+    Pool(12).map(lambda name: crawler.getaddrinfo(name, 80), names)
+    assert get_hub().now() - begin > 0.1
 
 
 def test_the_deadline_counts_the_wait_for_room(make, server):
