@@ -17,6 +17,7 @@ from . import (
     asyncio,
     buffered,
     children,
+    connecting,
     ctypes,
     descriptor,
     drivers,
@@ -82,7 +83,10 @@ TABLE: dict[str, dict[str, Attributes]] = {
     },
     "signal": {"signal": _names(signal)},
     "time": {"time": builtins("time", {"sleep": time.sleep})},
-    "socket": {"socket": {**_names(socket), "io": files.FileModule()}},
+    "socket": {
+        "socket": {**_names(socket), "io": files.FileModule()},
+        "urllib3.util.connection": connecting.bounded,
+    },
     "select": {
         "select": builtins("select", _names(select)),
         "selectors.SelectSelector": {"_select": staticmethod(select.select)},
