@@ -66,7 +66,7 @@ bench:
 ROUNDS ?= 3
 bench-hub:
 	$(MAKE) $(BENCH)/.ready
-	$(BENCH)/bin/python -m benchmarks.run --parts time,memory --rounds $(ROUNDS)
+	$(BENCH)/bin/python -m benchmarks.run --parts time,parked,asleep --rounds $(ROUNDS)
 	$(BENCH)/bin/python -m benchmarks.cost
 
 # A broad crawl of 20,000 hosts by Scrapy, its resolvers against ours, without and with loss: needs root, takes minutes.

@@ -172,22 +172,25 @@ def parked(name, count):
 
 def sleeping(name, count):
     """As for greenlets."""
-    first, last = [], [0.0]
-
-    async def sleeper(until):
-        await asyncio.sleep(until - time.perf_counter())
-        if not first:
-            first.append(time.perf_counter())
-        last[0] = time.perf_counter()
+    last = [0.0]
 
     async def main():
-        before = resident()
+        gate = asyncio.Event()
+
+        async def sleeper(until):
+            await asyncio.sleep(until - time.perf_counter())
+            last[0] = time.perf_counter()
+            await gate.wait()
+
         until = time.perf_counter() + 10
         many = [asyncio.create_task(sleeper(until)) for _ in range(count)]
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        memory = resident() - before
+        memory = resident()
+        await asyncio.sleep(max(until + 1 - time.perf_counter(), 0))
+        await asyncio.sleep(0)
+        gate.set()
         await asyncio.gather(*many)
-        return memory / 1e6, last[0] - first[0]
+        return memory / 1e6, last[0] - until
 
     return runner(name)(main())

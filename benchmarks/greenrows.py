@@ -215,21 +215,22 @@ def parked(name, count):
 
 
 def sleeping(name, count):
-    """Megabytes of ``count`` sleepers, and seconds from the first to the last of them to wake."""
+    """Megabytes of the process with ``count`` sleepers, and how many seconds after they were due the last one ran."""
     lib = library(name)
-    first, last = [], [0.0]
+    last, gate = [0.0], lib.Event()
 
     def sleeper(until):
         lib.sleep(until - time.perf_counter())
-        if not first:
-            first.append(time.perf_counter())
         last[0] = time.perf_counter()
+        gate.wait()  # that the ends of the first do not count as the last one's waking
 
-    before = resident()
     until = time.perf_counter() + 10
     many = [lib.spawn(sleeper, until) for _ in range(count)]
     lib.sleep(0)
     lib.sleep(0)
-    memory = resident() - before
+    memory = resident()
+    lib.sleep(max(until + 1 - time.perf_counter(), 0))
+    lib.sleep(0)
+    gate.set()
     lib.joinall(many)
-    return memory / 1e6, last[0] - first[0]
+    return memory / 1e6, last[0] - until

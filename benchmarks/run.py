@@ -1,7 +1,7 @@
 """``make bench``: the same work on celadon and its peers, rounds interleaved, best of all rounds; table and JSON.
 
-``python -m benchmarks.run [--rounds N] [--only TEXT] [--parts time,memory,lookups]``. The first column is celadon
-with its accelerator, the second without; gevent runs without it, in a process of its own like all others.
+``python -m benchmarks.run [--rounds N] [--only TEXT] [--parts time,parked,asleep,lookups]``. The first column is
+celadon with its accelerator, the second without; gevent runs without it, in a process of its own like all others.
 """
 
 import argparse
@@ -26,7 +26,8 @@ COLUMNS = {
 }
 PART_COLUMNS = {
     "time": list(COLUMNS),
-    "memory": ["celadon", "plain", "gevent", "eventlet", "asyncio"],
+    "parked": ["celadon", "plain", "gevent", "eventlet", "asyncio"],
+    "asleep": ["celadon", "plain", "gevent", "eventlet", "asyncio"],
     "lookups": ["celadon", "gevent"],
 }
 # Why a row is not ahead of gevent, or less than its aim; printed beneath the table when it is so.
@@ -59,7 +60,7 @@ def collect(options):
     try:
         address = server.stdout.readline().strip()
         for part in options.parts.split(","):
-            for _ in range(options.rounds if part != "memory" else 1):
+            for _ in range(options.rounds if part in ("time", "lookups") else 1):
                 for column in PART_COLUMNS[part]:
                     for row, value in run(column, part, options, address).items():
                         best[column][row] = min(value, best[column].get(row, value))
@@ -115,7 +116,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="")
-    parser.add_argument("--parts", default="time,memory,lookups")
+    parser.add_argument("--parts", default="time,parked,asleep,lookups")
     options = parser.parse_args()
     best = collect(options)
     print(f"CPython {platform.python_version()}, greenlet {importlib.metadata.version('greenlet')}")

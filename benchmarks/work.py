@@ -1,6 +1,6 @@
 """One library's rows, in a process of its own, as JSON: microseconds for one of each.
 
-``python -m benchmarks.work LIBRARY time|lookups|memory [--only TEXT] [--server ADDRESS] [--count N]``
+``python -m benchmarks.work LIBRARY time|parked|asleep|lookups [--only TEXT] [--server ADDRESS] [--count N]``
 """
 
 import argparse
@@ -26,17 +26,16 @@ def times(library, only):
     return {label: best_of_three(work, count) for label, work, count in rows_of(library).rows(library) if only in label}
 
 
-def memory(library, count):
-    """What takes memory, and how fast all of it wakes."""
-    rows = rows_of(library)
-    kilobytes, wake = rows.parked(library, count)
-    megabytes, seconds = rows.sleeping(library, count)
-    return {
-        f"{count:,} parked: KB each": kilobytes,
-        f"{count:,} parked: wake and join": wake,
-        f"{count:,} asleep: MB": megabytes,
-        f"{count:,} asleep: s to wake all": seconds,
-    }
+def parked(library, count):
+    """What a waiting one takes in memory, and how fast all of them wake and end."""
+    kilobytes, wake = rows_of(library).parked(library, count)
+    return {f"{count:,} parked: KB each": kilobytes, f"{count:,} parked: wake and join": wake}
+
+
+def asleep(library, count):
+    """The same for sleepers, who are all due at once."""
+    megabytes, seconds = rows_of(library).sleeping(library, count)
+    return {f"{count:,} asleep: MB in all": megabytes, f"{count:,} asleep: s late": seconds}
 
 
 def lookups(library, server):
@@ -77,15 +76,15 @@ def main():
     """Run what was asked for and print it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("library")
-    parser.add_argument("what", choices=["time", "lookups", "memory"])
+    parser.add_argument("what", choices=["time", "parked", "asleep", "lookups"])
     parser.add_argument("--only", default="")
     parser.add_argument("--server")
     parser.add_argument("--count", type=int, default=100_000)
     options = parser.parse_args()
     if options.what == "time":
         result = times(options.library, options.only)
-    elif options.what == "memory":
-        result = memory(options.library, options.count)
+    elif options.what in ("parked", "asleep"):
+        result = {"parked": parked, "asleep": asleep}[options.what](options.library, options.count)
     else:
         result = lookups(options.library, options.server)
     print(json.dumps(result))
