@@ -91,7 +91,7 @@ test-parity: $(VENV)/.ready
 
 # CPython's own tests under patch_all, beside the same unpatched; takes about half an hour for each Python, of which a
 # second one is taken where it is present. What looks names up is run with each resolver engine as well.
-OTHER_PYTHON ?= $(shell python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null)
+OTHER_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3) $(shell command -v python3.13))
 
 test-stdlib: $(VENV)/.ready
 	status=0; for engine in ares python thread; do \

@@ -1,5 +1,6 @@
 """Standard-library-shaped cooperative modules, and the patch that puts them in place."""
 
+from .dial import create_connection, create_server, happy_eyeballs
 from .fileobject import FileObject, FileObjectBlock, FileObjectPosix, FileObjectThread
 from .patch import DoNotPatch, Report, after_patch, before_patch, is_patched, original, patch_all, report, restore
 from .pristine import original_module
@@ -13,6 +14,9 @@ __all__ = [
     "Report",
     "after_patch",
     "before_patch",
+    "create_connection",
+    "create_server",
+    "happy_eyeballs",
     "is_patched",
     "original",
     "original_module",

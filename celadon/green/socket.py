@@ -25,7 +25,6 @@ _base = _std.socket
 _raw: Any = _socket.socket
 _std_any: Any = _std
 _real_close, _sendfile_use_send = _std_any.socket._real_close, _std_any.socket._sendfile_use_send
-_UNSET: Any = _std_any._GLOBAL_DEFAULT_TIMEOUT
 _recv, _recv_into, _send = _raw.recv, _raw.recv_into, _raw.send
 _family_of, _type_of, _proto_of = _raw.family.__get__, _raw.type.__get__, _raw.proto.__get__
 _TCP = (0, _socket.IPPROTO_TCP)
@@ -468,47 +467,7 @@ def getnameinfo(sockaddr: Any, flags: int, /) -> tuple[str, str]:
     return _getnameinfo(sockaddr, flags)
 
 
-def create_connection(
-    address: tuple[str | None, int], timeout: Any = _UNSET, source_address: Any = None, *, all_errors: bool = False
-) -> socket:
-    """See ``socket.create_connection``; ``timeout`` (seconds) also bounds the lookup, and each try after it."""
-    host, port = address
-    # The class of that name, as the standard library's own function has it: others put theirs there.
-    kind_of = _std_any.socket if _std_any.socket is not _base else socket
-    limit = _socket.getdefaulttimeout() if timeout is _UNSET else timeout
-    with Timeout(limit or None, _timed_out()):
-        found = getaddrinfo(host, port, 0, _socket.SOCK_STREAM)
-    errors: list[OSError] = []
-    for family, kind, proto, _, sockaddr in found:
-        made = None
-        try:
-            made = kind_of(family, kind, proto)
-            if timeout is not _UNSET:
-                made.settimeout(timeout)
-            if source_address:
-                made.bind(source_address)
-            made.connect(sockaddr)
-            return made
-        except OSError as error:
-            errors.append(error)
-            if made is not None:
-                made.close()
-        except BaseException:
-            if made is not None:
-                made.close()
-            raise
-    if not errors:
-        raise OSError("getaddrinfo returns an empty list")
-    try:
-        if all_errors:
-            raise ExceptionGroup("create_connection failed", errors)
-        raise errors[-1]
-    finally:
-        errors.clear()
-
-
 __all__ = [
-    "create_connection",
     "fromfd",
     "getaddrinfo",
     "getfqdn",

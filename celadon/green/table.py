@@ -20,6 +20,7 @@ from . import (
     connecting,
     ctypes,
     descriptor,
+    dial,
     drivers,
     files,
     local,
@@ -84,7 +85,7 @@ TABLE: dict[str, dict[str, Attributes]] = {
     "signal": {"signal": _names(signal)},
     "time": {"time": builtins("time", {"sleep": time.sleep})},
     "socket": {
-        "socket": {**_names(socket), "io": files.FileModule()},
+        "socket": {**_names(socket), **_names(dial), "io": files.FileModule()},
         "urllib3.util.connection": connecting.bounded,
     },
     "select": {
