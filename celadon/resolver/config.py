@@ -31,6 +31,9 @@ _WITHOUT_EFFECT = frozenset(("inet6", "ip6-bytestring", "ip6-dotint", "no-ip6-do
 # option -> (field, least, most), as glibc clamps them
 _NUMBERS = {"ndots:": ("ndots", 0, 15), "timeout:": ("timeout", 1, 30), "attempts:": ("attempts", 1, 5)}
 
+#: How a server may be spoken to, and the ports for it (RFC 1035, 7858, 8484).
+SCHEMES = {"udp": 53, "tcp": 53, "tls": 853, "https": 443}
+
 
 def _is_address(text: str) -> bool:
     address = text.partition("%")[0]
@@ -41,25 +44,45 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def parse_server(text: str) -> Server:
-    """``1.2.3.4``, ``1.2.3.4:5301``, ``[::1]:53``, ``fe80::1%lo``, ``1.1.1.1#53``, or ResolverConfigError."""
+def parse_server(text: str | Server) -> Server:
+    """``1.2.3.4``, ``1.2.3.4:5301``, ``[::1]:53``, ``fe80::1%lo``, ``1.1.1.1#53``, a URI, or ResolverConfigError.
+
+    URIs are ``udp://``, ``tcp://``, ``tls://`` and ``https://`` with an address, port and path as in any URI; behind a
+    ``#`` the name that the certificate must have, if that is not the address: ``tls://192.0.2.1#dns.example``.
+    """
+    if isinstance(text, Server):
+        return text
     given = text.strip()
+    scheme, uri, rest = given.partition("://")
+    if not uri:
+        return Server(*_endpoint(given, text, 53))
+    if scheme not in SCHEMES:
+        raise ResolverConfigError(f"server {text!r}: {scheme!r} is none of {', '.join(SCHEMES)}")
+    rest, _, hostname = rest.partition("#")
+    where, _, path = rest.removesuffix("{?dns}").partition("/")
+    if (scheme != "https" and path) or "#" in hostname:
+        raise ResolverConfigError(f"server {text!r}: write {scheme}://address:port#name")
+    path = f"/{path or 'dns-query'}" if scheme == "https" else ""
+    return Server(*_endpoint(where, text, SCHEMES[scheme]), scheme, hostname, path)
+
+
+def _endpoint(given: str, text: str, port_by_default: int) -> tuple[str, int]:
     if given.startswith("["):
         address, bracket, port = given[1:].partition("]")
         if not bracket or (port and port[0] not in ":#"):
             raise ResolverConfigError(f"server {text!r}: write [address]:port")
-        port = port[1:] if port else "53"
+        port = port[1:] if port else str(port_by_default)
     elif "#" in given:
         address, _, port = given.partition("#")
     elif given.count(":") == 1:
         address, _, port = given.partition(":")
     else:
-        address, port = given, "53"
+        address, port = given, str(port_by_default)
     if not _is_address(address):
         raise ResolverConfigError(f"server {text!r}: {address!r} is not an IP address")
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ResolverConfigError(f"server {text!r}: {port!r} is not a port from 1 to 65535")
-    return Server(address, int(port))
+    return address, int(port)
 
 
 def _line_server(text: str) -> Server | None:

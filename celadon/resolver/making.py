@@ -23,7 +23,7 @@ from .front import StubResolver
 from .hosts import normal
 from .idna import load as load_idna
 from .limit import Limited, Limits
-from .model import Config
+from .model import Config, Server
 from .names import to_ascii
 from .observed import Observed, ObservedStub, harmless
 from .plans import Ways, World, look_source, table_source
@@ -72,7 +72,7 @@ def _ways(special_names: str, nul: str, strict: bool, cname_order: str, idna: in
 def make(
     resolver: Given = None,
     *,
-    servers: Iterable[str] | None = None,
+    servers: Iterable[str | Server] | None = None,
     timeout: float | None = None,
     attempts: int | None = None,
     deadline: float | None = None,
@@ -96,7 +96,8 @@ def make(
     to be imported, or a list of all these: the next one is asked where one fails, or leaves the name to others. None
     is what the environment variable CELADON_RESOLVER says, else ``auto``, which decides name by name (see ``explain``).
 
-    ``servers`` are addresses with optional ports (``127.0.0.1:5301``, ``[::1]:53``) in place of resolv.conf's,
+    ``servers`` are addresses with optional ports (``127.0.0.1:5301``, ``[::1]:53``) in place of resolv.conf's, or, for
+    ``python``, URIs (``tls://192.0.2.1#dns.example``, ``https://192.0.2.1/dns-query``) and Servers.
     ``timeout`` seconds per try, ``attempts`` rounds over all servers, ``deadline`` seconds for a lookup as a whole.
     ``cache`` is on unless False; a number sizes it, a mapping or a CachePolicy says more, a Cache is shared; the libc
     resolvers have none. ``search`` is the list of domains that names are tried in (empty: none). ``concurrency``
@@ -285,6 +286,7 @@ def _named(name: str, wanted: _Wanted) -> Resolver:
     engine = registry.AUTOMATIC if name == "auto" else name
     if engine not in registry.ENGINES:
         raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(registry.names())}")
+    registry.speaks(engine, wanted.changes.get("servers", ()))
     tuning = None
     if wanted.limits.each_server:
         tuning = Tuning(

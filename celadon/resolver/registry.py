@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any
 
 from .errors import ResolverConfigError, ResolverUnavailable
 from .events import OnEvent
-from .model import Config, QueryOptions
+from .model import Config, QueryOptions, Server
 from .protocols import Engine, Resolver
 
 # Engines answer DNS questions, and stand under the policy; resolvers bring a policy of their own (the system's libc).
@@ -44,6 +44,16 @@ def load(path: str) -> Any:
     return found
 
 
+def speaks(name: str, servers: Iterable[Server]) -> None:
+    """ResolverConfigError where a server is to be spoken to in a way that only the python engine can.
+
+    Anything else would send in clear what was meant to be sent encrypted.
+    """
+    for one in servers if name not in TUNED else ():
+        if one.scheme != "udp":
+            raise ResolverConfigError(f"{name} cannot speak {one.scheme}:// to {one}; the resolver python can")
+
+
 def make_engine(name: str, config: Config, tuning: Any = None, on_event: OnEvent | None = None) -> Engine:
     """A new engine for the calling thread's hub. Raises ResolverConfigError for a name that is none.
 
@@ -52,6 +62,7 @@ def make_engine(name: str, config: Config, tuning: Any = None, on_event: OnEvent
     """
     if name not in ENGINES:
         raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(names())}")
+    speaks(name, config.servers)
     if on_event is not None:
         observed: Callable[..., Engine] = _maker(OBSERVED[name])
         return observed(config, tuning, on_event)
@@ -63,6 +74,7 @@ def make_resolver(name: str, config: Config | None) -> Resolver:
     """A new libc resolver; ``config`` None leaves it with the system's own files."""
     if name not in RESOLVERS:
         raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(names())}")
+    speaks(name, config.servers if config is not None else ())
     resolver: Resolver = _maker(RESOLVERS[name])(config)
     return resolver
 

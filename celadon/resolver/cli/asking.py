@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field, replace
 
 from .. import registry
-from ..config import parse_server
+from ..config import SCHEMES, parse_server
 from ..errors import Kind, ResolveError, ResolverConfigError
 from ..files import System
 from ..front import ask
@@ -77,9 +77,13 @@ class Asker:
                         names[str(server)] = text
         else:
             found = list(self.system.servers)
+        if settings.scheme or settings.tls_trust is not None:
+            found = [_spoken_to(one, settings, names.get(str(one), "")) for one in found]
         if self.run.port:
-            names = {str(Server(server_of(key).address, self.run.port)): name for key, name in names.items()}
             found = [replace(one, port=self.run.port) for one in found]
+        if names:
+            given = {server_of(key).address: name for key, name in names.items()}
+            names = {str(one): given[one.address] for one in found if one.address in given}
         if self.run.family:
             found = [one for one in found if (":" in one.address) == (self.run.family == 6)]
         if not found:
@@ -165,6 +169,21 @@ class Asker:
             cookie = os.urandom(_COOKIE)
         options = replace(settings.query_options(lookup.rdtype, cookie), server=server)
         return Question(name, lookup.rdtype, settings.rdclass, options)
+
+
+def _spoken_to(server: Server, settings: Settings, name: str) -> Server:
+    """The server with what the options say of encryption; ``name`` is the one that it was given under."""
+    if not settings.scheme:
+        return replace(server, trust=settings.tls_trust) if server.scheme in ("tls", "https") else server
+    scheme = settings.scheme
+    return replace(
+        server,
+        scheme=scheme,
+        port=SCHEMES[scheme] if server.port == SCHEMES["udp"] else server.port,
+        path=(settings.path or "/dns-query") if scheme == "https" else "",
+        hostname=settings.tls_hostname or server.hostname or name,
+        trust=settings.tls_trust,
+    )
 
 
 def server_of(text: str) -> Server:

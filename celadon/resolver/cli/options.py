@@ -127,7 +127,9 @@ def _class(target: Settings, value: str | None, positive: bool) -> Settings:
 def _servers(target: Settings, value: str | None, positive: bool) -> Settings:
     given = value or ""
     try:
-        servers = [str(parse_server(one)) for one in given.split(",")]
+        servers = [one.strip() if "://" in one else str(parse_server(one)) for one in given.split(",")]
+        for one in servers:
+            parse_server(one)
     except ResolverConfigError as error:
         try:
             with open(given, encoding="utf-8", errors="replace") as file:
@@ -163,6 +165,19 @@ def _ednsopt(target: Settings, value: str | None, positive: bool) -> Settings:
         return replace(target, ednsopt=())
     code, colon, data = (value or "").partition(":")
     return replace(target, ednsopt=(*target.ednsopt, (_number(code, 0, 65535), _hex(data) if colon else b"")))
+
+
+def _scheme(scheme: str) -> Change:
+    def change(target: Settings, value: str | None, positive: bool) -> Settings:
+        if value and not value.startswith("/"):
+            raise UsageError(f"{value!r} is not a path")
+        return replace(target, scheme=scheme if positive else "", path=value or "")
+
+    return change
+
+
+def _tls_ca(target: Settings, value: str | None, positive: bool) -> Settings:
+    return replace(target, tls_trust=(value or "") if positive else None)
 
 
 def _trace(target: Settings, value: str | None, positive: bool) -> Settings:
@@ -260,6 +275,11 @@ TABLE: tuple[Option, ...] = (
         _HOW,
         ("tcp", "", _set("tcp"), "TCP without trying UDP"),
         ("vc", "", _set("tcp"), ""),
+        ("tls", "", _scheme("tls"), "DNS over TLS; any certificate will do, as for dig, but for the options below"),
+        ("https", "[PATH]", _scheme("https"), "DNS over HTTPS (/dns-query)"),
+        ("https-post", "[PATH]", _scheme("https"), ""),
+        ("tls-ca", "[FILE]", _tls_ca, "the certificate must be good, by the system's authorities or those in a file"),
+        ("tls-hostname", "NAME", _take("tls_hostname", str, "", ""), "and be this name's, not the address's"),
         ("ignore", "", _set("ignore"), "take a truncated answer as it is"),
         ("timeout", "SECONDS", _take("timeout", _seconds, 2.0, 2.0), "how long to wait for a reply (2)"),
         ("time", "SECONDS", _take("timeout", _seconds, 2.0, 2.0), ""),
@@ -325,11 +345,11 @@ TABLE: tuple[Option, ...] = (
         Option(name, value, _unsupported(f"+{name}"), "", _REST, whole=True)
         for name, value in (
             ("badcookie", ""), ("besteffort", ""), ("dns64prefix", ""), ("dscp", "N"), ("ednsflags", "[N]"),
-            ("ednsnegotiation", ""), ("expire", ""), ("fail", ""), ("header-only", ""), ("https", "[PATH]"),
-            ("https-get", "[PATH]"), ("https-post", "[PATH]"), ("http-plain", "[PATH]"), ("http-plain-get", "[PATH]"),
+            ("ednsnegotiation", ""), ("expire", ""), ("fail", ""), ("header-only", ""),
+            ("https-get", "[PATH]"), ("http-plain", "[PATH]"), ("http-plain-get", "[PATH]"),
             ("http-plain-post", "[PATH]"), ("keepalive", ""), ("keepopen", ""), ("mapped", ""), ("onesoa", ""),
-            ("opcode", "N"), ("qid", "N"), ("raflag", ""), ("showbadcookie", ""), ("tcflag", ""), ("tls", ""),
-            ("tls-ca", "[FILE]"), ("tls-certfile", "FILE"), ("tls-hostname", "NAME"), ("tls-keyfile", "FILE"),
+            ("opcode", "N"), ("qid", "N"), ("raflag", ""), ("showbadcookie", ""), ("tcflag", ""),
+            ("tls-certfile", "FILE"), ("tls-keyfile", "FILE"),
             ("unknownformat", ""), ("defname", ""), ("sigchase", ""), ("topdown", ""),
         )
     ),

@@ -13,6 +13,8 @@ class Settings:
 
     ``servers`` are as they were given (addresses, names, URIs), ``types`` and ``rdclass`` numbers. ``timeout`` is in
     seconds per try, ``tries`` rounds over all servers. ``cookie`` None sends none, empty a random one (RFC 7873).
+    ``scheme``, where it is not empty, is how the servers are spoken to, ``path`` the URI's; ``tls_trust`` and
+    ``tls_hostname`` are ``Server.trust`` and ``Server.hostname``.
     At None, ``tcp`` is on for ANY alone (RFC 8482 §4), ``idnout`` on a terminal, ``rrcomments`` with ``multiline``.
     """
 
@@ -20,6 +22,10 @@ class Settings:
     rdclass: int = 1
     servers: tuple[str, ...] = ()
     # how it is asked
+    scheme: str = ""
+    path: str = ""
+    tls_trust: str | None = None
+    tls_hostname: str = ""
     timeout: float = 2.0
     tries: int = 3
     tcp: bool | None = None

@@ -148,12 +148,16 @@ def _subnet(data: bytes) -> str:
     return f"{address}/{prefix}/{scope}"
 
 
+_ENCRYPTED = {"tls": "TLS", "https": "HTTPS"}
+
+
 def stats(reply: Reply, answer: Answer, microseconds: bool) -> str:
     """The figures below an answer, with the empty line that ends it."""
     out = [f";; Query time: {duration(answer.rtt, microseconds)}"]
     server = server_words(reply, answer)
     if server:
-        out.append(f";; SERVER: {server} ({'TCP' if answer.tcp else 'UDP'})")
+        scheme = next((one.scheme for one in reply.servers if str(one) == answer.server), "")
+        out.append(f";; SERVER: {server} ({_ENCRYPTED.get(scheme) or ('TCP' if answer.tcp else 'UDP')})")
     out.append(time.strftime(";; WHEN: %a %b %d %H:%M:%S %Z %Y", time.localtime(reply.when)))
     if answer.size:
         out.append(f";; MSG SIZE  rcvd: {answer.size}")
