@@ -15,7 +15,7 @@ from .bounded import Bounded
 from .cache import Cache, CachePolicy
 from .chain import ChainResolver
 from .config import parse_server
-from .errors import ResolveError, ResolverConfigError
+from .errors import ResolveError, ResolverConfigError, ResolverUnavailable
 from .events import OnEvent, printer
 from .exchange import Tuning
 from .files import System
@@ -293,9 +293,16 @@ def _named(name: str, wanted: _Wanted) -> Resolver:
             in_flight_per_server=wanted.limits.in_flight_per_server or 0,
             rate_per_server=wanted.limits.rate_per_server or 0.0,
         )
-    return _stub(
-        engine, lambda config: registry.make_engine(engine, config, tuning, wanted.on_event), wanted, name == "auto"
-    )
+
+    def engine_for(config: Config) -> Engine:
+        try:
+            return registry.make_engine(engine, config, tuning, wanted.on_event)
+        except ResolverUnavailable:
+            if name != "auto":
+                raise
+            return registry.make_engine("python", config, tuning, wanted.on_event)  # which needs no library of C
+
+    return _stub(engine, engine_for, wanted, name == "auto")
 
 
 def _given(resolver: Any, wanted: _Wanted) -> Resolver:

@@ -23,7 +23,11 @@ RESOLVERS = {"thread": "thread", "block": "block"}
 
 
 def _maker(module: str) -> Callable[..., Any]:
-    made: Callable[..., Any] = import_module(f"{__package__}.engines.{module}").make
+    try:
+        found = import_module(f"{__package__}.engines.{module}")
+    except ImportError as error:
+        raise ResolverUnavailable(f"the resolver {module!r} needs a library that is not here: {error}") from None
+    made: Callable[..., Any] = found.make
     return made
 
 
@@ -55,11 +59,14 @@ def speaks(name: str, servers: Iterable[Server]) -> None:
 
 
 def make_engine(name: str, config: Config, tuning: Any = None, on_event: OnEvent | None = None) -> Engine:
-    """A new engine for the calling thread's hub. Raises ResolverConfigError for a name that is none.
+    """A new engine for the calling thread's hub. Raises ResolverConfigError for a name that is none, and
+    ResolverUnavailable for one whose library is missing.
 
     ``tuning`` (``exchange.Tuning``) is for those that are tuned; the others go their own way. ``on_event`` is told what
     is sent.
     """
+    if name == "auto":
+        name = AUTOMATIC  # for a question of DNS there is nothing else to decide
     if name not in ENGINES:
         raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(names())}")
     speaks(name, config.servers)

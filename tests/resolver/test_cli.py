@@ -66,3 +66,8 @@ def test_bad_input_is_one_line(server, capsys, args, code, cause):
     assert err.startswith("resolve: ")
     assert err.count("\n") == 1
     assert cause in err
+
+
+def test_auto_asks_by_an_engine(server, capsys):
+    assert main([f"@{server.address}", "www.test", "+short", "--resolver", "auto"]) == 0
+    assert capsys.readouterr().out == synthetic_address("www.test") + "\n"

@@ -9,6 +9,7 @@ from celadon import resolver
 from celadon.hub import Timeout, get_hub, sleep, spawn
 from celadon.resolver import Kind, ResolveError, ResolverConfigError, ResolverUnavailable
 from celadon.resolver.engines.static import StaticEngine, make_static
+from celadon.resolver.registry import ENGINES
 from celadon.resolver.testing import ZONE, Delay, Drop, NameServer, Refused, Servfail
 
 ADDRESSES = {
@@ -261,6 +262,16 @@ def test_who_may_end_a_chain():
     with pytest.raises(ResolveError) as caught:
         resolver.query("a.test")
     assert caught.value.kind is Kind.UNSUPPORTED
+
+
+def test_a_missing_library_goes_on(server, monkeypatch):
+    monkeypatch.setitem(sys.modules, "celadon.resolver.engines.away", None)  # as if what it imports were not there
+    monkeypatch.setitem(ENGINES, "ares", "away")
+    with resolver.scope("ares", servers=server.servers), pytest.raises(ResolverUnavailable, match="library"):
+        resolver.gethostbyname("a.test")
+    for given in (["ares", "python"], "auto"):
+        with resolver.scope(given, servers=server.servers):
+            assert resolver.gethostbyname("a.test") == "192.0.2.1"
 
 
 def test_a_chain_has_one_deadline(server):

@@ -49,7 +49,7 @@ def main(words: list[str]) -> int:
         else:
             done.add(lookup.name)
             title = f"{lookup.name} getaddrinfo"
-            rows = [(name, _addresses(name, command, lookup)) for name in registry.names()]
+            rows = [(name, _addresses(name, command, lookup)) for name in (*registry.ENGINES, *registry.RESOLVERS)]
         code = max(code, show(title, rows))
     return code
 
