@@ -98,7 +98,7 @@ def asked_as(question: Question, answer: Answer) -> Answer:
     if answer.question == question:
         return answer
     old, new = answer.question.name, question.name
-    records = tuple(replace(one, name=new) if one.name == old else one for one in answer.records)
+    records = tuple(one._replace(name=new) if one.name == old else one for one in answer.records)
     return replace(answer, question=question, records=records)
 
 
@@ -341,8 +341,8 @@ def aged(entry: Entry, now: float, policy: CachePolicy) -> Answer:
     """The entry's answer as a cache gives it: marked so, with its TTLs counted down, or as stale ones are told."""
     answer = entry.answer
     if now >= entry.expires:
-        records = tuple(replace(one, ttl=policy.stale_ttl) for one in answer.records)
+        records = tuple(one._replace(ttl=policy.stale_ttl) for one in answer.records)
         return replace(answer, records=records, cached=True, stale=True)
     age, left = int(now - entry.stored), int(entry.expires - now)
-    records = tuple(replace(one, ttl=max(min(one.ttl - age, left), 0)) for one in answer.records)
+    records = tuple(one._replace(ttl=max(min(one.ttl - age, left), 0)) for one in answer.records)
     return replace(answer, records=records, cached=True)

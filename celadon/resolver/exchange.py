@@ -18,7 +18,7 @@ from .health import Health
 from .model import Answer, Config, QueryOptions, Question, Server
 from .pace import Pace, Window
 from .protocols import Done, Outcome
-from .wire import OPT, WITH_OPT, WireAnswer, WireError, decode, encode_question, question_tail
+from .wire import OPT, WITH_OPT, OneAddress, WireAnswer, WireError, decode, encode_question, question_tail
 
 _SOFT = {1: Kind.FORMERR, 2: Kind.SERVFAIL, 4: Kind.NOTIMP, 5: Kind.REFUSED, 16: Kind.NOTIMP, 23: Kind.REFUSED}
 _NO_EDNS = (1, 4, 16)  # FORMERR, NOTIMP, BADVERS: what servers say who do not know it
@@ -74,13 +74,12 @@ class Query:
     sent: float
 
     def __init__(self, question: Question, done: Done, engine: Any) -> None:
+        self.tail = question_tail(question)
         self.question = question
         self.done: Done | None = done
         self.engine = engine
-        self.tail = question_tail(question)
         self.more: More | None = None
-        self.link = None
-        self.bucket = None
+        self.link = self.bucket = None
 
     def cancel(self) -> None:
         """Nobody waits for it any more."""
@@ -128,6 +127,10 @@ class Exchange:
         self.pace = Pace(tuning.rate, now) if tuning.rate else None
         self._simple = not (tuning.mixed_case or tuning.cookies or config.use_vc)
         self._bounded = bool(tuning.in_flight_per_server or tuning.rate_per_server)
+        #: The server that every plain question goes to at once, if nothing at all is to be decided about it.
+        self.direct = self._only if self._simple and not self._bounded and self.pace is None else None
+        #: Whether a first try's patience is its server's (else it is the configured one).
+        self.adapts = tuning.adaptive_timeout and (config.attempts > 1 or self._only is None)
         #: What happened, for people: replies believed, packets that were not, tries without a reply, TCP, fallbacks.
         self.troubled = False  # some server of several may be down
         self.answers = self.ignored = self.timeouts = self.tcp = self.plain = self.retries = 0
@@ -270,9 +273,9 @@ class Exchange:
     def patience(self, query: Query, now: float) -> float:
         """Seconds until this try is given up; for the last one, all that is left of the whole time."""
         more = query.more
-        timeout: float = query.state.timeout if self.tuning.adaptive_timeout else self.config.timeout
         if more is None:
-            return timeout if self.config.attempts > 1 or self._only is None else self.config.timeout
+            return query.state.timeout if self.adapts else self.config.timeout
+        timeout: float = query.state.timeout if self.tuning.adaptive_timeout else self.config.timeout
         if not more.left:
             return max(more.deadline - now, 0.0)
         if more.tcp or more.tcp_once or query.state.stream:
@@ -301,15 +304,12 @@ class Exchange:
             state.heard(now)
             self.tcp += 1
             return AGAIN
+        rtt = now - query.sent
+        if rtt < 0:
+            rtt = 0.0  # ``now`` is that of a batch, and this one may have left within it
         try:
             answer = decode(
-                query.question,
-                message,
-                end,
-                state.label,
-                max(now - query.sent, 0.0),  # ``now`` is that of a batch, and this one may have left within it
-                tcp,
-                1 if more is None else 1 + len(more.failures),
+                query.question, message, end, state.label, rtt, tcp, 1 if more is None else 1 + len(more.failures)
             )
         except WireError as error:
             self.ignored += 1
@@ -325,8 +325,10 @@ class Exchange:
             if not state.edns_seen:
                 state.edns_seen = len(message) - end >= 11 and message[11] > 0
             if not state.answered & _TIMED or not state.smoothed:
-                state.timed(max(now - query.sent, 0.0))
-        rcode = answer.rcode if message[11] else message[3] & 15
+                state.timed(rtt)
+            if type(answer) is OneAddress:
+                return answer
+        rcode = answer.rcode
         if more is not None and not self._believable(more, state, answer, now):
             self.ignored += 1
             return None

@@ -204,8 +204,7 @@ class Edns:
     options: tuple[tuple[int, bytes], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):  # made by the million, and as a tuple of plain values nothing to the garbage collector
     """One resource record. ``ttl`` is in seconds; ``data`` is the presentation form of the rdata."""
 
     name: str

@@ -85,10 +85,10 @@ def encode_name(name: str) -> bytes:
 
 def question_tail(question: Question) -> bytes:
     """The question section, which a reply must echo. ResolveError(ILLEGAL) for a name that has no wire form."""
-    rdtype = question.rdtype
-    if question.rdclass == 1 and rdtype in _TYPES:
-        return encode_name(question.name) + _TYPES[rdtype]
-    return encode_name(question.name) + rdtype.to_bytes(2, "big") + question.rdclass.to_bytes(2, "big")
+    name, rdtype, rdclass, _ = question
+    if rdclass == 1 and rdtype in _TYPES:
+        return encode_name(name) + _TYPES[rdtype]
+    return encode_name(name) + rdtype.to_bytes(2, "big") + rdclass.to_bytes(2, "big")
 
 
 def encode_question(question: Question, edns: bool = True, cookie: bytes = b"", padding: int = 0) -> bytes:
@@ -250,7 +250,7 @@ _new = object.__new__
 # The slots' own setters: the class is frozen, and this is where its instances are made.
 _set_facts, _set_parsed, _set_raw = (vars(WireAnswer)[name].__set__ for name in ("_facts", "_parsed", "_raw"))
 _set_question, _set_records = (vars(Answer)[name].__set__ for name in ("question", "records"))
-_set_name, _set_rdtype, _set_ttl, _set_data, _set_rdclass = (vars(Record)[one.name].__set__ for one in fields(Record))
+_new_tuple: Any = tuple.__new__
 _one_address = Struct("!6sIH4s").unpack_from  # owner, type and class; TTL; length; address
 _inet_ntoa = _socket.inet_ntoa
 
@@ -278,13 +278,9 @@ def decode(
         )
     ):  # fmt: skip
         answer: WireAnswer = _new(OneAddress)
-        record = _new(Record)
-        _set_name(record, question.name)
-        _set_rdtype(record, 1)
-        _set_ttl(record, one[1] if one[1] < 1 << 31 else 0)
-        _set_data(record, _inet_ntoa(one[3]))
-        _set_rdclass(record, 1)
-        _set_records(answer, (record,))
+        ttl = one[1]
+        fields = (question.name, 1, ttl if ttl < 0x80000000 else 0, _inet_ntoa(one[3]), 1)
+        _set_records(answer, (_new_tuple(Record, fields),))
     else:
         answer = _new(WireAnswer)
         _set_raw(answer, _parse(message, question_end))

@@ -78,17 +78,21 @@ class PythonEngine:
         if self._waiting or self._flying >= self._limit:
             self._waiting.append(query)
             self._pump()
+            return query.cancel
+        now = self._hub.now()
+        exchange = self.exchange
+        if question.options is None and exchange.direct is not None:
+            query.state = exchange.direct
         else:
             if question.options is not None:
                 self.largest = max(self.largest, question.options.bufsize)
-            now = self._hub.now()
-            wait = self.exchange.begin(query, now)
+            wait = exchange.begin(query, now)
             if wait:
                 self._waiting.append(query)
                 self._pump_later(wait)
-            else:
-                self._flying += 1
-                self._transmit(query, now)
+                return query.cancel
+        self._flying += 1
+        self._transmit(query, now)
         return query.cancel
 
     def forget(self, query: Query) -> None:
@@ -144,46 +148,47 @@ class PythonEngine:
                 query.bucket = self._limbo
                 self._hub.call_soon(self._give_up, query, verdict)
                 return
-            if query.link is not None:
-                query.more.old.append((query.link, query.id))  # type: ignore[union-attr]
-            query.link = link
-            query.id = name
-            query.sent = now
+            break
+        more = query.more
+        if more is None:
+            slot = int((now + (query.state.timeout if exchange.adapts else exchange.config.timeout)) * _TICKS) + 1
+        else:
             slot = int((now + exchange.patience(query, now)) * _TICKS) + 1
-            bucket = self._buckets.get(slot)
-            if bucket is None:
-                bucket = self._buckets[slot] = {}
-                if slot < self._timer_at:
-                    self._arm(slot)
-            bucket[query] = None
-            query.bucket = bucket
-            if exchange.troubled:
-                self._probe(query, now)
-            return
+            if query.link is not None:
+                more.old.append((query.link, query.id))
+        query.link = link
+        query.id = name
+        query.sent = now
+        bucket = self._buckets.get(slot)
+        if bucket is None:
+            bucket = self._buckets[slot] = {}
+            if slot < self._timer_at:
+                self._arm(slot)
+        bucket[query] = None
+        query.bucket = bucket
+        if exchange.troubled:
+            self._probe(query, now)
 
     def _send(self, query: Query, state: Health, now: float) -> tuple[Link, bytes]:
-        link: Link
-        if query.more is None and not state.stream:
-            link = self._udp.get(state) or self._new_udp(state, now)
-            if link.uses <= 0 or now >= link.expires:
-                link = self._new_udp(state, now)
-        elif self.exchange.over_tcp(query, state):
+        exchange = self.exchange
+        link: Link | None
+        if (query.more is not None or state.stream) and exchange.over_tcp(query, state):
             link = self._stream(state, now)
         else:
-            link = self._udp.get(state) or self._new_udp(state, now)
-            if link.uses <= 0 or now >= link.expires:
+            link = self._udp.get(state)
+            if link is None or link.uses <= 0 or now >= link.expires:
                 link = self._new_udp(state, now)
-        flight = link.flight
-        while True:
-            at = self._ids_at
-            if at >= len(self._ids):
+        at = self._ids_at
+        name = self._ids[at : at + 2]
+        self._ids_at = at + 2
+        while not name or name in link.flight:
+            if self._ids_at >= len(self._ids):
                 self._ids = os.urandom(4096)
-                at = 0
-            self._ids_at = at + 2
+                self._ids_at = 0
+            at = self._ids_at
             name = self._ids[at : at + 2]
-            if name not in flight:
-                break
-        link.send(query, name, self.exchange.body(query, state, now))
+            self._ids_at = at + 2
+        link.send(query, name, exchange.body(query, state, now))
         state.in_flight += 1
         return link, name
 
@@ -288,8 +293,24 @@ class PythonEngine:
     def received(self, query: Query, message: bytes, now: float, tcp: bool, state: Health) -> None:
         """A message under this question's id."""
         verdict = self.exchange.reply(query, message, now, tcp, state)
-        if verdict is not None:
+        if verdict is None:
+            return
+        if verdict is AGAIN or query.more is not None:
             self._act(query, verdict, now)
+            return
+        done, query.done = query.done, None
+        del query.bucket[query]
+        query.bucket = None
+        link = query.link
+        del link.flight[query.id]
+        state.in_flight -= 1
+        if link.uses <= 0:
+            link.left()
+        self._flying -= 1
+        if self._waiting or not self._flying:
+            self._left()
+        if done is not None:
+            done(verdict)  # type: ignore[arg-type]
 
     def _act(self, query: Query, verdict: Verdict, now: float) -> None:
         if verdict is AGAIN:
@@ -346,6 +367,10 @@ class PythonEngine:
                     old.left()
             more.old.clear()
         self._flying -= 1
+        self._left()
+
+    def _left(self) -> None:
+        """One question less is in flight."""
         if self._waiting:
             self._pump()
         if not self._flying:
