@@ -31,8 +31,8 @@ _WITHOUT_EFFECT = frozenset(("inet6", "ip6-bytestring", "ip6-dotint", "no-ip6-do
 # option -> (field, least, most), as glibc clamps them
 _NUMBERS = {"ndots:": ("ndots", 0, 15), "timeout:": ("timeout", 1, 30), "attempts:": ("attempts", 1, 5)}
 
-#: How a server may be spoken to, and the ports for it (RFC 1035, 7858, 8484).
-SCHEMES = {"udp": 53, "tcp": 53, "tls": 853, "https": 443}
+#: How a server may be spoken to, and the ports for it (RFC 1035, 7858, 8484, 9250).
+SCHEMES = {"udp": 53, "tcp": 53, "tls": 853, "https": 443, "quic": 853}
 
 
 def _is_address(text: str) -> bool:
@@ -47,8 +47,8 @@ def _is_address(text: str) -> bool:
 def parse_server(text: str | Server) -> Server:
     """``1.2.3.4``, ``1.2.3.4:5301``, ``[::1]:53``, ``fe80::1%lo``, ``1.1.1.1#53``, a URI, or ResolverConfigError.
 
-    URIs are ``udp://``, ``tcp://``, ``tls://`` and ``https://`` with an address, port and path as in any URI; behind a
-    ``#`` the name that the certificate must have, if that is not the address: ``tls://192.0.2.1#dns.example``.
+    URIs are ``udp://``, ``tcp://``, ``tls://``, ``https://`` and ``quic://`` with an address, port and path as in any
+    URI; behind a ``#`` the name that the certificate must have, if that is not the address: ``tls://192.0.2.1#a.test``.
     """
     if isinstance(text, Server):
         return text

@@ -31,7 +31,7 @@ class Health:
         self.server = server
         self.label = str(server)
         self.stream = server.scheme != "udp"
-        self.encrypted = server.scheme in ("tls", "https")
+        self.encrypted = server.scheme in ("tls", "https", "quic")
         self.most = self.timeout = timeout
         self.pace = pace
         self.smoothed = self._variance = 0.0

@@ -133,9 +133,10 @@ CLASS_IN = 1
 class Server:
     """A name server: address literal (an IPv6 scope as ``fe80::1%eth0``) and port.
 
-    ``scheme`` is how it is spoken to: ``udp`` (with TCP where that is needed), ``tcp``, ``tls`` (RFC 7858), ``https``
-    (RFC 8484, ``path`` as it stands in the URI). ``hostname`` is whom its certificate must name, empty for the address;
-    ``trust`` a PEM file of the authorities that may say so, empty for the system's, None for nobody is asked.
+    ``scheme`` is how it is spoken to: ``udp`` (with TCP where that is needed), ``tcp``, ``tls`` (RFC 7858), ``quic``
+    (RFC 9250), ``https`` (RFC 8484, ``path`` as it stands in the URI). ``hostname`` is whom its certificate must name,
+    empty for the address; ``trust`` a PEM file of the authorities that may say so, empty for the system's, None for
+    nobody is asked.
     """
 
     address: str

@@ -91,13 +91,13 @@ def exotic() -> Any:
     return import_module(f"{__package__}.exotic")
 
 
-def transport(scheme: str) -> Callable[[Any], Any]:
-    """What makes the layer that a stream to a server of this scheme goes through. ResolverUnavailable without it."""
+def transport(scheme: str) -> Callable[..., Any]:
+    """What makes the python engine's connection to a server of this scheme. ResolverUnavailable without its library."""
     try:
         module = import_module(f"{__package__}.engines.python_{scheme}")
     except ImportError as error:
         raise ResolverUnavailable(f"servers by {scheme}:// need a library that is not here: {error}") from None
-    made: Callable[[Any], Any] = module.layer
+    made: Callable[..., Any] = module.connect
     return made
 
 

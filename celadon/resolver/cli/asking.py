@@ -174,7 +174,7 @@ class Asker:
 def _spoken_to(server: Server, settings: Settings, name: str) -> Server:
     """The server with what the options say of encryption; ``name`` is the one that it was given under."""
     if not settings.scheme:
-        return replace(server, trust=settings.tls_trust) if server.scheme in ("tls", "https") else server
+        return replace(server, trust=settings.tls_trust) if server.scheme in ("tls", "https", "quic") else server
     scheme = settings.scheme
     return replace(
         server,

@@ -277,6 +277,7 @@ TABLE: tuple[Option, ...] = (
         ("vc", "", _set("tcp"), ""),
         ("tls", "", _scheme("tls"), "DNS over TLS; any certificate will do, as for dig, but for the options below"),
         ("https", "[PATH]", _scheme("https"), "DNS over HTTPS (/dns-query)"),
+        ("quic", "", _scheme("quic"), "DNS over QUIC"),
         ("https-post", "[PATH]", _scheme("https"), ""),
         ("tls-ca", "[FILE]", _tls_ca, "the certificate must be good, by the system's authorities or those in a file"),
         ("tls-hostname", "NAME", _take("tls_hostname", str, "", ""), "and be this name's, not the address's"),

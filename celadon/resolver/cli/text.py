@@ -148,7 +148,7 @@ def _subnet(data: bytes) -> str:
     return f"{address}/{prefix}/{scope}"
 
 
-_ENCRYPTED = {"tls": "TLS", "https": "HTTPS"}
+_ENCRYPTED = {"tls": "TLS", "https": "HTTPS", "quic": "QUIC"}
 
 
 def stats(reply: Reply, answer: Answer, microseconds: bool) -> str:

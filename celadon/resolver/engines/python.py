@@ -19,7 +19,7 @@ from ..exchange import AGAIN, Exchange, Query, Tuning, Verdict
 from ..health import Health
 from ..model import Config, Question
 from ..protocols import Cancel, Done
-from .python_links import SEGMENTS, Link, StreamLink, UdpLink, layer_for
+from .python_links import SEGMENTS, Link, Stream, UdpLink, stream_to
 
 _LARGEST = 4096
 _TICKS = 128  # buckets a second
@@ -43,7 +43,7 @@ class PythonEngine:
         self.exchange = Exchange(config, self.tuning, hub.now(), os.urandom)
         self._udp: dict[Health, UdpLink] = {}
         self._draining: set[UdpLink] = set()
-        self._streams: dict[Health, StreamLink] = {}
+        self._streams: dict[Health, Stream] = {}
         self._ids = b""
         self._ids_at = 0
         self._flying: int = 0
@@ -202,12 +202,12 @@ class PythonEngine:
         made = self._udp[state] = UdpLink(self, state, now)
         return made
 
-    def _stream(self, state: Health, now: float) -> StreamLink:
+    def _stream(self, state: Health, now: float) -> Stream:
         link = self._streams.get(state)
         if link is None or not link.usable(now):
             if link is not None:
                 link.close()
-            link = self._streams[state] = StreamLink(self, state, now, layer_for(state.server))
+            link = self._streams[state] = stream_to(self, state, now)
         return link
 
     def _probe(self, query: Query, now: float) -> None:
@@ -410,7 +410,7 @@ class PythonEngine:
         for query in failed:
             if query.link is not link or query.done is None:
                 continue  # a later try is under way
-            if isinstance(link, StreamLink) and link.answered:
+            if not isinstance(link, UdpLink) and link.answered:
                 self._act(query, AGAIN, now)  # it closed between two questions: a new connection (RFC 7766 §6.2.4)
             else:
                 self._act(query, self.exchange.failed(query, error, now), now)

@@ -9,8 +9,9 @@ import h2.connection
 import h2.events
 import h2.exceptions
 
+from ..health import Health
 from ..model import Server
-from .python_links import Layer
+from .python_links import Driver, Stream, StreamLink
 from .python_tls import Tls
 
 _TYPE = "application/dns-message"
@@ -96,6 +97,6 @@ def _check(headers: dict[str, str]) -> None:
         raise ConnectionResetError(104, f"HTTP status {status}, {kind or 'no type'}")
 
 
-def layer(server: Server) -> Layer:
-    """How messages travel to a server by HTTPS."""
-    return Tls(server, Http2(server), "h2")
+def connect(engine: Driver, state: Health, now: float) -> Stream:
+    """A connection to a server by HTTPS."""
+    return StreamLink(engine, state, now, Tls(state.server, Http2(state.server), "h2"))

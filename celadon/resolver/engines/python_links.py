@@ -259,7 +259,10 @@ class StreamLink:
 
     __slots__ = ("_socket", "_watch", "answered", "closed", "engine", "flight", "layer", "state", "used_at", "uses")
 
-    tcp = True
+    @property
+    def tcp(self) -> bool:
+        """See ``Stream.tcp``."""
+        return True
 
     def __init__(self, engine: Driver, state: Health, now: float, layer: Layer) -> None:
         self.engine = engine
@@ -329,12 +332,38 @@ class StreamLink:
         self._socket.close()
 
 
-Link: TypeAlias = UdpLink | StreamLink
+class Stream(Protocol):
+    """A connection that carries questions side by side, as ``StreamLink`` does."""
+
+    state: Health
+    flight: dict[bytes, Query]
+    uses: int
+    answered: bool
+
+    @property
+    def tcp(self) -> bool:
+        """Whether nobody can have forged what comes over it."""
+
+    def usable(self, now: float) -> bool:
+        """Whether another question may go over it."""
+
+    def send(self, query: Query, name: bytes, body: bytes) -> None:
+        """Queue, or raise OSError."""
+
+    def left(self) -> None:
+        """A question left its flight."""
+
+    def close(self) -> None:
+        """Stop, once."""
 
 
-def layer_for(server: Server) -> Layer:
-    """How messages travel over a stream to this server."""
-    if server.scheme in ("udp", "tcp"):
-        return Framed()
-    made: Layer = registry.transport(server.scheme)(server)
+Link: TypeAlias = UdpLink | Stream
+
+
+def stream_to(engine: Driver, state: Health, now: float) -> Stream:
+    """A connection to the server, in the way that it is spoken to. OSError when it cannot be."""
+    scheme = state.server.scheme
+    if scheme in ("udp", "tcp"):
+        return StreamLink(engine, state, now, Framed())
+    made: Stream = registry.transport(scheme)(engine, state, now)
     return made

@@ -8,8 +8,9 @@ from __future__ import annotations
 import ssl
 from functools import lru_cache
 
+from ..health import Health
 from ..model import Server
-from .python_links import Framed, Layer
+from .python_links import Driver, Framed, Layer, Stream, StreamLink
 
 
 @lru_cache(64)
@@ -82,6 +83,6 @@ class Tls:
         self.out += self._to_server.read()
 
 
-def layer(server: Server) -> Layer:
-    """How messages travel to a server by TLS."""
-    return Tls(server, Framed())
+def connect(engine: Driver, state: Health, now: float) -> Stream:
+    """A connection to a server by TLS."""
+    return StreamLink(engine, state, now, Tls(state.server, Framed()))

@@ -1,0 +1,189 @@
+"""DNS over QUIC (RFC 9250) for the python engine: aioquic speaks QUIC, a stream for each question; here are its packets
+and its clock, on the hub.
+"""
+
+from __future__ import annotations
+
+import _socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from aioquic.quic import events
+from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.connection import QuicConnection
+
+from ...hub import Timer, get_hub, watch
+from ..exchange import Query
+from ..health import Health
+from .python_links import Driver, Stream, connected
+
+_IDLE = 10.0  # seconds after which a connection that nobody used is not trusted to be there still
+_LARGEST = 65535
+
+
+class QuicLink:
+    """A connection to a server. Its clock runs only while something is asked."""
+
+    __slots__ = (
+        "_buffers", "_closed", "_names", "_peer", "_quic", "_shaken", "_socket", "_timer", "_used_at", "_waiting",
+        "_watch", "answered", "engine", "flight", "state", "uses",
+    )  # fmt: skip
+
+    @property
+    def tcp(self) -> bool:
+        """See ``Stream.tcp``."""
+        return True
+
+    def __init__(self, engine: Driver, state: Health, now: float) -> None:
+        server = state.server
+        self.engine, self.state = engine, state
+        self.flight: dict[bytes, Query] = {}
+        self.uses = 0
+        self.answered = False
+        self._used_at = now
+        self._closed = self._shaken = False
+        self._timer: Timer | None = None
+        self._waiting: list[tuple[bytes, bytes]] = []
+        self._names: dict[int, bytes] = {}
+        self._buffers: dict[int, bytes] = {}
+        system = ssl.get_default_verify_paths()
+        if server.trust:
+            with open(server.trust, "rb"):
+                pass  # OSError now, and not in the middle of a handshake
+        self._quic = QuicConnection(
+            configuration=QuicConfiguration(
+                alpn_protocols=["doq"],
+                server_name=server.hostname or server.address.partition("%")[0],
+                cafile=server.trust or system.cafile,
+                capath=None if server.trust else system.capath,
+                verify_mode=ssl.CERT_NONE if server.trust is None else ssl.CERT_REQUIRED,
+            )
+        )
+        self._socket = connected(server, _socket.SOCK_DGRAM)
+        self._peer = (server.address, server.port)
+        self._watch = watch(self._socket.fileno(), on_readable=self._read)
+        self._quic.connect(self._peer, now=now)
+
+    def usable(self, now: float) -> bool:
+        """See ``Stream.usable``."""
+        return not self._closed and (bool(self.flight) or now - self._used_at < _IDLE)
+
+    def send(self, query: Query, name: bytes, body: bytes) -> None:
+        """See ``Stream.send``."""
+        self._waiting.append((name, body))
+        self.flight[name] = query
+        self._push()
+
+    def left(self) -> None:
+        """See ``Stream.left``."""
+        self._used_at = self.engine.now()
+        if not self.flight:
+            self._stop_clock()
+
+    def close(self) -> None:
+        """See ``Stream.close``."""
+        if self._closed:
+            return
+        self._closed = True
+        self._stop_clock()
+        try:
+            self._quic.close()
+            self._flush(self.engine.now())
+        except OSError:
+            pass  # a courtesy
+        finally:
+            self._watch.close()
+            self._socket.close()
+
+    def _flush(self, now: float) -> None:
+        for datagram, _ in _aborted(self._quic.datagrams_to_send, now):
+            try:
+                self._socket.send(datagram)
+            except BlockingIOError:
+                return  # lost, as datagrams may be
+
+    def _push(self) -> None:
+        quic = self._quic
+        if self._shaken:
+            for name, body in self._waiting:
+                stream = quic.get_next_available_stream_id()
+                self._names[stream] = name
+                # The id is 0 and the length in front (RFC 9250 §4.2).
+                quic.send_stream_data(stream, (len(body) + 2).to_bytes(2, "big") + b"\0\0" + body, end_stream=True)
+            self._waiting.clear()
+        now = self.engine.now()
+        try:
+            self._flush(now)
+        except OSError as error:
+            self.engine.link_failed(self, error)
+            return
+        self._stop_clock()
+        due = quic.get_timer()
+        if due is not None and self.flight and not self._closed:
+            self._timer = get_hub().call_later(max(due - now, 0.0), self._tick)
+
+    def _stop_clock(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tick(self) -> None:
+        self._timer = None
+        try:
+            _aborted(self._quic.handle_timer, self.engine.now())
+        except OSError as error:
+            self.engine.link_failed(self, error)
+            return
+        if self._listen():
+            self._push()
+
+    def _read(self) -> None:
+        now = self.engine.now()
+        try:
+            while True:
+                _aborted(self._quic.receive_datagram, self._socket.recv(_LARGEST), self._peer, now)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self.engine.link_failed(self, error)
+            return
+        if self._listen():
+            self._push()
+
+    def _listen(self) -> bool:
+        """What happened meanwhile; whether the connection lives on."""
+        while not self._closed and (event := self._quic.next_event()) is not None:
+            if isinstance(event, events.HandshakeCompleted):
+                self._shaken = True
+            elif isinstance(event, events.StreamDataReceived):
+                self._take(event.stream_id, event.data, event.end_stream)
+            elif isinstance(event, events.ConnectionTerminated):
+                reason = event.reason_phrase or f"code {event.error_code}"
+                self.engine.link_failed(self, ConnectionResetError(104, f"QUIC: {reason}"))
+        return not self._closed
+
+    def _take(self, stream: int, data: bytes, ended: bool) -> None:
+        message = self._buffers.pop(stream, b"") + data
+        if not ended:
+            if len(message) <= _LARGEST + 2:
+                self._buffers[stream] = message
+            return
+        name = self._names.pop(stream, b"")
+        query = self.flight.get(name)
+        if query is not None and len(message) > 14:
+            self.answered = True
+            self.engine.received(query, name + message[4:], self.engine.now(), True, self.state)
+
+
+def _aborted(call: Callable[..., Any], *args: Any) -> Any:
+    """Call into the library; what it cannot cope with ends this connection, as an OSError, and nothing else."""
+    try:
+        return call(*args)
+    except Exception as error:
+        raise ConnectionAbortedError(103, f"QUIC: {type(error).__name__} {error}".rstrip()) from error
+
+
+def connect(engine: Driver, state: Health, now: float) -> Stream:
+    """A connection to a server by QUIC."""
+    return QuicLink(engine, state, now)
