@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterable, Iterator
-from types import BuiltinMethodType, ModuleType
+from collections.abc import Callable, Iterable, Iterator
+from types import BuiltinMethodType, FunctionType, ModuleType
 from typing import Any
 
 from .pristine import ORIGINAL, is_ours
@@ -28,19 +28,61 @@ def _keeps_originals(name: str, module: ModuleType) -> bool:
     return not (getattr(module, "__file__", None) or "").endswith((".py", ".pyc")) and name != "__main__"
 
 
-def bound_names(replaced: dict[int, tuple[Any, Any]]) -> Iterator[tuple[ModuleType, str, Any, Any]]:
-    """(module, name, original, replacement) for every global of a Python module that is an original.
+def bound_names(replaced: dict[int, tuple[Any, Any]]) -> Iterator[tuple[Any, str, Any, Any]]:
+    """(holder, attribute, what stands there, what shall) for each place that a Python module gave to an original.
 
-    ``replaced`` is by the original's id, so that what cannot be hashed can be asked for. A module keeps what it
-    defines itself: that is no name it took.
+    Places are globals of modules, attributes of classes (``poller = select.epoll``), and defaults of functions
+    (``def retry(sleep=time.sleep)``). ``replaced`` is by the original's id, so that what cannot be hashed can be asked
+    for. A module keeps what it defines itself: that is no name it took.
     """
+
+    def instead(value: Any, home: str) -> Any:
+        found = replaced.get(id(value))
+        if found is None or found[0] is not value or getattr(value, "__module__", None) == home:
+            return None
+        return found[1]
+
+    def places(holder: Any, home: str) -> Iterator[tuple[Any, str, Any, Any]]:
+        for attribute, value in list(vars(holder).items()):
+            new = instead(value, home)
+            if new is not None:
+                yield holder, attribute, value, new
+                continue
+            # By their types: what a proxy stands for may not be there now, and is nobody's business here.
+            inner = value.__func__ if type(value) in (staticmethod, classmethod) else value
+            if type(inner) is FunctionType:
+                if inner.__module__ == home:
+                    yield from _defaults(inner, lambda one: instead(one, home))
+            elif issubclass(type(inner), type) and inner.__module__ == home and _is_part(inner, holder):
+                yield from places(inner, home)
+
     for name, module in list(sys.modules.items()):
-        if not isinstance(module, ModuleType) or _keeps_originals(name, module):
-            continue
-        for attribute, value in list(vars(module).items()):
-            found = replaced.get(id(value))
-            if found is not None and found[0] is value and getattr(value, "__module__", None) != name:
-                yield module, attribute, value, found[1]
+        if isinstance(module, ModuleType) and not _keeps_originals(name, module):
+            yield from places(module, name)
+
+
+def _is_part(kind: type, holder: Any) -> bool:
+    """Whether the class is defined in ``holder``, a module or a class, and has not just another name there."""
+    path = kind.__qualname__.rpartition(".")[0]
+    return path == (holder.__qualname__ if isinstance(holder, type) else "")
+
+
+def _defaults(function: FunctionType, instead: Callable[[Any], Any]) -> Iterator[tuple[FunctionType, str, Any, Any]]:
+    given = function.__defaults__
+    if given is not None:
+        new = tuple(one if (other := instead(one)) is None else other for one in given)
+        if any(one is not other for one, other in zip(new, given, strict=True)):
+            yield function, "__defaults__", given, new
+    named: dict[str, Any] | None = function.__kwdefaults__
+    if named:
+        changed = {name: one if (other := instead(one)) is None else other for name, one in named.items()}
+        if any(changed[name] is not one for name, one in named.items()):
+            yield function, "__kwdefaults__", named, changed
+
+
+def holder_name(holder: Any) -> str:
+    """What a module, a class or a function is called."""
+    return holder.__name__ if isinstance(holder, ModuleType) else f"{holder.__module__}.{holder.__qualname__}"
 
 
 def subclasses(replaced: Iterable[tuple[type, type]]) -> Iterator[str]:
@@ -134,4 +176,4 @@ def _spared(name: str, module: Any) -> bool:
     return isinstance(module, ModuleType) and _keeps_originals(name, module) and name != "threading"
 
 
-__all__ = ["LockRepair", "bound_names", "subclasses"]
+__all__ = ["LockRepair", "bound_names", "holder_name", "subclasses"]

@@ -25,7 +25,7 @@ class Report:
 
     #: ``module.attribute`` that are replaced now.
     patched: tuple[str, ...]
-    #: ``module.name`` that had taken an original before, and were given the replacement.
+    #: Names of modules, classes and functions' defaults that had taken an original before, and got the replacement.
     rebound: tuple[str, ...]
     #: How many places that held a lock of the operating system were given a green one.
     locks: int
@@ -43,7 +43,8 @@ class Report:
 class _State:
     #: (object, its dotted name, attribute, what stood there, what stands there now), in the order of patching.
     changes: list[tuple[Any, str, str, Any, Any]] = field(default_factory=list)
-    rebound: list[tuple[ModuleType, str, Any]] = field(default_factory=list)
+    #: (module, class or function, attribute, what stood there)
+    rebound: list[tuple[Any, str, Any]] = field(default_factory=list)
     locks: list[tuple[dict[str, Any], str, Any]] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     #: (module, its name, what was installed in it)
@@ -210,15 +211,21 @@ def patch_all(resolver: str | Resolver | None = None, servers: Iterable[str] | N
         signal.adopt()
 
 
+def _put(holder: Any, name: str, value: Any) -> None:
+    # A metaclass may have its own ideas of setting an attribute, an enumeration's refuses.
+    (type.__setattr__ if isinstance(holder, type) else setattr)(holder, name, value)
+
+
 def _mend(changes: list[tuple[Any, str, str, Any, Any]]) -> None:
     replaced = {
         id(old): (old, new)
         for target, _, _, old, new in changes
         if isinstance(target, ModuleType) and callable(old) and not isinstance(old, ModuleType)
     }
-    for module, name, old, new in existing.bound_names(replaced):
-        setattr(module, name, new)
-        _now.rebound.append((module, name, old))
+    # All of them first: defaults of functions, once replaced, would be met a second time under another name.
+    for holder, name, old, new in list(existing.bound_names(replaced)):
+        _put(holder, name, new)
+        _now.rebound.append((holder, name, old))
     classes = [(old, new) for old, new in replaced.values() if isinstance(old, type) and isinstance(new, type)]
     _now.left += existing.subclasses(classes)
 
@@ -234,8 +241,8 @@ def restore() -> None:
         streams.flush()
     for names, name, old in reversed(_now.locks):
         names[name] = old
-    for module, name, old in reversed(_now.rebound):
-        setattr(module, name, old)
+    for holder, name, old in reversed(_now.rebound):
+        _put(holder, name, old)
     for target, _, name, old, _ in reversed(_now.changes):
         setattr(target, name, old)
     for module, _, hook in reversed(_now.hooks):
@@ -252,7 +259,7 @@ def report() -> Report:
     """What is patched now, what was mended that had been there before, and what could not be."""
     return Report(
         (*(f"{path}.{name}" for _, path, name, _, _ in _now.changes), *(path for _, path, _ in _now.hooks)),
-        tuple(f"{module.__name__}.{name}" for module, name, _ in _now.rebound),
+        tuple(f"{existing.holder_name(holder)}.{name}" for holder, name, _ in _now.rebound),
         len(_now.locks),
         tuple(dict.fromkeys(_now.left)),
     )

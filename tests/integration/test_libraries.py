@@ -28,7 +28,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name in ("PA
 @pytest.fixture(scope="module")
 def names():
     with NameServer() as made:
-        for name in ("web.test", "s3.test", "db.test", "ssh.test", "other.test"):
+        for name in ("web.test", "s3.test", "db.test", "ssh.test", "mail.test", "ftp.test", "other.test"):
             made.add(name, "A", "127.0.0.1")
         for n in range(30):
             made.add(f"late{n}.test", "A", f"127.0.2.{n}")
@@ -113,6 +113,8 @@ CASES = {
     "redis_py": (["redis"], ["redis"]),
     "aws_boto3": (["boto3"], ["https"]),
     "ssh_paramiko": (["paramiko"], []),
+    "mail_smtplib": (["aiosmtpd"], []),
+    "files_ftplib": (["pyftpdlib"], []),
 }
 QUICK = {("web_requests", "ares"), ("names_dnspython", "python")}
 

@@ -17,6 +17,8 @@ LIBRARIES = {
     "redis_py": ("redis",),
     "aws_boto3": ("boto3", "boto3.s3.transfer", "botocore.config"),
     "ssh_paramiko": ("paramiko",),
+    "mail_smtplib": ("smtplib", "aiosmtpd.controller"),
+    "files_ftplib": ("ftplib", "pyftpdlib.servers", "pyftpdlib.handlers"),
 }
 
 engine, server, program, *words = sys.argv[1:]
