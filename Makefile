@@ -104,9 +104,10 @@ test-stdlib: $(VENV)/.ready
 	fi; exit $$status
 
 .PHONY: fuzz test-stdlib-names
-# A minute of replies bent at random, to each engine that reads them.
+# A minute of replies bent at random, to each engine that reads them; ten thousand lookups over a bad network.
 fuzz: $(VENV)/.ready
 	$(BIN)/python -m tests.resolver.fuzz_replies --seconds 60
+	ROUGH_LOOKUPS=10000 $(BIN)/python -m pytest tests/resolver/test_requirements.py -k loses
 
 # The modules that look names up or move bytes, with each resolver patched in; about three minutes for each.
 test-stdlib-names: $(VENV)/.ready

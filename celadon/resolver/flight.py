@@ -62,6 +62,9 @@ class Flights:
         flight = self._flights.get(key)
         if flight is None:
             flight = self._start(key, question)
+        elif flight.stale is not None and flight.timer is None and self._cache is not None:
+            # The old answer was given out already, and this one came after its rest: it waits no longer than they did.
+            flight.timer = self._call_later(self._cache.policy.client_timeout, self._late, flight)
         waiter = object()
         flight.waiters[waiter] = (question, done)
         return partial(self._leave, flight, waiter)

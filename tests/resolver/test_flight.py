@@ -131,6 +131,25 @@ def test_stale_after_the_client_timeout_and_the_query_goes_on_for_the_cache():
     assert timers.pending == []
 
 
+def test_who_comes_while_a_query_is_late_waits_no_longer_than_those_before():
+    """The servers' time may be longer than the rest that they were given: the query is still under way then."""
+    engine, timers, cache, flights = setup(stale=1000, client_timeout=1.8, recheck=30)
+    cache.put(good(), 0.0)
+    timers.now = 20.0
+    got = []
+    flights.submit(Q, got.append)
+    timers.advance(1.8)
+    timers.advance(31)
+    assert cache.get(Q, timers.now) is None
+    flights.submit(Q, got.append)
+    flights.submit(Q, got.append)
+    timers.advance(1.8)
+    assert [one.stale for one in got] == [True] * 3
+    assert len(engine.asked) == 1
+    engine.asked[0][1](good(data="192.0.2.2"))
+    assert timers.pending == []
+
+
 @pytest.mark.parametrize("failure", [ResolveError(Kind.TIMEOUT, "a.test"), Answer(Q, 2), Answer(Q, 5)])
 def test_stale_at_once_when_the_servers_fail_and_recovery_within_the_recheck_time(failure):
     engine, timers, cache, flights = setup(stale=1000, recheck=30)

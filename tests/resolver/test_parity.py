@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 # How many calls a world gets here; make test-parity sets it.
 COUNT = int(os.environ.get("PARITY_COUNT", "70"))
 SEEDS = range(int(os.environ.get("PARITY_SEEDS", "1")))
-DRAWN = range(1, 1 + int(os.environ.get("PARITY_DRAWN", "5")))
+DRAWN = range(1, 1 + int(os.environ.get("PARITY_DRAWN", "3")))
 
 
 def namespaces():

@@ -8,8 +8,6 @@ import sys
 
 import pytest
 
-from celadon.resolver.registry import names
-
 RUN = """
 from celadon import patch_all
 patch_all(sys.argv[1])
@@ -35,7 +33,7 @@ sys.exit(not result.wasSuccessful())
 """
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", ["auto", "ares", "python"])
 def test_cpythons_tests_of_names(name):
     done = subprocess.run(
         [sys.executable, "-c", "import sys" + RUN, name], capture_output=True, text=True, check=False, timeout=100
