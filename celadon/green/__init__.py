@@ -2,6 +2,7 @@
 
 from .dial import create_connection, create_server, happy_eyeballs
 from .fileobject import FileObject, FileObjectBlock, FileObjectPosix, FileObjectThread
+from .imports import import_patched
 from .patch import DoNotPatch, Report, after_patch, before_patch, is_patched, original, patch_all, report, restore
 from .pristine import original_module
 
@@ -17,6 +18,7 @@ __all__ = [
     "create_connection",
     "create_server",
     "happy_eyeballs",
+    "import_patched",
     "is_patched",
     "original",
     "original_module",
