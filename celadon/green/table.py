@@ -8,6 +8,7 @@ it is imported.
 from __future__ import annotations
 
 import _thread
+import os
 import selectors
 from collections.abc import Callable, Mapping
 from types import ModuleType
@@ -70,8 +71,9 @@ _THREAD: dict[str, Any] = {
     ),
 }
 
+_OS = builtins("posix", {**_names(descriptor), **_names(children)})
 TABLE: dict[str, dict[str, Attributes]] = {
-    "os": {"os": builtins("posix", {**_names(descriptor), **_names(children)})},
+    "os": {"os": {**_OS, "supports_dir_fd": {*os.supports_dir_fd, _OS["open"]}}},
     "thread": {
         "_thread": builtins("_thread", _THREAD),
         "threading": threading.module,
