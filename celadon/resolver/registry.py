@@ -17,7 +17,8 @@ TUNED = frozenset(("python",))
 # The same engines, telling of what they send.
 OBSERVED = {"ares": "ares_observed", "python": "python_observed"}
 AUTOMATIC = "ares"  # the engine of ``auto``
-# What a query with nothing special is asked with: c-ares does not tell a reply's header, our own exchange does.
+# What a query with nothing special is asked with: c-ares tells neither EDNS nor which of several servers answered, our
+# own exchange does.
 ASKS_WITH = {"ares": QueryOptions()}
 RESOLVERS = {"thread": "thread", "block": "block"}
 

@@ -159,11 +159,12 @@ def _sockaddr6(address: str, port: int) -> SockAddr:
 # -- the older calls -------------------------------------------------------------------------------------------
 
 
-def _host_argument(world: World, call: str, host: Any) -> bytes:
+def host_argument(call: str, host: Any, idna: int = 2003) -> bytes:
+    """What CPython makes of the argument of one of the older calls: a name's bytes, or TypeError or UnicodeError."""
     if not isinstance(host, str | bytes | bytearray):
         kind = "None" if host is None else host.__class__.__name__
         raise TypeError(f"{call}() argument 1 must be str, bytes or bytearray, not {kind}")
-    name = encode(host, world.ways.idna) if isinstance(host, str) else bytes(host)
+    name = encode(host, idna) if isinstance(host, str) else bytes(host)
     if 0 in name:
         raise TypeError(f"{call}() argument 1 must be encoded string without null bytes, not {host.__class__.__name__}")
     return name
@@ -187,7 +188,7 @@ def _set_address(world: World, name: bytes, family: int) -> Plan[str]:
 
 def gethostbyname(world: World, host: Any) -> Plan[str]:
     """``socket.gethostbyname``."""
-    return (yield from _set_address(world, _host_argument(world, "gethostbyname", host), _INET))
+    return (yield from _set_address(world, host_argument("gethostbyname", host, world.ways.idna), _INET))
 
 
 def _herror(result: Result) -> OSError:
@@ -197,7 +198,7 @@ def _herror(result: Result) -> OSError:
 
 def gethostbyname_ex(world: World, host: Any) -> Plan[tuple[str, list[str], list[str]]]:
     """``socket.gethostbyname_ex``."""
-    raw = _host_argument(world, "gethostbyname_ex", host)
+    raw = host_argument("gethostbyname_ex", host, world.ways.idna)
     name = raw.decode("latin-1")
     yield from _set_address(world, raw, _INET)
     got = yield from nss.by_simple(world, name)
@@ -208,7 +209,7 @@ def gethostbyname_ex(world: World, host: Any) -> Plan[tuple[str, list[str], list
 
 def gethostbyaddr(world: World, address: Any) -> Plan[tuple[str, list[str], list[str]]]:
     """``socket.gethostbyaddr``."""
-    text = yield from _set_address(world, _host_argument(world, "gethostbyaddr", address), 0)
+    text = yield from _set_address(world, host_argument("gethostbyaddr", address, world.ways.idna), 0)
     got = yield from nss.name_of(world, text)
     if got.status != "success":
         raise _herror(got)

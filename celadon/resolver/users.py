@@ -12,13 +12,16 @@ from typing import Any
 
 from .errors import Kind, ResolveError, ResolverConfigError
 from .front import StubResolver
+from .guard import value_of
 from .hosts import normal
 from .model import AddrInfo, Answer, Config, Question, SockAddr
+from .names import digits_and_dots
 from .plans import Look, World
 from .protocols import Engine
+from .stub import host_argument
 
 _CALLS = ("gethostbyname", "gethostbyname_ex", "gethostbyaddr")
-_UNKNOWN_HOST = 1, "Unknown host"  # netdb.h's HOST_NOT_FOUND
+_UNKNOWN_HOST, _NO_RECOVERY = (1, "Unknown host"), (3, "Unknown server error")  # netdb.h's numbers
 
 
 class LookResolver(StubResolver):
@@ -78,32 +81,40 @@ class Derived:
 
     def gethostbyname(self, host: str | bytes) -> str:
         """The first IPv4 address; as CPython, ``''`` is any address and ``<broadcast>`` all ones."""
-        if not host:
+        name = host_argument("gethostbyname", host)
+        if not name:
             return "0.0.0.0"
-        if host in ("<broadcast>", b"<broadcast>"):
+        if name == b"<broadcast>":
             return "255.255.255.255"
         return str(self._addresses(host)[0][4][0])
 
     def gethostbyname_ex(self, host: str | bytes) -> tuple[str, list[str], list[str]]:
-        """The IPv4 addresses with the canonical name; aliases are not known to ``getaddrinfo``."""
+        """The IPv4 addresses with the canonical name; ``getaddrinfo`` knows no aliases."""
+        name = host_argument("gethostbyname_ex", host)
+        text = name.decode("latin-1")
+        if text in ("", "<broadcast>"):
+            raise _socket.herror(*_NO_RECOVERY)
         rows = self._addresses(host, int(_socket.AI_CANONNAME))
-        shown = host.decode("latin-1") if isinstance(host, bytes) else host
-        return rows[0][3] or shown, [], list(dict.fromkeys(str(one[4][0]) for one in rows))
+        if value_of(text) is not None and not digits_and_dots(text):
+            raise _socket.herror(*_UNKNOWN_HOST)  # a form of an address that this call does not know
+        return rows[0][3] or text, [], list(dict.fromkeys(str(one[4][0]) for one in rows))
 
     def gethostbyaddr(self, address: str | bytes) -> tuple[str, list[str], list[str]]:
         """The name of an address, or of a host's first address. herror where it has none, as the standard library."""
-        shown = address.decode("latin-1") if isinstance(address, bytes) else address
-        literal = normal(shown)
-        if literal is None:
-            shown = str(self.getaddrinfo(shown, None, 0, int(_socket.SOCK_STREAM))[0][4][0])
+        text = host_argument("gethostbyaddr", address).decode("latin-1")
+        if not text:
+            raise OSError("wildcard resolved to multiple address")
+        literal = normal(text)
+        if literal is not None:
+            text = literal[1]
         else:
-            shown = literal[1]
-        sockaddr: SockAddr = (shown, 0, 0, 0) if ":" in shown else (shown, 0)
+            text = str(self.getaddrinfo(text, None, 0, int(_socket.SOCK_STREAM))[0][4][0])
+        sockaddr: SockAddr = (text, 0, 0, 0) if ":" in text else (text, 0)
         try:
             name = self.getnameinfo(sockaddr, int(_socket.NI_NAMEREQD))[0]
         except _socket.gaierror:
             raise _socket.herror(*_UNKNOWN_HOST) from None
-        return name, [], [shown]
+        return name, [], [text]
 
 
 def is_engine(given: Any) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from celadon import resolver
-from celadon.green import socket as green_socket
+from celadon.green import create_connection
 from celadon.hub import ThreadPool, Timeout, get_hub, joinall, sleep, spawn
 from celadon.resolver import Kind, ResolveError
 from celadon.resolver.testing import Delay, Drop, NameServer, Refused, Servfail
@@ -152,12 +152,14 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("peer", "call", "args", "wanted"), ROWS, ids=[f"{one[0]}: {one[1]}{one[2]}" for one in ROWS])
-def test_row(everyone, peer, call, args, wanted):
-    function = getattr(resolver, call)
-    if isinstance(wanted, int):
-        fails(wanted, function, *args)
-    else:
-        assert function(*args) == wanted
+def test_row(server, peer, call, args, wanted):
+    for name in ALL:
+        resolver.use(name, servers=server.servers, timeout=1, attempts=1)
+        function = getattr(resolver, call)
+        if isinstance(wanted, int):
+            fails(wanted, function, *args)
+        else:
+            assert function(*args) == wanted, name
 
 
 def test_gevent_2_no_flags_make_none_of_an_error(everyone):
@@ -194,7 +196,7 @@ def test_gevent_10_timeouts_are_as_short_as_they_say(server, name, seconds):
 def test_gevent_10_a_connection_s_timeout_bounds_the_lookup(dns):
     begin = get_hub().now()
     with pytest.raises(OSError, match=r"timed out|Temporary"):
-        green_socket.create_connection(("drop.test", 80), timeout=0.1)
+        create_connection(("drop.test", 80), timeout=0.1)
     assert get_hub().now() - begin < 0.9  # gevent: 14 s
 
 

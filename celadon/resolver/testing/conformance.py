@@ -16,6 +16,7 @@ from ..errors import Kind, ResolveError
 from ..front import ask
 from ..model import Config, Question, RRType, Server
 from ..protocols import Engine, Outcome, Resolver
+from ..users import resolver_of
 from . import nameserver as script
 from .nameserver import NameServer
 from .querycases import QUERY_CASES
@@ -395,13 +396,14 @@ def check_resolver(
 ) -> list[str]:
     """Compare a resolver's outcomes with golden ones, to the letter; returns the names of the calls that agree.
 
-    ``make`` is given the servers to ask (addresses with ports). ``golden`` holds rows with ``call``, ``args`` and
-    ``outcome`` (see ``outcome_of``), recorded from libc over ``ZONE``. ``wanted`` maps a call, as it is printed, to
-    the reason of its difference. Raises AssertionError naming each call that differs.
+    ``make`` is given the servers to ask (addresses with ports); calls that the resolver lacks are derived from those
+    that it has, as ``use`` does. ``golden`` holds rows with ``call``, ``args`` and ``outcome`` (see ``outcome_of``),
+    recorded from libc over ``ZONE``. ``wanted`` maps a call, as it is printed, to the reason of its difference. Raises
+    AssertionError naming each call that differs.
     """
     findings = _Findings(wanted or {})
     with _server() as server:
-        resolver = make(server.servers)
+        resolver = resolver_of(make(server.servers))
         for row in golden:
             name = f"{row['call']}({', '.join(map(repr, row['args']))})"
             findings.run(name, lambda row=row: _agrees(resolver, row))  # type: ignore[misc]
