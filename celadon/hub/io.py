@@ -254,7 +254,7 @@ def _wait_bare(fd: int, write: bool, timeout: float | None) -> None:
         try:
             hub.poller.modify(fd, mask)
         except FileNotFoundError:
-            hub.poller.add(fd, mask)
+            _add_bare(hub, fd, mask)
         hub.fds[fd] = entry
     try:
         entry.wait(entry.writers if write else entry.readers, timeout)
@@ -265,6 +265,19 @@ def _wait_bare(fd: int, write: bool, timeout: float | None) -> None:
             else:
                 entry.mask = (READ if entry.readers else 0) | (WRITE if entry.writers else 0) | ONESHOT
                 hub.poller.modify(fd, entry.mask)
+
+
+def _add_bare(hub: Hub, fd: int, mask: int) -> None:
+    try:
+        hub.poller.add(fd, mask)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise OSError(
+            errno.ELOOP,
+            f"fd {fd} is an epoll that watches {hub!r} itself, and cannot be waited for by it: the host of a Guest is "
+            "here one that waits by the hub (patch_all); give it a ResolverThread, or nothing, as it is green already",
+        ) from None
 
 
 def wait_readable(fd: int, timeout: float | None = None) -> None:

@@ -1,6 +1,8 @@
 """The hub as a guest of asyncio's loop, in one thread."""
 
 import asyncio
+import errno
+import select
 import socket
 
 import pytest
@@ -152,3 +154,12 @@ def test_a_poller_without_an_fd(monkeypatch):
     monkeypatch.setattr(get_hub(), "poller", PollPoller())
     with pytest.raises(RuntimeError, match="cannot be watched"):
         Guest(lambda *_: None)
+
+
+def test_a_host_that_waits_by_the_hub_itself_is_told_so():
+    with select.epoll() as host:
+        guest = Guest(lambda *_: None)
+        host.register(guest.fileno())
+        with pytest.raises(OSError, match="the host of a Guest") as caught:
+            wait_readable(host.fileno(), 1)
+        assert caught.value.errno == errno.ELOOP
