@@ -166,3 +166,9 @@ def _silent(address, port):
 def test_deadlines_of_queries(names, postgres):
     with _silent("127.0.0.2", postgres):
         play(command(names, "python", "-m", f"{PROGRAMS}.postgres_deadlines", f"postgres={postgres}"))
+
+
+@needs("sqlalchemy", "psycopg", "psycopg2", "pymysql")
+def test_a_pool_of_connections(names, postgres, mariadb):
+    places = [f"postgres={postgres}", f"mariadb={mariadb}"]
+    play(command(names, "ares", "-m", f"{PROGRAMS}.pools_sqlalchemy", *places))

@@ -130,6 +130,18 @@ def test_gunicorn_gthread(names, tmp_path):
         assert sorted(int(one.split("n=")[1]) for one in answers) == list(range(MANY))
 
 
+@needs("waitress")
+def test_waitress(names, tmp_path):
+    port = free_port()
+    words = command(names, "ares", "-m", "waitress", f"--listen=127.0.0.1:{port}", f"--threads={MANY}",
+                    f"{PROGRAMS}.site:app")  # fmt: skip
+    with served(tmp_path, words, port):
+        answers, took = fetch_many(port)
+        assert took < MANY * 0.2 * 0.9, took
+        assert len({tuple(one.split()[:2]) for one in answers}) == 1
+        assert fetch(port, "/", b"x" * 200_000).split()[2] == "200000"
+
+
 @needs("flask", "requests")
 def test_flask(names, tmp_path):
     port = free_port()
