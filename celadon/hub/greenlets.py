@@ -18,6 +18,7 @@ from .cancel import NotReady
 from .hubs import _local, get_hub
 from .loop import Hub
 from .park import TIMED_OUT, first_time, may_park
+from .shuffle import START
 from .timers import Timer
 
 P = ParamSpec("P")
@@ -106,7 +107,7 @@ class Greenlet(greenlet, Generic[T]):
         """Run it in the loop's next turn. Nothing happens if it was started or killed before."""
         if self._state == _NEW:
             self._state = _SCHEDULED
-            self._hub.ready.append((None, (self.switch, ())))
+            self._hub.ready.append((self, START))
 
     def start_later(self, seconds: float) -> None:
         """Run it ``seconds`` from now. Nothing happens if it was started or killed before."""
@@ -416,7 +417,7 @@ def spawn(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Greenl
     """Run ``function(*args, **kwargs)`` in a new greenlet from the loop's next turn on."""
     made: Greenlet[T] = Greenlet(function, *args, **kwargs)
     made._state = _SCHEDULED
-    made._hub.ready.append((None, (made.switch, ())))
+    made._hub.ready.append((made, START))
     return made
 
 
@@ -432,5 +433,5 @@ def spawn_raw(function: Callable[..., object], *args: Any, **kwargs: Any) -> gre
     hub = get_hub()
     raw = greenlet(partial(function, *args, **kwargs) if args or kwargs else function, hub.greenlet)
     raw.gr_context = copy_context()
-    hub.ready.append((None, (raw.switch, ())))
+    hub.ready.append((raw, START))
     return raw

@@ -32,7 +32,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from .clock import monotonic
 from .errors import HubClosedError, LoopExit, WokenTwiceError
 from .poller import EDGE, READ, Poller, default_poller
-from .shuffle import Ready, shuffle_of_environment
+from .shuffle import START, Ready, shuffle_of_environment
 from .timers import Timer, Timers
 from .wakeup import Wakeup
 
@@ -310,7 +310,7 @@ class Hub:
                 del ready[0]
                 self.left -= 1
                 return value
-            if who is not None:
+            if who is not None and value is not START:
                 del ready[0]
                 self.left -= 1
                 self.gift = value

@@ -20,12 +20,19 @@ Ready = deque[tuple[greenlet | None, Any]]
 
 
 class _Sign:
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
     def __repr__(self) -> str:
-        return "AFTER_ALL"
+        return self.name
 
 
 #: What stands in the ready queue beside a greenlet that asked to come after all that was ready when it asked.
-AFTER_ALL: Final = _Sign()
+AFTER_ALL: Final = _Sign("AFTER_ALL")
+#: What stands there beside a greenlet that has not begun.
+START: Final = _Sign("START")
 
 
 class Shuffle:
@@ -68,7 +75,7 @@ class Shuffle:
 
 
 def _resumes(function: object) -> bool:
-    # A greenlet's `switch` starts it, its `throw` resumes it with an error.
+    # A greenlet's `throw` resumes it with an error.
     return type(function) is BuiltinMethodType and isinstance(function.__self__, greenlet)
 
 
@@ -78,4 +85,4 @@ def shuffle_of_environment() -> Shuffle | None:
     return Shuffle(seed) if seed else None
 
 
-__all__ = ["AFTER_ALL", "Ready", "Shuffle", "shuffle_of_environment"]
+__all__ = ["AFTER_ALL", "START", "Ready", "Shuffle", "shuffle_of_environment"]

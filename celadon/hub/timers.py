@@ -8,12 +8,18 @@ Deadlines that are equal come in the order in which they were set.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
+from operator import itemgetter
 from typing import Any
 
 # Below this many dead entries a rebuild costs more than it frees.
 _PRUNE_AT = 256
+# From so many on that are due at once it is looked whether sorting is cheaper than to pop them.
+_MANY = 64
+
+_when = itemgetter(0)
 
 
 class Timer:
@@ -110,7 +116,12 @@ class Timers:
         """
         heap = self.heap
         due = self.due
+        taken = 0
         while heap and heap[0][0] <= now:
+            if taken >= _MANY and taken * 8 > len(heap):
+                self._take_out(now)
+                break
+            taken += 1
             timer = heap[0][2]
             if timer.callback is None:
                 if timer._timers is not None:
@@ -121,6 +132,20 @@ class Timers:
                 due.append(timer)
             heappop(heap)
         return due
+
+    def _take_out(self, now: float) -> None:
+        # Very many are due at once: sorted, a heap is still a heap, and they go in one piece.
+        heap = self.heap
+        heap.sort()
+        count = bisect_right(heap, now, key=_when)
+        for _, _, timer in heap[:count]:
+            if timer.callback is not None:
+                timer._timers = None
+                self.due.append(timer)
+            elif timer._timers is not None:
+                timer._timers = None
+                self.dead -= 1
+        del heap[:count]
 
     def prune(self) -> None:
         """Rebuild the heap without the dead."""

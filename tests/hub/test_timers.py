@@ -1,5 +1,7 @@
 """The heap of deadlines, without a hub."""
 
+from random import Random
+
 from celadon.hub.timers import Timers
 
 
@@ -59,3 +61,20 @@ def test_what_a_callback_sets_for_now_waits_for_the_next_turn():
     for timer in timers.expire(1.0):
         timer.fire()
     assert seen == [1]
+
+
+def test_very_many_at_once_come_in_order_and_each_once():
+    timers, fired = Timers(), []
+    random = Random(7)
+    made = [timers.add(when, fired.append, ((when, n),)) for n, when in enumerate(random.choices(range(40), k=3000))]
+    for one in random.sample(made, 700):
+        one.cancel()
+    wanted = sorted((one.when, one.args[0][1]) for one in made if one.active)
+    for now in (2, 25, 25, 39):
+        for one in list(timers.expire(now)):
+            one.fire()
+        timers.due.clear()
+        assert fired == [pair for pair in wanted if pair[0] <= now]
+        assert len(timers) == len(wanted) - len(fired)
+    assert timers.heap == []
+    assert timers.dead == 0
