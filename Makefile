@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 $(VENV)/.ready: pyproject.toml setup.py celadon/hub/accel/_arena.c
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m compileall -q celadon
 	touch $@
 
 # One environment for each Python: make bench PYTHON=python3.13

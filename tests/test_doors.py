@@ -21,6 +21,7 @@ DOORS = [
 @pytest.mark.parametrize("door", DOORS)
 def test_all_is_exact(door):
     module = importlib.import_module(door)
+    assert all(hasattr(module, name) for name in module.__all__)
     public = {name for name, value in vars(module).items() if name[0] != "_" and not inspect.ismodule(value)}
     if door.count(".") < 2 and door != "celadon.hub.debug":
         assert set(module.__all__) - {"resolver", "hub", "green"} == public - {"annotations"}
@@ -29,6 +30,14 @@ def test_all_is_exact(door):
         value = getattr(module, name)
         if inspect.isclass(value) or inspect.isfunction(value):
             assert inspect.getdoc(value), f"{door}.{name} has no docstring"
+
+
+def test_the_command_starts_without_the_green_part():
+    code = "import sys, celadon.resolver.cli; sys.exit('celadon.green' in sys.modules)"
+    assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
+    code = "import celadon; celadon.patch_all; celadon.resolver.make; celadon.green.socket; celadon.nothing"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert "AttributeError: module 'celadon' has no attribute 'nothing'" in done.stderr
 
 
 def test_the_resolver_door_is_light():
