@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from celadon import resolver
 from celadon.resolver.cli import main
 from celadon.resolver.testing import Drop, NameServer, Servfail, synthetic_address
 
@@ -71,3 +72,14 @@ def test_bad_input_is_one_line(server, capsys, args, code, cause):
 def test_auto_asks_by_an_engine(server, capsys):
     assert main([f"@{server.address}", "www.test", "+short", "--resolver", "auto"]) == 0
     assert capsys.readouterr().out == synthetic_address("www.test") + "\n"
+
+
+@pytest.mark.parametrize("words", ["x.test AXFR", "x.test ixfr=3", "-t AXFR x.test", "x.test TYPE252"])
+def test_zone_transfers_are_refused(capsys, words):
+    assert main(words.split()) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "zone transfer" in err
+    assert err.count("\n") == 1
+    with pytest.raises(resolver.ResolverConfigError, match="zone transfer"):
+        resolver.query("x.test", "AXFR")

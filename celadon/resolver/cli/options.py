@@ -80,10 +80,13 @@ def rdclass(word: str) -> int | None:
 
 
 def rdtype(word: str) -> int | None:
-    """A type's number from its mnemonic or ``TYPE28``; None for what is none."""
+    """A type's number from its mnemonic or ``TYPE28``; None for what is none. UsageError for a zone transfer."""
+    kind = word.partition("=")[0]  # IXFR=serial
     try:
-        return parse_type(word)
-    except ResolverConfigError:
+        return parse_type(kind if kind.upper() == "IXFR" else word)
+    except ResolverConfigError as error:
+        if kind.upper() in ("AXFR", "IXFR", "TYPE251", "TYPE252"):
+            raise UsageError(str(error)) from None
         return None
 
 
