@@ -86,6 +86,9 @@ def names(tmp_path):
     return write
 
 
+RESOLVE = [sys.executable, "-m", "celadon.resolver.cli", "bulk"]
+
+
 def rows(path):
     with open(path, encoding="utf-8") as file:
         return [json.loads(line) for line in file]
@@ -400,6 +403,65 @@ def test_progress(server, capsys, names, tmp_path):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("processes", ["1", "2", "3"])
+def test_in_the_order_of_the_input(server, tmp_path, names, processes):
+    """Though the first chunk is slow, and long after the others are done."""
+    given = [f"n{n}.test" for n in range(3000)]
+    given[7] = given[1500] = "dead.test"
+    target = str(tmp_path / "out")
+    args = ["bulk", names(given), "-r", server.address, "-w", target, "--timeout", "0.4", "-c", "2", "-q"]
+    assert main([*args, "--ordered", "-P", processes]) == 0
+    assert [one["name"] for one in rows(target)] == given
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_nobody_reads_the_output_any_more(server, names, processes):
+    """As in ``resolve bulk names | head -1``: at once, quietly, with the status that a shell gives for SIGPIPE."""
+    command = [*RESOLVE, names(f"n{n}.test" for n in range(50_000)), "-r", server.address, "-P", processes]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout.readline().startswith(b'{"name":"n')
+        run.stdout.close()
+        assert run.wait(30) == 141
+        assert run.stderr.read() == b""
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_what_cannot_be_read_or_written(tmp_path, names, capsys, processes):
+    base = ["-r", "127.0.0.1:1", "-P", processes]
+    assert main(["bulk", str(tmp_path / "nowhere"), *base]) == 8
+    assert "No such file" in capsys.readouterr().err
+    assert main(["bulk", names(["a.test"]), *base, "-w", str(tmp_path)]) == 8
+    assert "Is a directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_full_disk_while_few_names_come(server, processes):
+    """It is found by the flush of every second, which is nobody's call."""
+    command = [*RESOLVE, "-r", server.address, "-w", "/dev/full", "-P", processes]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        run.stdin.write(b"n1.test\n")
+        run.stdin.flush()
+        assert run.wait(30) == 8
+        assert run.stderr.read().splitlines() == [b"resolve: No space left on device"]
+
+
+def test_a_worker_that_dies_is_told(names, tmp_path):
+    """Its names have no record, so the exit status must say that the run failed."""
+    with NameServer(synthetic=True) as server:
+        command = [*RESOLVE, names(f"n{n}.test" for n in range(20_000)), "-r", server.address, "-w",
+                   str(tmp_path / "out"), "-P", "2", "--rate", "2000", "-q"]  # fmt: skip
+        with subprocess.Popen(command, stderr=subprocess.PIPE) as run:
+            children = []
+            deadline = time.monotonic() + 20
+            while len(children) < 2 and time.monotonic() < deadline:
+                children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+                time.sleep(0.05)
+            time.sleep(0.3)
+            os.kill(int(children[0]), signal.SIGKILL)
+            assert run.wait(30) == 10
+            assert b"died" in run.stderr.read()
+
+
 # -- interruption ----------------------------------------------------------------------------------------------
 
 
@@ -515,7 +577,6 @@ def test_a_checkpoint_of_another_run(names, tmp_path, server, capsys):
         (["--filter", "NONSENSE"], "no status"),
         (["--resolver", "thread"], "bulk asks DNS"),
         (["--resolver", "ares", "--rate", "5"], "--rate needs"),
-        (["--ordered", "-P", "2"], "one process"),
         (["--ordered=1"], "takes no value"),
         (["-r"], "needs a value"),
     ],

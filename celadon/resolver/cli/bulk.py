@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
-from ...hub import Timer, get_hub
+from ...hub import Timer, get_hub, getcurrent
 from .. import registry
 from . import lazy
 from .bulkfiles import Checkpoint, Output, PipeLines, open_input
@@ -24,7 +24,7 @@ from .bulkinput import Watermark, questions
 from .bulkjob import Job, job_of, work
 from .bulkoptions import Options, help_text, parse
 from .bulkworkers import WorkerLost, run_workers
-from .exits import INSIDE, INTERRUPTED, NO_REPLY, UsageError, complain
+from .exits import INSIDE, INTERRUPTED, NO_REPLY, complain
 from .tally import Progress, Tally
 
 _TERMINATED = 143
@@ -42,8 +42,6 @@ def main(words: list[str]) -> int:
         print(f"celadon {lazy.version()}")
         return 0
     processes = options["--processes"]
-    if processes > 1 and options["--ordered"]:
-        raise UsageError("--ordered goes with one process")
     return _Run(options, job_of(options, processes)).run(processes)
 
 
@@ -98,6 +96,7 @@ class _Run:
         self._next_tick = time.monotonic() + 1
         self._next_save = time.monotonic() + _CHECKPOINT_EVERY
         self._timer: Timer | None = None
+        self._worker: Any = None  # the greenlet that does the work
 
     def _progress(self, done: int) -> Progress:
         form = "none" if self.options["--quiet"] else self.options["--status-format"]
@@ -146,6 +145,7 @@ class _Run:
     def _alone(self) -> None:
         engine = registry.make_engine(self.job.resolver, self.job.config, self.job.tuning)
         lines = self._lines()
+        self._worker = getcurrent()
         self._again()
         try:
             asked = questions(lines, self.job.form, self.mark)
@@ -160,15 +160,19 @@ class _Run:
 
     def _again(self) -> None:
         """A tick every second; and so the loop has something to wait for while a pipe has no names."""
-        self._timer = get_hub().call_later(1.0, self._again)
-        self.output.flush()
-        self.tick()
+        hub = get_hub()
+        self._timer = hub.call_later(1.0, self._again)
+        try:
+            self.tick()
+        except Exception as error:  # noqa: BLE001  (a full disk, a reader that is gone: it ends the run, not the tick)
+            hub.cancel(self._worker, error)
 
     def tick(self) -> None:
-        """Look at the clock: tell how it stands, and save how far it is."""
+        """Look at the clock: let go of what waits to be written, tell how it stands, and save how far it is."""
         now = time.monotonic()
         if now >= self._next_tick:
-            self._next_tick = now + 1
+            self._next_tick = now + 0.95  # the timer that calls is a second's
+            self.output.flush()
             self.progress.tell(self.tally, self.mark.settle()[0], self.job.concurrency)
         if now >= self._next_save and self.checkpoint is not None:
             self._next_save = now + _CHECKPOINT_EVERY

@@ -85,8 +85,11 @@ def _worker(job: Job, source: int, target: int) -> None:
 
         def tick() -> None:
             hub.call_later(1.0, tick)  # and so the loop has something to wait for while there is no work
-            flush()
-            _send(target, b"T", json.dumps(tally.plain()).encode())
+            try:
+                flush()
+                _send(target, b"T", json.dumps(tally.plain()).encode())
+            except BrokenPipeError:
+                os._exit(0)  # as below, but here it would end the tick only
 
         tally = Tally()
         engine = registry.make_engine(job.resolver, job.config, job.tuning)
@@ -116,6 +119,54 @@ def _send(fd: int, kind: bytes, data: bytes) -> None:
 # -- in the parent -----------------------------------------------------------------------------------------------
 
 
+class _AsTheyCome:
+    """Records are written as soon as they are here."""
+
+    def __init__(self, output: Output) -> None:
+        self.write = output.raw
+
+    def room(self, number: int) -> bool:
+        """Whether chunk ``number`` may be given out."""
+        return True
+
+    def lines(self, hand: _Hand, lines: bytes) -> None:
+        """Records from a worker."""
+        self.write(lines)
+
+    def done(self, hand: _Hand, number: int) -> None:
+        """All records of a chunk have come from the worker that had it."""
+
+
+class _InOrder(_AsTheyCome):
+    """A chunk's records are written after those of all chunks before it.
+
+    A worker, which keeps to the order itself, is between two chunks when it says that one is done. What waits for a
+    slow chunk is bounded, because none is given out too far ahead of it.
+    """
+
+    def __init__(self, output: Output, ahead: int) -> None:
+        super().__init__(output)
+        self._ahead = ahead
+        self._next = 1
+        self._waiting: dict[int, bytes] = {}
+
+    def room(self, number: int) -> bool:
+        """See ``_AsTheyCome.room``."""
+        return number < self._next + self._ahead
+
+    def lines(self, hand: _Hand, lines: bytes) -> None:
+        """See ``_AsTheyCome.lines``."""
+        hand.held += lines
+
+    def done(self, hand: _Hand, number: int) -> None:
+        """See ``_AsTheyCome.done``."""
+        self._waiting[number] = bytes(hand.held)
+        hand.held.clear()
+        while self._next in self._waiting:
+            self.write(self._waiting.pop(self._next))
+            self._next += 1
+
+
 class _Hand:
     """A worker as its parent sees it."""
 
@@ -134,6 +185,7 @@ class _Hand:
         os.set_blocking(self.feed, False)
         self.out = bytearray()
         self.buffer = bytearray()
+        self.held = bytearray()  # records that are not to be written yet
         self.chunks: dict[int, Block] = {}
         self.report: dict[str, Any] | None = None
         self.fed = False  # its last chunk was queued
@@ -186,10 +238,11 @@ def run_workers(
     Ctrl-C stops them: what was answered is written, and what was not is cancelled. WorkerLost if one fails.
     """
     hands: list[_Hand] = []
+    sink = _InOrder(output, count * _AHEAD * 4) if job.ordered else _AsTheyCome(output)
     try:
         for _ in range(count):
             hands.append(_Hand(job, hands))
-        _share(job, hands, lines, mark, output, tally, tick)
+        _share(job, hands, lines, mark, sink, tally, tick)
     except KeyboardInterrupt:
         for hand in hands:
             hand.stopped = True
@@ -197,7 +250,7 @@ def run_workers(
             hand.end_feed()
             with suppress(ProcessLookupError):
                 os.kill(hand.pid, _STOP)
-        while _listen(hands, output, tally, -1):
+        while _listen(hands, sink, tally, -1):
             tick()
         raise
     finally:
@@ -209,7 +262,13 @@ def run_workers(
 
 
 def _share(
-    job: Job, hands: list[_Hand], lines: Any, mark: Watermark, output: Output, tally: Tally, tick: Callable[[], object]
+    job: Job,
+    hands: list[_Hand],
+    lines: Any,
+    mark: Watermark,
+    sink: _AsTheyCome,
+    tally: Tally,
+    tick: Callable[[], object],
 ) -> None:
     source = chunks(lines, job.form, mark)
     number = 0
@@ -217,7 +276,7 @@ def _share(
     while True:
         dry = False
         for hand in hands:
-            while not over and not dry and len(hand.chunks) < _AHEAD:
+            while not over and not dry and len(hand.chunks) < _AHEAD and sink.room(number + 1):
                 item = next(source, None)
                 if item is None:
                     over = True
@@ -229,12 +288,12 @@ def _share(
             if over:
                 hand.fed = True
             hand.push()
-        if not _listen(hands, output, tally, lines.fd if dry else -1):
+        if not _listen(hands, sink, tally, lines.fd if dry else -1):
             return
         tick()
 
 
-def _listen(hands: list[_Hand], output: Output, tally: Tally, also: int) -> bool:
+def _listen(hands: list[_Hand], sink: _AsTheyCome, tally: Tally, also: int) -> bool:
     """Wait a second at most for anything; False when every worker has ended. WorkerLost if one failed."""
     poller = _poll()
     readers = {}
@@ -252,7 +311,7 @@ def _listen(hands: list[_Hand], output: Output, tally: Tally, also: int) -> bool
     for fd, _ in poller.poll(1000):
         hand_or_none = readers.get(fd)
         if hand_or_none is not None:
-            heard = _hear(hand_or_none, output) or heard
+            heard = _hear(hand_or_none, sink) or heard
     if heard:
         tally.reset()
         for hand in hands:
@@ -261,18 +320,19 @@ def _listen(hands: list[_Hand], output: Output, tally: Tally, also: int) -> bool
     return True
 
 
-def _hear(hand: _Hand, output: Output) -> bool:
+def _hear(hand: _Hand, sink: _AsTheyCome) -> bool:
     """Read what a worker says; whether its counts were among it."""
     data = os.read(hand.reports, 1 << 18)
     counted = False
     for kind, content in hand.frames(data):
         if kind == b"L":
-            output.raw(content)
+            sink.lines(hand, content)
         elif kind == b"D":
             number, _, total = content.partition(b" ")
             block = hand.chunks.pop(int(number))
             block.total = int(total)
             block.left = 0
+            sink.done(hand, int(number))
         elif kind == b"T":
             hand.report = json.loads(content)
             counted = True
