@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
-from ..hub import get_hub, getcurrent, park
+from ..hub import get_hub, getcurrent, park, sleep
 from . import registry
 from .config import parse_server
 from .errors import Kind, ResolveError, ResolverConfigError
@@ -25,6 +25,7 @@ K = TypeVar("K")
 
 _PATIENCE = 2.0  # seconds per try
 _TRIES = 4
+_RUN = 128  # outcomes that are given before other greenlets get their turn
 
 
 def run(
@@ -100,7 +101,7 @@ def run(
                     except ResolveError as error:
                         ready.append((key, question, error))
             if ready:
-                for _ in range(len(ready)):  # as many as there are now: answers come by the batch
+                for _ in range(min(len(ready), _RUN)):
                     one = ready.popleft()
                     if not ordered:
                         count -= 1
@@ -111,6 +112,8 @@ def run(
                     while order and order[0][1] is not None:
                         count -= 1
                         yield order.popleft()[1]
+                if ready:
+                    sleep(0)
             elif flight or dry:
                 waiting = True
                 me = getcurrent()

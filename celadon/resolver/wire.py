@@ -200,6 +200,11 @@ class WireAnswer(Answer):
             )
         return found
 
+    @property
+    def told(self) -> tuple[bytes, int, str, float, bool, int]:
+        """The message, where its question ends, the server, the round trip time, whether over TCP, and the tries."""
+        return self._facts
+
     server = property(lambda self: self._facts[2])
     rtt = property(lambda self: self._facts[3])
     tcp = property(lambda self: self._facts[4])

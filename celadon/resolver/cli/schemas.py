@@ -61,6 +61,12 @@ def _server(label: str | None) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
+@lru_cache(2)
+def _stamp(milliseconds: int) -> str:
+    """Seconds with three digits; many records come in one millisecond."""
+    return f"{milliseconds / 1000:.3f}"
+
+
 def _row(one: Record, dot: str = "") -> str:
     return (
         f'{{"name":{_quoted(one.name + dot)},"type":"{_type(one.rdtype)}","class":"{_class(one.rdclass)}",'
@@ -72,15 +78,16 @@ def native(key: Key, outcome: Outcome) -> str:
     """A superset of massdns' keys, numbers as numbers, no final dots; every failure has a status."""
     name = key.text
     if type(outcome) is OneAddress and key.meta is None:
-        one = outcome.records[0]
-        asked = _quoted(one.name)
-        given = "" if one.name == name else f',"input":{_quoted(name)}'
+        asked, _, ttl, data, _ = outcome.records[0]
+        message, _, server, rtt, tcp, tries = outcome.told
+        given = "" if asked == name else f',"input":{_quoted(name)}'
+        asked = _quoted(asked)
         return (
             f'{{"name":{asked},"type":"A","class":"IN","status":"NOERROR","data":{{"answers":[{{"name":{asked},'
-            f'"type":"A","class":"IN","ttl":{one.ttl},"data":"{one.data}"}}]}},'
-            f'"flags":[{_NAMES[outcome.flags & 0x07F0]}],"resolver":"{_server(outcome.server)}",'
-            f'"proto":"{"tcp" if outcome.tcp else "udp"}","ts":{_now():.3f},"rtt_ms":{outcome.rtt * 1000:.3f},'
-            f'"tries":{outcome.attempts}{given}}}'
+            f'"type":"A","class":"IN","ttl":{ttl},"data":"{data}"}}]}},'
+            f'"flags":[{_NAMES[(message[2] << 8 | message[3]) & 0x07F0]}],"resolver":"{_server(server)}",'
+            f'"proto":"{"tcp" if tcp else "udp"}","ts":{_stamp(int(_now() * 1000))},'
+            f'"rtt_ms":{rtt * 1000:.3f},"tries":{tries}{given}}}'
         )
     kind = _type(key.rdtype)
     meta = "" if key.meta is None else f',"meta":{json.dumps(key.meta)}'
@@ -102,8 +109,8 @@ def native(key: Key, outcome: Outcome) -> str:
     return (
         f'{{"name":{_quoted(asked)},"type":"{kind}","class":"IN","status":"{status(outcome)}","data":{{{data}}}{nodata},'
         f'"flags":[{_NAMES[outcome.flags & 0x07F0]}],"resolver":"{_server(outcome.server)}",'
-        f'"proto":"{"tcp" if outcome.tcp else "udp"}","ts":{_now():.3f},"rtt_ms":{outcome.rtt * 1000:.3f},'
-        f'"tries":{outcome.attempts}{given}{meta}}}'
+        f'"proto":"{"tcp" if outcome.tcp else "udp"}","ts":{_stamp(int(_now() * 1000))},'
+        f'"rtt_ms":{outcome.rtt * 1000:.3f},"tries":{outcome.attempts}{given}{meta}}}'
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import Kind, ResolveError
 from ..protocols import Outcome
+from ..wire import OneAddress
 from .schemas import status
 
 _UNANSWERED = frozenset((Kind.TIMEOUT, Kind.NETWORK))
@@ -40,7 +41,10 @@ class Tally:
     def add(self, outcome: Outcome) -> None:
         """One record more."""
         self.records = records = self.records + 1
-        self.statuses[status(outcome)] += 1
+        if type(outcome) is OneAddress:
+            self.statuses["NOERROR"] += 1
+        else:
+            self.statuses[status(outcome)] += 1
         if isinstance(outcome, ResolveError):
             self.tries += len(outcome.tried)
             if outcome.kind in _UNANSWERED:
