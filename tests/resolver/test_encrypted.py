@@ -386,7 +386,9 @@ def test_uris(text, server):
     assert parse_server(text) == server
 
 
-@pytest.mark.parametrize("text", ["http://192.0.2.1", "tls://dns.example", "tls://192.0.2.1/x", "https://", "tls://1.2.3.4:x"])
+@pytest.mark.parametrize(
+    "text", ["http://192.0.2.1", "tls://dns.example", "tls://192.0.2.1/x", "https://", "tls://1.2.3.4:x"]
+)
 def test_what_is_no_uri_of_a_server(text):
     with pytest.raises(ResolverConfigError, match="server"):
         parse_server(text)

@@ -7,7 +7,7 @@ from pathlib import Path
 ROWS = json.loads((Path(__file__).parents[3] / "fixtures" / "golden" / "wanted.json").read_text())["rows"]
 
 
-def reason(call, engine, way="", expected=(), found=()):
+def reason(call, engine, way="", expected=(), found=(), world=""):
     """Why this call's outcome may differ; None if it may not. In libc's ``way`` only what has no switch may.
 
     A row is about hosts, or about outcomes: libc's and ours as text.
@@ -17,7 +17,7 @@ def reason(call, engine, way="", expected=(), found=()):
     for row in ROWS:
         if way == "libc" and row["switch"]:
             continue
-        if engine not in row.get("engines", engine):
+        if engine not in row.get("engines", engine) or world not in row.get("worlds", [world]):
             continue
         if "outcomes" in row:
             pairs = row["outcomes"]

@@ -55,6 +55,7 @@ class World:
     environ: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     hostname: str = "vm"
+    second: str = ""  # a second server on 127.0.0.2: the "same", or "healthy", which knows the same and never fails
 
 
 DUAL = ("192.0.2.200/24", "2001:db8::200/64")
@@ -104,6 +105,13 @@ WORLDS = {
         "options timeout:1 attempts:1\n",
         names=("crlf.example", "crlf", "odd.example", "last.example"),
     ),
+    "deadfirst": World(resolv="nameserver 127.0.0.9\n" + RESOLV),
+    "nobody": World(resolv="nameserver 127.0.0.9\nnameserver 127.0.0.8\nsearch search.test\n"),
+    "noroute2": World(resolv="nameserver 2001:db8:ffff::1\nnameserver 203.0.113.1\n" + RESOLV),
+    "two": World(resolv=RESOLV + "nameserver 127.0.0.2\n", second="healthy"),
+    "twosame": World(resolv=RESOLV + "nameserver 127.0.0.2\n", second="same"),
+    "tworotate": World(resolv="nameserver 127.0.0.2\noptions rotate single-request\n" + RESOLV, second="same"),
+    "secondfirst": World(resolv="nameserver 127.0.0.2\n" + RESOLV + "options use-vc ndots:2\n", second="healthy"),
     "localdomain": World(environ={"LOCALDOMAIN": "one.test two.test", "RES_OPTIONS": "ndots:2 timeout:1"}),
     "hostaliases": World(
         environ={"HOSTALIASES": "/etc/aliases.test"},
@@ -332,13 +340,14 @@ SLOW_SCRIPTS = {
 }
 
 
-def serve(port: int = 53) -> NameServer:
-    """The name server of all worlds, not started yet."""
-    server = NameServer(port=port)
+def serve(host: str = "127.0.0.1", port: int = 53, scripts: bool = True) -> NameServer:
+    """The name server of all worlds, not started yet; without ``scripts`` it knows the same and never fails."""
+    server = NameServer(host=host, port=port)
     for name, node in {**ZONE, **SLOW_ZONE}.items():
         for rdtype, data in node.items():
             for one in data:
                 server.add(name, rdtype, one)
-    for name, script in {**SCRIPTS, **SLOW_SCRIPTS}.items():
-        server.script(name, script)
+    if scripts:
+        for name, script in {**SCRIPTS, **SLOW_SCRIPTS}.items():
+            server.script(name, script)
     return server
