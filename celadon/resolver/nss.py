@@ -90,6 +90,8 @@ def _special(name: str, families: Sequence[int]) -> Result | None:
 
 
 def _dns(world: World, name: str, families: Sequence[int], any_name: bool) -> Plan[Result]:
+    if not name and world.aliases:
+        name = world.aliases.get("") or name
     legal = names.is_hostname(name)
     if not legal:
         error = ResolveError(Kind.ILLEGAL, name, detail="not a host's name")
