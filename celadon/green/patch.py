@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from .. import resolver as _resolver
-from ..resolver import Resolver
+from ..resolver import ResolverLike
 from . import existing, signal, streams
 from .drivers import Hook
 from .hooks import Finder
@@ -172,7 +172,7 @@ def _chosen(modules: dict[str, bool]) -> set[str]:
     return {keyword for keyword in TABLE if given.get(keyword, everything and keyword not in BY_CHOICE)}
 
 
-def patch_all(resolver: str | Resolver | None = None, servers: Iterable[str] | None = None, **modules: bool) -> None:
+def patch_all(resolver: ResolverLike = None, servers: Iterable[str] | None = None, **modules: bool) -> None:
     """Make the standard library cooperative; call it first thing in a program, in its main thread.
 
     ``resolver`` and ``servers`` go to ``celadon.resolver.use``. A keyword of the table set to False leaves that out;

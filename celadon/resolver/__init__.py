@@ -10,7 +10,7 @@ from .explain import Explanation
 from .front import StubResolver
 from .guard import BlockedAddress, Guard
 from .hubthread import HubThread
-from .making import make
+from .making import ResolverLike, make
 from .model import AddrInfo, Answer, Config, Edns, QueryOptions, Question, Rcode, Record, RRType, Server, SockAddr
 from .protocols import Engine, Resolver
 from .queries import https, mx, query, reverse, srv, txt
@@ -63,6 +63,7 @@ __all__ = [
     "ResolveError",
     "Resolver",
     "ResolverConfigError",
+    "ResolverLike",
     "ResolverStats",
     "ResolverUnavailable",
     "Server",

@@ -292,6 +292,7 @@ class Cache:
                 "flags": answer.flags,
                 "server": answer.server,
                 "engine": answer.engine,
+                "unrelated": answer.unrelated,
             }
             yield json.dumps(row, separators=(",", ":"))
 
@@ -320,6 +321,7 @@ class Cache:
                     flags=int(row["flags"]),
                     server=row["server"] and str(row["server"]),
                     engine=str(row["engine"]),
+                    unrelated=int(row.get("unrelated", 0)),
                 )
                 age, left = wall - float(row["stored"]), float(row["expires"]) - wall
             except (ValueError, KeyError, TypeError):

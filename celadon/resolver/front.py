@@ -202,6 +202,11 @@ class StubResolver:
     def __repr__(self) -> str:
         return f"<StubResolver over {self.name}>"
 
+    @property
+    def idna(self) -> int:
+        """The year of the standard that names are encoded by."""
+        return self._world().ways.idna
+
     def _seat(self, config: Config) -> _Seat:
         hub = get_hub()
         seat: _Seat | None = hub.vars.get(self)

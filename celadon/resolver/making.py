@@ -34,7 +34,7 @@ from .users import LookResolver, engine_maker, is_engine, is_look, name_of, reso
 DEFAULT = "auto"
 
 #: A name, ``pkg.mod:obj``, a function from a host to addresses, an engine, a resolver, or a list of such: a chain.
-Given = str | Resolver | Engine | Callable[[str], "Iterable[str] | None"] | Iterable[Any] | None
+ResolverLike = str | Resolver | Engine | Callable[[str], "Iterable[str] | None"] | Iterable[Any] | None
 
 _system = System()
 
@@ -70,7 +70,7 @@ def _ways(special_names: str, nul: str, strict: bool, cname_order: str, idna: in
 
 
 def make(
-    resolver: Given = None,
+    resolver: ResolverLike = None,
     *,
     servers: Iterable[str | Server] | None = None,
     timeout: float | None = None,

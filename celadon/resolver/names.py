@@ -6,6 +6,7 @@ import _socket
 import re
 
 from .errors import Kind, ResolveError
+from .idna import encode
 from .model import Config
 
 _legal = re.compile(r"(?!-)(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?").fullmatch
@@ -14,14 +15,14 @@ _DIGITS_DOTS = frozenset("0123456789.")
 _MAX_NAME = 253  # RFC 1035 §2.3.4, in text and without final dot
 
 
-def to_ascii(name: str) -> str:
-    """IDNA 2003, as the standard library's sockets do. ResolveError(ILLEGAL) for what has no such form."""
+def to_ascii(name: str, year: int = 2003) -> str:
+    """IDNA 2003, as the standard library's sockets do, or 2008. ResolveError(ILLEGAL) for what has no such form."""
     if "\0" in name:
         raise ResolveError(Kind.ILLEGAL, name, detail="an embedded null character")
     if name.isascii():
         return name
     try:
-        return name.encode("idna").decode("ascii")
+        return encode(name, year).decode("ascii")
     except UnicodeError as error:
         raise ResolveError(Kind.ILLEGAL, name, detail=str(error)) from None
 

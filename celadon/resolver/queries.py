@@ -50,8 +50,9 @@ def query(
     options: QueryOptions | None = QueryOptions(server=at, tcp=tcp, dnssec=dnssec)
     if options == _PLAIN:
         options = None
-    question = Question(to_ascii(name).removesuffix("."), selection.parse_type(rrtype), _class(rclass), options)
     made: Any = selection.current()
+    asked = to_ascii(name, getattr(made, "idna", 2003)).removesuffix(".")
+    question = Question(asked, selection.parse_type(rrtype), _class(rclass), options)
     ask = getattr(made, "query", None)
     if not callable(ask):
         detail = f"{made!r} asks libc, which knows no record types; use ares or python"

@@ -15,7 +15,7 @@ from . import registry
 from .errors import ResolverConfigError
 from .events import ResolverStats
 from .explain import Explanation
-from .making import Given, make, within
+from .making import ResolverLike, make, within
 from .model import AddrInfo, RRType, SockAddr
 from .protocols import Resolver
 
@@ -23,7 +23,7 @@ _scope: ContextVar[Resolver | None] = ContextVar("celadon.resolver.scope", defau
 _process: Resolver | None = None
 
 
-def use(resolver: Given = None, **options: Any) -> Resolver:
+def use(resolver: ResolverLike = None, **options: Any) -> Resolver:
     """Have the whole process look names up with this resolver from now on; returns it. Options as ``make``'s."""
     global _process
     made = make(resolver, **options)
@@ -34,7 +34,7 @@ def use(resolver: Given = None, **options: Any) -> Resolver:
 
 
 @contextmanager
-def scope(resolver: Given = None, **options: Any) -> Iterator[Resolver]:
+def scope(resolver: ResolverLike = None, **options: Any) -> Iterator[Resolver]:
     """Have this greenlet, and those that it spawns in the block, look names up with another resolver.
 
     Options as ``make``'s. A ``deadline`` alone leaves the resolver, and bounds each of its lookups in the block.

@@ -41,10 +41,10 @@ ELSEWHERE = {
 }
 
 
-@pytest.mark.parametrize("where", ELSEWHERE.values(), ids=ELSEWHERE.keys())
-def test_what_is_tested_elsewhere_is_there(where):
-    file, _, name = where.partition("::")
-    assert re.search(rf"^def {name}\(", (ROOT / file).read_text(), re.MULTILINE)
+def test_what_is_tested_elsewhere_is_there():
+    for where in ELSEWHERE.values():
+        file, _, name = where.partition("::")
+        assert re.search(rf"^def {name}\(", (ROOT / file).read_text(), re.MULTILINE), where
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +237,7 @@ def test_gevent_14_idna_2008_by_choice(server):
     pytest.importorskip("idna", reason="the extra idna is not installed")
     resolver.use("python", servers=server.servers, idna=2008)
     assert resolver.gethostbyname("straße.test") == "192.0.2.51"
+    assert resolver.query("straße.test").data == ("192.0.2.51",)
 
 
 def test_gevent_14_labels_that_are_too_long(everyone):
