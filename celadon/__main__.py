@@ -7,9 +7,10 @@ import runpy
 import sys
 
 from .green import patch_all
-from .green.table import TABLE
+from .green.table import BY_CHOICE, TABLE
 
-_USAGE = "usage: python -m celadon [--resolver NAME] [--servers A,B] [--no-MODULE] script.py|-m module [args...]"
+_USAGE = """usage: python -m celadon [--resolver NAME] [--servers A,B] [--no-MODULE] [--sys] [--files]
+                         script.py|-m module [args...]"""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -17,7 +18,7 @@ def main(argv: list[str] | None = None) -> int:
     args = list(sys.argv[1:] if argv is None else argv)
     resolver: str | None = None
     servers: list[str] | None = None
-    off: dict[str, bool] = {}
+    chosen: dict[str, bool] = {}
     while args and args[0].startswith("-") and args[0] != "-m":
         option, _, value = args.pop(0).partition("=")
         if option in {"-h", "--help"}:
@@ -33,13 +34,15 @@ def main(argv: list[str] | None = None) -> int:
             else:
                 servers = value.split(",")
         elif option.startswith("--no-") and option[5:] in TABLE:
-            off[option[5:]] = False
+            chosen[option[5:]] = False
+        elif option.removeprefix("--") in BY_CHOICE:
+            chosen[option.removeprefix("--")] = True
         else:
             return _complain(f"unknown option {option}")
     if not args or args == ["-m"]:
         return _complain("no program given")
     try:
-        patch_all(resolver, servers, **off)
+        patch_all(resolver, servers, **chosen)
     except (ValueError, LookupError) as error:
         return _complain(str(error))
     if args[0] == "-m":

@@ -78,6 +78,7 @@ TABLE: dict[str, dict[str, Attributes]] = {
         "_thread": builtins("_thread", _THREAD),
         "threading": threading.module,
         "threading._main_thread": threading.main_thread,
+        "threading.Thread": threading.joining,
         "sys": builtins("sys", {"_current_frames": thread._current_frames}),
         "_threading_local": {"local": local.local},
         "threading.Event": polled("Event", "is_set"),

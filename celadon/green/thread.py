@@ -20,7 +20,7 @@ from weakref import WeakSet, WeakValueDictionary, ref
 
 from ..hub import GreenletExit, Hub, HubClosedError, get_hub, getcurrent, park_for, spawn_raw
 from .pristine import ORIGINAL
-from .turns import tried_in_vain
+from .turns import give_way, tried_in_vain
 
 _new_native_lock = _thread.allocate_lock
 _native_ident = _thread.get_ident
@@ -452,6 +452,7 @@ class _ThreadHandle:
         if not self._ident:
             raise RuntimeError("thread not started")
         if self._done:
+            give_way()  # as any wait: a signal that the thread has sent is handled now
             return
         if self._ident == get_ident():
             raise RuntimeError("Cannot join current thread")

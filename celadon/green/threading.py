@@ -13,6 +13,7 @@ from weakref import ref
 from ..hub import getcurrent
 from . import local, thread
 from .builtin import builtin
+from .turns import give_way
 
 
 def _dummy(module: ModuleType) -> type:
@@ -81,6 +82,24 @@ def module(std_module: ModuleType) -> dict[str, Any]:
     return found
 
 
+def joining(std_module: ModuleType) -> dict[str, Any]:
+    """What is replaced in ``threading.Thread`` before Python 3.13, whose handles do this themselves.
+
+    Joining a thread that has ended gives way, as any wait: a signal that the thread has sent is handled then.
+    """
+    std: Any = std_module
+    if hasattr(std, "_start_joinable_thread"):
+        return {}
+    original = std.Thread.join
+
+    def join(self: Any, timeout: float | None = None) -> None:
+        original(self, timeout)
+        give_way()
+
+    join.__doc__ = original.__doc__
+    return {"join": join}
+
+
 def main_thread(std_module: ModuleType) -> dict[str, Any]:
     """What is replaced in the object of the main thread, so that its end can be waited for."""
     std: Any = std_module
@@ -91,4 +110,4 @@ def main_thread(std_module: ModuleType) -> dict[str, Any]:
     return {} if made is None else {"_tstate_lock": made}
 
 
-__all__ = ["main_thread", "module"]
+__all__ = ["joining", "main_thread", "module"]

@@ -261,6 +261,15 @@ def test_python_m_celadon(tmp_path):
     command = [sys.executable, "-m", "celadon", "--resolver", "python", str(script), "a", "-b"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout) == (3, "celadon.green.socket ['a', '-b']\n")
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__main__.py").write_text(
+        "import ssl, sys\n"
+        "print(ssl.SSLContext.sslsocket_class.__module__, type(sys.stdout).__mro__[1].__name__, sys.argv[1:])"
+    )
+    command[3:] = ["--resolver=python", "--no-ssl", "--sys", "-m", "package", "--no-time"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "ssl TextIOWrapper ['--no-time']\n"), done.stderr
+    command[3:] = ["--resolver", "python", str(script)]
     bad = subprocess.run(
         [*command[:4], "nonsense", str(script)], capture_output=True, text=True, timeout=30, check=False
     )

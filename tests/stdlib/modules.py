@@ -28,7 +28,7 @@ test_asyncio.test_waitfor
 """
 _FAST = """
 test_select test_epoll test_thread test_threading_local test_queue test_sched test_timeout test_popen
-test_fork1 test_file_eintr test_urllib test_httplib test_wsgiref test_weakset
+test_fork1 test_urllib test_httplib test_wsgiref test_weakset
 """
 _NAMES = """
 test_socket test_ssl test_urllib test_urllib2 test_urllib2_localnet test_httplib test_ftplib test_smtplib

@@ -6,7 +6,6 @@ A reason is one of: a wanted difference; an implementation detail (a repr, a pri
 _FLAGS = "wanted: the fd of a green socket is always O_NONBLOCK, whatever blocking mode its user set"
 _NATIVE_ID = "wanted: all threads of one OS thread have its native id, which is what the kernel knows them by"
 _PREEMPTION = "wanted: a thread that computes without ever waiting is not interrupted in favour of another"
-_NUMBERS = "implementation detail: the hub's descriptors have numbers that this test wants free, so it skips itself"
 
 #: (module, end of the test's id) -> why it cannot or need not pass.
 WANTED: dict[tuple[str, str], str] = {
@@ -17,15 +16,7 @@ WANTED: dict[tuple[str, str], str] = {
     ("test_threading", "ThreadTests.test_various_ops_large_stack"): _NATIVE_ID,
     ("test_threading", "ThreadTests.test_various_ops_small_stack"): _NATIVE_ID,
     ("test_threading", "InterruptMainTests.test_can_interrupt_tight_loops"): _PREEMPTION,
-    ("test_threading", "InterruptMainTests.test_interrupt_main_subthread"): (
-        "wanted: a main greenlet that was woken already gets it at its next wait, lest what woke it be lost"
-    ),
-    ("test_threading", "LockTests.test_acquire_contended"): (
-        "no difference of its own: it gets the late exception of test_interrupt_main_subthread, which ran before it"
-    ),
     ("test_syslog", "Test.test_syslog_threaded"): _PREEMPTION,
-    ("test_os", "FileTests.test_closerange"): _NUMBERS,
-    ("test_os", "TestInvalidFD.test_closerange"): _NUMBERS,
     ("test_fork1", "ForkTest.test_threaded_import_lock_fork"): (
         "wanted: imp.acquire_lock is the OS thread's; importing itself takes green locks, one for each module"
     ),
