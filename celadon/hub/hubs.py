@@ -7,17 +7,23 @@ import os
 
 from .loop import Hub, count_ghosts
 
+_getpid = os.getpid
+
 
 class _Slot:
     """Dies with its thread's local storage, and takes the thread's hub with it."""
 
-    __slots__ = ("hub",)
+    __slots__ = ("hub", "pid")
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
+        self.pid = _getpid()
 
     def __del__(self) -> None:
-        self.hub.close()
+        # In a forked child CPython clears the storage of the threads that stayed in the parent, before any handler of
+        # a fork runs: their hubs are let go there (`_after_fork_in_child`), for nothing of the parent's may be closed.
+        if self.pid == _getpid():
+            self.hub.close()
 
 
 class _Local(_thread._local):

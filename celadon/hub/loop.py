@@ -118,6 +118,7 @@ class Hub:
         "now",
         "on_drained",
         "on_idle",
+        "orphaned",
         "parked",
         "pending",
         "poller",
@@ -163,6 +164,8 @@ class Hub:
         #: Hub-local variables; each key is owned by the module that made it.
         self.vars: dict[object, Any] = {}
         self.exception_handler: ExceptionHandler = report
+        #: In a child that another greenlet forked: the main one is suspended, and what it waited for is in the parent.
+        self.orphaned = False
         self.closed = False
         self._closers: list[Callable[[], object]] = []
         self._next_look = 0.0
@@ -346,8 +349,8 @@ class Hub:
                 for waiter, wait in list(self.parked.items()):
                     if isinstance(wait, Timer) and not wait.active:
                         self.unpark(waiter)
-                # As anywhere it is raised in the main thread's code; no shield holds it back.
-                self.cancel(self.main, error, inside=sys.maxsize)
+                # As anywhere it is raised in the main thread's code.
+                self._tell_main(error)
 
     def _turns(self) -> None:
         ready = self.ready
@@ -407,6 +410,9 @@ class Hub:
             return _LOOK_FOR_THREADS if rest is None else min(rest, _LOOK_FOR_THREADS)
         if self.on_drained:
             self._wake(self.on_drained)
+            return 0
+        if self.orphaned:
+            self._tell_main(SystemExit(0))  # as the child of a thread that forked, and has come to its end
             return 0
         wait = self.parked.get(self.main)
         error = LoopExit(self._dead_end())
@@ -479,12 +485,20 @@ class Hub:
 
     def _failed(self, who: greenlet | None, error: BaseException) -> None:
         if isinstance(error, KeyboardInterrupt | SystemExit):
-            self.cancel(self.main, error, inside=sys.maxsize)  # no shield holds the end of the program back
+            self._tell_main(error)
             return
         try:
             self.exception_handler(who, error)
         except Exception as second:
             report(who, second)
+
+    def _tell_main(self, error: BaseException) -> None:
+        """Raise what ends the program, or came from a signal handler, in the main greenlet: no shield holds it back."""
+        if self.orphaned:
+            self.orphaned = False
+            self.ready.append((None, (self.main.throw, (error,))))
+        else:
+            self.cancel(self.main, error, inside=sys.maxsize)
 
     def failed(self, who: greenlet, error: BaseException) -> None:
         """An exception escaped from a greenlet: Ctrl-C and SystemExit go to the main one, all others are reported."""
@@ -542,6 +556,7 @@ class Hub:
         self.release_fds()
         self.thread_ident = _thread.get_ident()
         self.asleep = False
+        self.orphaned = getcurrent() is not self.main
         self.poller = default_poller()
         self._wakeup = Wakeup()
         self._watch_wakeup()
