@@ -9,9 +9,10 @@ from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ...hub import Guest, spawn
+from ...hub import Guest
 from ..protocols import Resolver
-from .calls import Calls, Done
+from .calls import Calls
+from .guests import GuestCalls
 
 _guests: WeakKeyDictionary[asyncio.AbstractEventLoop, Guest] = WeakKeyDictionary()
 
@@ -25,7 +26,7 @@ def _guest_of(loop: asyncio.AbstractEventLoop) -> Guest:
     return guest
 
 
-class LoopResolver(Calls):
+class LoopResolver(GuestCalls):
     """``LoopResolver("python", servers=…)``, made while the loop runs: a CrawlerResolver on it, without a thread.
 
     The arguments are a CrawlerResolver's, or one is given. Its futures are asyncio's, to be awaited; its methods may be
@@ -34,32 +35,14 @@ class LoopResolver(Calls):
     """
 
     def __init__(self, resolver: str | Resolver = "python", **options: Any) -> None:
-        super().__init__(resolver, **options)
         self._loop = asyncio.get_running_loop()
-        self._guest = _guest_of(self._loop)
-        self._closed = False
+        super().__init__(_guest_of(self._loop), resolver, **options)
 
     async def __aenter__(self) -> LoopResolver:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.close()
-
-    def start(self, function: Callable[..., object], *args: Any) -> None:
-        """See ``Calls.start``."""
-        if self._closed:
-            raise RuntimeError(f"{self!r} is closed")
-        spawn(function, *args)
-        self._guest.run()
-
-    def soon(self, function: Callable[..., object], *args: Any) -> None:
-        """See ``Calls.soon``."""
-        self._guest.hub.call_soon(function, *args)
-        self._guest.run()
-
-    def deliver(self, done: Done, value: Any, error: BaseException | None) -> None:
-        """See ``Calls.deliver``: in the loop's own greenlet."""
-        self._guest.call(done, value, error)
 
     def call(self, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         """See ``Calls.call``."""
@@ -68,15 +51,6 @@ class LoopResolver(Calls):
         if not future.done():
             future.add_done_callback(lambda _: job.cancel())
         return future
-
-    def close(self) -> None:
-        """Cancel what is pending, and close the resolver."""
-        if not self._closed:
-            for job in list(self.jobs):
-                job.cancel()
-            self._closed = True
-            self.resolver.close()
-            self._guest.run()
 
 
 def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:

@@ -16,12 +16,12 @@ from typing import Any
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import DNSLookupError
-from twisted.internet.interfaces import IHostnameResolver, IHostResolution, IReadDescriptor, IResolverSimple
+from twisted.internet.interfaces import IHostnameResolver, IHostResolution, IResolverSimple
 from zope.interface import implementer
 
-from ...hub import Guest, spawn
 from ..errors import Kind, ResolveError
 from .calls import Calls, Done, Job
+from .reactor import ReactorResolver
 from .thread import ResolverThread
 
 _log = logging.getLogger(__name__)
@@ -37,74 +37,6 @@ def _tell(error: BaseException) -> None:
         _log.debug("%s", error.explain())
     elif not isinstance(error, UnicodeError | ValueError | CancelledError):
         _log.error("a lookup failed", exc_info=error)
-
-
-@implementer(IReadDescriptor)
-class ReactorResolver(Calls):
-    """A CrawlerResolver (or what one is made of) on the reactor's own thread, in which its hub is a guest.
-
-    For that thread only. It closes itself as the reactor stops; ``call`` gives Deferreds.
-    """
-
-    def __init__(self, reactor: Any, resolver: Any = "python", **options: Any) -> None:
-        super().__init__(resolver, **options)
-        self._reactor = reactor
-        self._guest = Guest(reactor.callLater)
-        self._closed = False
-        self.fileno = self._guest.fileno
-        reactor.addReader(self)
-        reactor.addSystemEventTrigger("during", "shutdown", self.close)
-
-    def start(self, function: Callable[..., object], *args: Any) -> None:
-        """See ``Calls.start``."""
-        if self._closed:
-            raise RuntimeError(f"{self!r} is closed")
-        spawn(function, *args)
-        self._guest.run()
-
-    def soon(self, function: Callable[..., object], *args: Any) -> None:
-        """See ``Calls.soon``."""
-        self._guest.hub.call_soon(function, *args)
-        self._guest.run()
-
-    def deliver(self, done: Done, value: Any, error: BaseException | None) -> None:
-        """See ``Calls.deliver``: in the reactor's own greenlet."""
-        self._guest.call(done, value, error)
-
-    def call(self, function: Callable[..., Any], *args: Any) -> Any:
-        """See ``Calls.call``; a Deferred."""
-        waiting: Any = Deferred(lambda _: job.cancel())
-
-        def done(value: Any, error: BaseException | None) -> None:
-            if error is not None:
-                waiting.errback(error)
-            else:
-                waiting.callback(value)
-
-        job: Job = self.begin(done, function, *args)
-        return waiting
-
-    def doRead(self) -> None:  # noqa: N802
-        """See ``IReadDescriptor``."""
-        self._guest.pump()
-
-    def connectionLost(self, reason: Any) -> None:  # noqa: N802
-        """See ``IReadDescriptor``: the reactor lets go of all its readers at its end."""
-
-    def logPrefix(self) -> str:  # noqa: N802
-        """See ``IReadDescriptor``."""
-        return "celadon"
-
-    def close(self) -> None:
-        """Cancel what is pending, and close the resolver."""
-        if not self._closed:
-            for job in list(self.jobs):
-                job.cancel()
-            self._closed = True
-            self.resolver.close()
-            self._guest.run()
-            self._guest.close()
-            self._reactor.removeReader(self)
 
 
 @implementer(IHostResolution)
