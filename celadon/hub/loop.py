@@ -123,6 +123,7 @@ class Hub:
         "pending",
         "poller",
         "ready",
+        "resume",
         "shields",
         "shuffle",
         "switch",
@@ -183,6 +184,8 @@ class Hub:
         self.greenlet = greenlet(self._run, self.main)
         #: The way from a greenlet into the loop; only ``leave`` calls it.
         self.switch: Callable[[], Any] = self.greenlet.switch
+        #: What ends a sleep; one object, by which the loop knows such deadlines.
+        self.resume: Callable[[greenlet], None] = self.unpark
 
     def __repr__(self) -> str:
         return (
@@ -462,13 +465,19 @@ class Hub:
             self._fire(timers, now)
 
     def _fire(self, timers: Timers, now: float) -> None:
+        resume, parked, ready = self.resume, self.parked, self.ready
         for timer in timers.expire(now):
             callback = timer.callback
+            if callback is resume:  # as nearly all that come due: the end of a sleep, with no call between
+                waiter = timer.args[0]
+                timer.callback = None
+                if waiter in parked:
+                    del parked[waiter]
+                    ready.append((waiter, None))
+                continue
             try:
                 timer.fire()
             except Exception as error:
-                if callback == self.unpark and not isinstance(error, WokenTwiceError):
-                    raise  # a signal handler's
                 self._failed(None, error)
         timers.due.clear()
 
@@ -529,7 +538,7 @@ class Hub:
         self._disown_fds()
         self.poller.close()
         self._wakeup.close()
-        del self.switch, self.greenlet
+        del self.switch, self.greenlet, self.resume
 
     def forget(self) -> None:
         """Drop everything that was scheduled, and take who waits here out of what they wait for."""

@@ -126,7 +126,7 @@ def sleep(seconds: float = 0) -> None:
         may_park(hub, me, "sleep")
     try:
         if seconds > 0:
-            hub.parked[me] = hub.timers.add(hub.now() + seconds, hub.unpark, (me,))
+            hub.parked[me] = hub.timers.add(hub.now() + seconds, hub.resume, (me,))
             hub.leave(me)
             return
         hub.ready.append((me, AFTER_ALL))

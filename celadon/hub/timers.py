@@ -16,7 +16,7 @@ from typing import Any
 
 # Below this many dead entries a rebuild costs more than it frees.
 _PRUNE_AT = 256
-# From so many on that are due at once it is looked whether sorting is cheaper than to pop them.
+# Each time that so many were popped it is looked whether it is cheaper to sort.
 _MANY = 64
 
 _when = itemgetter(0)
@@ -118,10 +118,10 @@ class Timers:
         due = self.due
         taken = 0
         while heap and heap[0][0] <= now:
-            if taken >= _MANY and taken * 8 > len(heap):
+            taken += 1
+            if taken % _MANY == 0 and self._many_are_due(now):
                 self._take_out(now)
                 break
-            taken += 1
             timer = heap[0][2]
             if timer.callback is None:
                 if timer._timers is not None:
@@ -132,6 +132,11 @@ class Timers:
                 due.append(timer)
             heappop(heap)
         return due
+
+    def _many_are_due(self, now: float) -> bool:
+        heap = self.heap
+        sample = heap[:: max(len(heap) // 16, 1)]
+        return sum(entry[0] <= now for entry in sample) * 4 > len(sample)
 
     def _take_out(self, now: float) -> None:
         # Very many are due at once: sorted, a heap is still a heap, and they go in one piece.

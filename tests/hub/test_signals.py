@@ -120,13 +120,17 @@ def test_a_storm_of_signals_loses_no_wake_up(on_alarm):
 
 
 def test_a_handler_that_raises_as_a_sleep_ends_does_not_lose_it():
-    """At the very place: the timer is marked as fired, and the sleeper is not awake yet."""
+    """At the very place: the timer has left the heap, and the sleeper is not awake yet."""
+    came = []
 
     class Interrupting(tuple):
         __slots__ = ()
 
-        def __iter__(self):  # where CPython could run a handler
-            raise Interrupted
+        def __getitem__(self, index):  # a handler, once
+            if not came:
+                came.append(1)
+                raise Interrupted
+            return super().__getitem__(index)
 
     sleeper = spawn(sleep, 0.02)
     sleep(0)
@@ -136,3 +140,4 @@ def test_a_handler_that_raises_as_a_sleep_ends_does_not_lose_it():
         sleep(60)
     sleeper.join(5)
     assert sleeper.successful()
+    assert came
