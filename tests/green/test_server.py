@@ -10,14 +10,13 @@ import sys
 
 import pytest
 
+from celadon.green import create_connection
 from celadon.green import socket as green
 from celadon.green import ssl as green_ssl
 from celadon.green.server import DatagramServer, StreamServer
 from celadon.hub import Event, Pool, get_hub, joinall, sleep, spawn
 
 from .worlds import TLS
-
-create_connection = green.create_connection
 
 
 def echo(client, peer):
