@@ -51,7 +51,7 @@ test-soak: $(VENV)/.ready
 	touch $@
 
 # What `make test` skips: the adapters of Scrapy, Twisted, pycurl and niquests; libraries as they are under patch_all,
-# against PostgreSQL, Redis and MariaDB, which apt-get installs where they are missing and we are root.
+# against PostgreSQL, Redis, MariaDB, NSD and Knot, which apt-get installs where they are missing and we are root.
 test-integration: .venv-integration/.ready .venv-niquests/.ready
 	.venv-integration/bin/python -m tests.integration.servers
 	.venv-integration/bin/python -m pytest tests/adapters tests/integration

@@ -22,6 +22,9 @@ PACKAGES = {
     "PostgreSQL": ("postgres", "postgresql"),
     "Redis": ("redis-server", "redis-server"),
     "MariaDB": ("mariadbd", "mariadb-server"),
+    "NSD": ("nsd", "nsd"),
+    "Knot": ("knotd", "knot"),
+    "dig": ("dig", "bind9-dnsutils"),
 }
 _PLACES = os.pathsep.join(
     [os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]

@@ -25,6 +25,11 @@ PROGRAMS = "tests.integration.programs"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
 
 
+@pytest.fixture(autouse=True)
+def leaves_nothing():
+    """Not looked for in this process: servers for the whole module are started in the midst of a test."""
+
+
 @pytest.fixture(scope="module")
 def names():
     with NameServer() as made:

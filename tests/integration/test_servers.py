@@ -22,6 +22,11 @@ PROGRAMS = "tests.integration.programs"
 MANY = 30
 
 
+@pytest.fixture(autouse=True)
+def leaves_nothing():
+    """Not looked for in this process: servers for the whole module are started in the midst of a test."""
+
+
 @pytest.fixture(scope="module")
 def names():
     with NameServer() as made:
