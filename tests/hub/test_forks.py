@@ -12,7 +12,6 @@ from celadon.hub import (
     Queue,
     ThreadPool,
     Timeout,
-    default_pool,
     get_hub,
     joinall,
     move_on_after,
@@ -128,7 +127,6 @@ def fork_and_go_on(*kinds):
     os.waitpid(child, 0)
     for state in states:
         state.goes_on()
-    default_pool().close()
     return said
 
 

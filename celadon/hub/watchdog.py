@@ -1,0 +1,205 @@
+"""A thread that sees a hub blocked, by a greenlet or by a callback, and says once for how long, by whom and where.
+
+It costs the hub nothing: the loop counts its turns and switches anyway, and the thread looks whether the counts have
+moved. What blocks for ``limit`` seconds or more is always reported; what blocks for an eighth less may be. A call in C
+that keeps the interpreter for itself (a regular expression, a sort) keeps the watchdog from looking as well: then it
+sees that it woke late, and reports the place where it finds the thread.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+from weakref import WeakSet
+
+from .clock import Now, monotonic
+from .greenlets import Greenlet
+from .hubs import all_hubs
+from .loop import Hub, resting
+
+# How many looks there are in the time of the limit.
+_LOOKS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One time that nobody else could run. ``seconds`` is exact to an eighth of the limit; ``ended``: it is over."""
+
+    who: str
+    thread: int
+    seconds: float
+    ended: bool
+    place: str
+    stack: str
+
+    def __str__(self) -> str:
+        more = "" if self.ended else " and goes on"
+        return (
+            f"{self.who} blocks all others of thread {self.thread:#x} for {self.seconds:.3f} s{more}, at {self.place}"
+        )
+
+
+class _Seen:
+    """What the last look at a hub saw."""
+
+    __slots__ = ("found", "pulse", "since", "told")
+
+    def __init__(self, pulse: tuple[int, int], since: float) -> None:
+        self.pulse = pulse
+        self.since = since
+        self.found: tuple[str, str, str] | None = None
+        self.told = False
+
+
+class Watchdog:
+    """Reports each block of ``limit`` seconds or more, once: when it has ended, or after ``hang`` seconds of it.
+
+    ``report(block)`` is called in the watchdog's own thread; the default writes on stderr, with the stack the first
+    time for each place. Usable as a ``with`` block. Runs on in a forked child. ``clock`` is for tests.
+    """
+
+    def __init__(
+        self,
+        limit: float = 0.1,
+        report: Callable[[Block], object] | None = None,
+        hang: float = 5.0,
+        clock: Now = monotonic,
+    ) -> None:
+        if not limit > 0:
+            raise ValueError("the limit must be more than 0 seconds")
+        self.limit = limit
+        self.hang = max(hang, limit)
+        self.report = report if report is not None else self._write
+        #: How many blocks were reported, for each place.
+        self.places: dict[str, int] = {}
+        self._clock = clock
+        self._seen: dict[Hub, _Seen] = {}
+        self._last = clock()
+        self._stop: _thread.LockType | None = None
+
+    def __repr__(self) -> str:
+        return f"<Watchdog of {self.limit} s, {'on' if self._stop is not None else 'off'}>"
+
+    def start(self) -> Watchdog:
+        """Begin to watch the hubs of all threads. Nothing happens the second time."""
+        if self._stop is None:
+            _running.add(self)
+            self._begin()
+        return self
+
+    def _begin(self) -> None:
+        self._seen = {}
+        self._last = self._clock()
+        self._stop = stop = _thread.allocate_lock()
+        stop.acquire()
+        _thread.start_new_thread(self._watch, (stop,))
+
+    def stop(self) -> None:
+        """End it; a block that goes on is not reported any more. Nothing happens the second time."""
+        stop, self._stop = self._stop, None
+        _running.discard(self)
+        if stop is not None:
+            stop.release()
+
+    def __enter__(self) -> Watchdog:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _watch(self, stop: _thread.LockType) -> None:
+        me = _thread.get_ident()
+        resting.add(me)  # it wakes nobody
+        try:
+            while not stop.acquire(timeout=self.limit / _LOOKS):
+                self.look()
+        finally:
+            resting.discard(me)
+
+    # -- one look ----------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """See whether something has moved since the last look."""
+        now = self._clock()
+        late = now - self._last >= self.limit
+        for hub in all_hubs():
+            self._look_at(hub, now, late)
+        self._last = now
+        if len(self._seen) > 8:
+            self._seen = {hub: seen for hub, seen in self._seen.items() if not hub.closed}
+
+    def _look_at(self, hub: Hub, now: float, late: bool) -> None:
+        pulse = (hub.turn, hub.left)
+        free = hub.asleep or not (hub.ready or hub.parked)  # it sleeps, or there is nobody to be kept waiting
+        seen = self._seen.get(hub)
+        if seen is None or pulse != seen.pulse or free:
+            if seen is not None and seen.found is not None and not seen.told:
+                self._tell(hub, seen, now, ended=True)
+            new = self._seen[hub] = _Seen(pulse, now)
+            if not (late and seen is not None and not free and pulse[0] - seen.pulse[0] <= 1):
+                return
+            # Nobody could look, and next to nothing has moved: whatever is running kept the interpreter to itself.
+            seen, new.since = new, self._last
+        if seen.found is None and now - seen.since >= self.limit * (1 - 1 / _LOOKS):
+            frame = sys._current_frames().get(hub.thread_ident)
+            if frame is not None:
+                seen.found = _describe(frame)
+        if seen.found is not None and not seen.told and now - seen.since >= self.hang:
+            self._tell(hub, seen, now, ended=False)
+
+    def _tell(self, hub: Hub, seen: _Seen, now: float, ended: bool) -> None:
+        assert seen.found is not None
+        seen.told = True
+        who, place, stack = seen.found
+        self.places[place] = self.places.get(place, 0) + 1
+        try:
+            self.report(Block(who, hub.thread_ident, now - seen.since, ended, place, stack))
+        except Exception:  # the user's: the watch goes on
+            traceback.print_exc()
+
+    def _write(self, block: Block) -> None:
+        times = self.places[block.place]
+        if sys.stderr is not None:
+            sys.stderr.write(f"{block}\n{block.stack}" if times == 1 else f"{block} (time {times})\n")
+
+
+def _describe(frame: FrameType) -> tuple[str, str, str]:
+    """Who runs, where, and its stack as text, outermost first, without the frames that begin every greenlet."""
+    summary = traceback.extract_stack(frame)
+    place = f"{summary[-1].filename}:{summary[-1].lineno} in {summary[-1].name}"
+    bottom = frame
+    while bottom.f_back is not None:
+        bottom = bottom.f_back
+    if bottom.f_code is Hub._run.__code__:
+        return "a callback of the hub", place, "".join(traceback.format_list(summary[2:]))
+    if bottom.f_code is Greenlet.run.__code__:
+        try:
+            who = str(bottom.f_locals.get("self"))
+        except Exception as error:  # a __str__ of the user's
+            who = f"a greenlet whose str() failed with {error!r}"
+        return who, place, "".join(traceback.format_list(summary[1:]))
+    return "the main greenlet", place, "".join(traceback.format_list(summary))
+
+
+_running: WeakSet[Watchdog] = WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for dog in list(_running):
+        dog._begin()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+#: The one that ``CELADON_WATCHDOG=seconds`` in the environment asks for.
+of_environment = Watchdog(float(os.environ["CELADON_WATCHDOG"])).start() if os.environ.get("CELADON_WATCHDOG") else None
+
+__all__ = ["Block", "Watchdog", "of_environment"]
