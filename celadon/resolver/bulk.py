@@ -25,7 +25,7 @@ K = TypeVar("K")
 
 _PATIENCE = 2.0  # seconds per try
 _TRIES = 4
-_RUN = 128  # outcomes that are given before other greenlets get their turn
+_RUN = 64  # questions asked, and outcomes given, before other greenlets get their turn
 
 
 def run(
@@ -77,7 +77,9 @@ def run(
     try:
         while True:
             dry = False
-            while not exhausted and count < concurrency:
+            room = min(concurrency - count, _RUN)
+            while not exhausted and room > 0:
+                room -= 1
                 item = next(source, None)
                 if item is None:
                     exhausted = True
@@ -114,6 +116,8 @@ def run(
                         yield order.popleft()[1]
                 if ready:
                     sleep(0)
+            elif not exhausted and not dry and count < concurrency:
+                sleep(0)
             elif flight or dry:
                 waiting = True
                 me = getcurrent()

@@ -409,7 +409,7 @@ def test_in_the_order_of_the_input(server, tmp_path, names, processes):
     given = [f"n{n}.test" for n in range(3000)]
     given[7] = given[1500] = "dead.test"
     target = str(tmp_path / "out")
-    args = ["bulk", names(given), "-r", server.address, "-w", target, "--timeout", "0.4", "-c", "2", "-q"]
+    args = ["bulk", names(given), "-r", server.address, "-w", target, "--timeout", "0.3", "-c", "2", "-q"]
     assert main([*args, "--ordered", "-P", processes]) == 0
     assert [one["name"] for one in rows(target)] == given
 
