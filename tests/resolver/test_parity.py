@@ -62,7 +62,7 @@ def test_world(world, seed):
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", DRAWN)
 def test_drawn_world(seed):
-    assert play(f"drawn:{seed}", "ares,python:libc", "--count", str(COUNT), "--seed", str(seed)) == ""
+    assert play(f"drawn:{seed}", "auto,ares,python:libc", "--count", str(COUNT), "--seed", str(seed)) == ""
 
 
 def test_silence():
