@@ -2,7 +2,7 @@
 
 from greenlet import GreenletExit, getcurrent
 
-from . import accel  # noqa: F401  (it switches itself on)
+from . import accel, watchdog  # noqa: F401  (each switches itself on, if the environment says so)
 from .cancel import NotReady, Timeout, fail_after, move_on_after, shield, with_timeout
 from .children import wait_pid
 from .dagpool import Collision, DAGPool, PropagateError

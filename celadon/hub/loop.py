@@ -589,6 +589,9 @@ class _WakeupEntry:
     def fire(self, mask: int) -> None:
         self._wakeup.drain()
 
+    def __repr__(self) -> str:
+        return "<Wakeup from other threads and signals>"
+
     def rearm_now(self) -> None:
         """What was sent is in ``ready`` already."""
 

@@ -11,6 +11,7 @@ from .loop import Hub
 from .park import sleep
 from .poller import Poller
 from .shuffle import Shuffle
+from .tracing import assert_switches
 
 
 class MockClock:
@@ -103,4 +104,4 @@ def shuffled(seed: object) -> Iterator[None]:
         hub.shuffle = before
 
 
-__all__ = ["MockClock", "shuffled", "wait_all_parked"]
+__all__ = ["MockClock", "assert_switches", "shuffled", "wait_all_parked"]

@@ -18,7 +18,7 @@ from celadon.hub import (
     wait_writable,
     watch,
 )
-from celadon.hub.poller import EDGE, ONESHOT, READ, WRITE, EpollPoller, PollPoller
+from celadon.hub.poller import EDGE, ONESHOT, READ, WRITE, EpollPoller, PollPoller, SelectPoller
 from celadon.hub.testing import wait_all_parked
 
 
@@ -166,7 +166,7 @@ def test_watch(pair):
     assert left.fileno() not in get_hub().fds
 
 
-@pytest.mark.parametrize("make", [EpollPoller, PollPoller])
+@pytest.mark.parametrize("make", [EpollPoller, PollPoller, SelectPoller])
 def test_pollers_behave_alike(pair, make):
     left, right = pair
     poller = make()
