@@ -56,7 +56,7 @@ def test_short_blocks_are_reported_each(blocks):
         sleep(0.001)
     sleep(0.1)
     # 20 where the watchdog's thread gets a processor in time; which looks find what is tested by the clock below.
-    assert 10 <= len(blocks)
+    assert len(blocks) >= 10
 
 
 def test_waiting_is_no_block(blocks):
