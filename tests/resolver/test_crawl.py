@@ -7,6 +7,7 @@ import time
 import pytest
 
 from celadon import resolver
+from celadon.green import create_connection
 from celadon.green import socket as green
 from celadon.green.ssl import SSLSocket
 from celadon.hub import Pool, Timeout, get_hub, joinall, sleep, spawn
@@ -379,7 +380,7 @@ def test_no_socket_gets_there(make, listener, host):
         one.connect((host, listener))
     if isinstance(host, str):
         with pytest.raises(BlockedAddress):
-            green.create_connection((host or None, listener), timeout=5)
+            create_connection((host or None, listener), timeout=5)
 
 
 @pytest.mark.parametrize("host", ["::1", "::ffff:127.0.0.1", "::ffff:7f00:1", ""])
@@ -391,7 +392,7 @@ def test_nor_over_ipv6(make, host):
 
 def test_binding_and_allowed_sockets_are_free(make, listener):
     resolver.use(make(guard=Guard(allow=["127.0.0.1"])))
-    with green.create_connection(("127.1", listener), timeout=5) as one:
+    with create_connection(("127.1", listener), timeout=5) as one:
         assert one.getpeername() == ("127.0.0.1", listener)
     resolver.use(make())
     for host in ("localhost", "127.0.0.1", ""):

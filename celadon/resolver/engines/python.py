@@ -357,12 +357,15 @@ class PythonEngine:
             if link.uses <= 0:
                 link.left()
         more = query.more
-        if more is not None:
+        if more is not None and more.old:
+            # One of so many tries was answered, and whichever it was, the others may be yet.
+            if link is not None and not link.tcp:
+                link.strangers -= 1
             for old, name in more.old:
                 old.flight.pop(name, None)
                 old.state.in_flight -= 1
                 if not old.tcp:
-                    old.strangers -= 1  # of so many tries one was answered, the others may be yet
+                    old.strangers -= 1
                 if old.uses <= 0:
                     old.left()
             more.old.clear()
