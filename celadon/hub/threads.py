@@ -268,10 +268,13 @@ _POOL = object()
 
 
 def default_pool() -> ThreadPool:
-    """The thread's own pool for ``to_thread``. DNS has another one: neither delays the other."""
+    """The thread's own pool for ``to_thread``, a new one if it was closed.
+
+    DNS has another one: neither delays the other.
+    """
     variables = get_hub().vars
     pool: ThreadPool | None = variables.get(_POOL)
-    if pool is None:
+    if pool is None or pool.closed:
         pool = variables[_POOL] = ThreadPool()
     return pool
 

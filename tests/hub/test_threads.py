@@ -8,7 +8,18 @@ import time
 
 import pytest
 
-from celadon.hub import CancelledError, ThreadPool, Timeout, get_hub, joinall, move_on_after, sleep, spawn, to_thread
+from celadon.hub import (
+    CancelledError,
+    ThreadPool,
+    Timeout,
+    default_pool,
+    get_hub,
+    joinall,
+    move_on_after,
+    sleep,
+    spawn,
+    to_thread,
+)
 
 
 @pytest.fixture
@@ -248,3 +259,10 @@ def test_twenty_threads_with_hubs_come_and_go_and_leave_no_fd():
             sleep(0.005)
     assert len(done) == 20
     assert fds() == before
+
+
+def test_a_closed_default_pool_is_replaced():
+    first = default_pool()
+    first.close()
+    assert to_thread(int) == 0
+    assert default_pool() is not first
