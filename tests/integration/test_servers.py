@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 import urllib.request
@@ -118,11 +119,14 @@ def test_gunicorn_sync(names, tmp_path):
             assert time.monotonic() < ends, process.said()
             time.sleep(0.05)
         assert fetch(port, "/")
-        with ThreadPoolExecutor(1) as pool:
-            last = pool.submit(fetch, port)
-            time.sleep(0.1)
+        with socket.create_connection(("127.0.0.1", port)) as last:
+            head = b"POST /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n"
+            last.sendall(head + b"Expect: 100-continue\r\n\r\n")
+            assert last.recv(100).startswith(b"HTTP/1.1 100"), "a worker has begun"
             process.send_signal(signal.SIGTERM)
-            assert last.result(), "what was begun is finished"
+            last.sendall(b"body")
+            said = b"".join(iter(lambda: last.recv(1000), b""))
+            assert b" 200 OK" in said, "what was begun is finished"
 
 
 @needs("gunicorn")
