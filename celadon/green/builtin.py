@@ -8,11 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from typing import Any
+
+#: Where functions of a module in C are looked for.
+_PUBLIC = {"posix": "os"}
+
+
+class _Module:
+    """Pickles a module by its name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __reduce__(self) -> Any:
+        return import_module, (self.name,)
 
 
 class _Function(partial):  # type: ignore[type-arg]
-    """A Python function that is called as a function in C is; pickled as that Python function."""
+    """A Python function that is called as a function in C is; pickled by its name."""
 
     __name__: str
     __qualname__: str
@@ -26,7 +40,8 @@ class _Function(partial):  # type: ignore[type-arg]
         raise AttributeError(f"{self!r} has no attribute '__dict__'")
 
     def __reduce__(self) -> Any:
-        return builtin, (self.func, self.__name__, self.__module__)
+        # By name, as a function in C: another process, patched or not, takes what stands there, and need not know us.
+        return getattr, (_Module(_PUBLIC.get(self.__module__, self.__module__)), self.__name__)
 
     def __repr__(self) -> str:
         return f"<celadon's {self.__module__}.{self.__name__}>"
