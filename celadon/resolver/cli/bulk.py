@@ -187,9 +187,13 @@ class _Run:
 
     def _end(self) -> None:
         self.progress.end()
-        self._save()
-        self.output.close()
-        self._close_input()
+        try:
+            self._save()
+        finally:
+            try:
+                self.output.close()
+            finally:
+                self._close_input()
 
     def _close_input(self) -> None:
         if self.options.source != "-":

@@ -106,12 +106,14 @@ class Output:
         self._file.flush()
 
     def close(self) -> None:
-        """Flush, and close what was opened here."""
-        self.flush()
-        if self._file is not self._plain:
-            self._file.close()
-        if self.target != "-":
-            self._plain.close()
+        """Flush, and close what was opened here, whether or not it takes the rest."""
+        try:
+            self.flush()
+            if self._file is not self._plain:
+                self._file.close()
+        finally:
+            if self.target != "-":
+                self._plain.close()
 
 
 def _cut(path: str) -> int:
