@@ -291,7 +291,7 @@ def output(
     server, capfdbinary, names, *args, given=("n1.test", "alias.test", "nodata.test", "nx.nodata.test", "dead.test")
 ):
     source = names(given)
-    assert main(["bulk", source, "-r", server.address, "--timeout", "0.2", "-c", "1", "-q", "--ordered", *args]) == 0
+    assert main(["bulk", source, "-r", server.address, "--timeout", "0.4", "-c", "1", "-q", "--ordered", *args]) == 0
     return capfdbinary.readouterr().out.decode()
 
 
