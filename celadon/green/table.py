@@ -71,6 +71,9 @@ _THREAD: dict[str, Any] = {
     ),
 }
 
+# One object in both modules, as the original is.
+_OPEN = builtins(open.__module__, {"open": files.open})
+_OPEN_IN_THREADS = builtins(open.__module__, {"open": files.open_in_threads})
 _OS = builtins("posix", {**_names(descriptor), **_names(children)})
 TABLE: dict[str, dict[str, Attributes]] = {
     "os": {"os": {**_OS, "supports_dir_fd": {*os.supports_dir_fd, _OS["open"]}}},
@@ -104,8 +107,8 @@ TABLE: dict[str, dict[str, Attributes]] = {
         "queue.Queue": polled("Queue", "empty", "full", "qsize"),
     },
     "builtins": {
-        "io": {**builtins(open.__module__, {"open": files.open}), **_names(buffered)},
-        "builtins": builtins(open.__module__, {"open": files.open}),
+        "io": {**_OPEN, **_names(buffered)},
+        "builtins": _OPEN,
     },
     "subprocess": {"subprocess": subprocess.MODULE, "subprocess.Popen": subprocess.popen},
     "asyncio": {
@@ -128,8 +131,8 @@ TABLE: dict[str, dict[str, Attributes]] = {
     },
     "sys": {"sys": streams.streams},
     "files": {
-        "io": builtins(open.__module__, {"open": files.open_in_threads}),
-        "builtins": builtins(open.__module__, {"open": files.open_in_threads}),
+        "io": _OPEN_IN_THREADS,
+        "builtins": _OPEN_IN_THREADS,
     },
 }
 
