@@ -400,6 +400,8 @@ class Hub:
     def _timeout(self) -> float | None:
         """How long nothing needs to be done; None for until something comes from outside."""
         timers = self.timers
+        if timers.due:
+            return 0  # a signal handler raised while they were fired
         rest = None
         if timers.heap:
             deadline = timers.next_deadline()

@@ -141,3 +141,31 @@ def test_a_handler_that_raises_as_a_sleep_ends_does_not_lose_it():
     sleeper.join(5)
     assert sleeper.successful()
     assert came
+
+
+def test_what_came_due_with_it_is_not_left_until_the_next_deadline():
+    """A handler raises while one of two sleeps that end together is woken; nothing else is due for a long time."""
+    came = []
+
+    class Interrupting(tuple):
+        __slots__ = ()
+
+        def __getitem__(self, index):  # a handler, once
+            if not came:
+                came.append(1)
+                raise Interrupted
+            return super().__getitem__(index)
+
+    hub = get_hub()
+    sleepers = [spawn(sleep, 0.02) for _ in range(2)]
+    sleep(0)
+    first = hub.parked[sleepers[0]]
+    first.args = Interrupting(first.args)
+    with pytest.raises(Interrupted):
+        sleep(60)
+    begin = time.monotonic()
+    for one in sleepers:
+        one.join(20)
+        assert one.ready()
+    assert came
+    assert time.monotonic() - begin < 15, "they waited for the join's own deadline"
