@@ -14,8 +14,8 @@ from .python_links import Driver, Framed, Layer, Stream, StreamLink
 
 
 @lru_cache(64)
-def _context(trust: str | None, protocol: str) -> ssl.SSLContext:
-    """OSError for a file of authorities that cannot be read."""
+def _context(trust: str | None, protocol: str, system: ssl.DefaultVerifyPaths) -> ssl.SSLContext:
+    """OSError for a file of authorities that cannot be read. ``system``: where those of the system are, for now."""
     made = ssl.create_default_context(cafile=trust or None)
     if trust is None:
         made.check_hostname = False
@@ -37,7 +37,7 @@ class Tls:
         self._shaken = False
         self._from_server, self._to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
         whom = server.hostname or server.address.partition("%")[0]
-        context = _context(server.trust, protocol)
+        context = _context(server.trust, protocol, ssl.get_default_verify_paths())
         self._tls = context.wrap_bio(self._from_server, self._to_server, server_hostname=whom)
         self._push()
 
