@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import os
+from collections.abc import Callable
 
 from .loop import Hub, count_ghosts
 
@@ -19,7 +20,8 @@ class _Slot:
         self.hub = hub
         self.pid = _getpid()
 
-    def __del__(self) -> None:
+    # Bound as a default: at the interpreter's end the module's names are gone.
+    def __del__(self, _getpid: Callable[[], int] = _getpid) -> None:
         # In a forked child CPython clears the storage of the threads that stayed in the parent, before any handler of
         # a fork runs: their hubs are let go there (`_after_fork_in_child`), for nothing of the parent's may be closed.
         if self.pid == _getpid():
