@@ -35,6 +35,11 @@ test-shuffle: $(VENV)/.ready
 	@echo "make test-shuffle SEED=$(SEED)"
 	CELADON_SHUFFLE=$(SEED) $(BIN)/python -m pytest
 
+# The hub's tests on each poller that this system has besides the best one.
+test-poll: $(VENV)/.ready
+	CELADON_POLLER=poll $(BIN)/python -m pytest tests/hub
+	CELADON_POLLER=select $(BIN)/python -m pytest tests/hub
+
 # Random things done to the hub, checked against a model; SEED=7/41 is one round of SEED=7 again.
 SECONDS ?= 60
 test-soak: $(VENV)/.ready

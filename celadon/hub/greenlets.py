@@ -133,11 +133,16 @@ class Greenlet(greenlet, Generic[T]):
                 self._run(*self.args, **self.kwargs) if function is None else function(*self.args, **self.kwargs)
             )
         except GreenletExit as error:
-            self._value = error
+            self._value = error.with_traceback(None)  # its frames hold this greenlet: a cycle for each one killed
         except BaseException as error:
+            # This frame as well; and it tells the reader nothing.
+            trace = error.__traceback__
+            if trace is not None and trace.tb_next is not None:
+                error.__traceback__ = trace.tb_next
             self._error = error
             self._finish()
             self._failed(error)
+            trace = None
         else:
             self._finish()
             return

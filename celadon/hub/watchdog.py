@@ -24,6 +24,8 @@ from .loop import Hub, resting
 
 # How many looks there are in the time of the limit.
 _LOOKS = 8
+# A hub that made no more turns than this while the watchdog could not look was not running: it was blocked.
+_FEW_TURNS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ class Watchdog:
             if seen is not None and seen.found is not None and not seen.told:
                 self._tell(hub, seen, now, ended=True)
             new = self._seen[hub] = _Seen(pulse, now)
-            if not (late and seen is not None and not free and pulse[0] - seen.pulse[0] <= 1):
+            if not (late and seen is not None and not free and pulse[0] - seen.pulse[0] <= _FEW_TURNS):
                 return
             # Nobody could look, and next to nothing has moved: whatever is running kept the interpreter to itself.
             seen, new.since = new, self._last

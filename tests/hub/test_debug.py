@@ -277,7 +277,7 @@ def test_run_times():
         two = spawn(sleep, 50)
         joinall([one, two])
     (_, waited), (busiest, seconds) = times.longest(2)
-    assert waited == 46, "the hub's, in the kernel"
+    assert waited in (44, 46), "the hub's, in the kernel; it depends on who began first"
     assert busiest.startswith("busy one")
     assert seconds == 6
     assert [spent for who, spent in times.seconds.items() if f"{id(two):#x}" in who] == [0]
