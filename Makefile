@@ -84,12 +84,14 @@ test-bulk-scale: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.bulk_proof
 
 # A million names to JSON, beside massdns (MASSDNS=its binary), aiodns, gevent, dnspython; needs nsd and dnsperf.
-bench-bulk: .venv-bench/.ready
-	.venv-bench/bin/python -m benchmarks.bulk
+bench-bulk:
+	$(MAKE) $(BENCH)/.ready
+	$(BENCH)/bin/python -m benchmarks.bulk
 
 # requests over 5,000 hosts with 500 greenlets of ours, of gevent, and threads: needs root.
-bench-requests: .venv-bench/.ready
-	.venv-bench/bin/python -m benchmarks.crawl_requests
+bench-requests:
+	$(MAKE) $(BENCH)/.ready
+	$(BENCH)/bin/python -m benchmarks.crawl_requests
 
 # Thousands of calls of libc and of every engine in private worlds: needs root, takes minutes.
 test-parity: $(VENV)/.ready
