@@ -198,7 +198,7 @@ def test_resolv_conf_and_hosts_under_a_thousand_lookups(place, servers):
     new = [spawn(look, f"n{n}.test") for n in range(LOOKUPS // 2)]
     local_now = [spawn(look, "local.test") for _ in range(50)]
     sleep(0)
-    assert sum(not one.dead for one in old + new) > LOOKUPS // 2
+    assert sum(not one.dead for one in old + new) > LOOKUPS // 10
     joinall(old + new + local + local_now, raise_error=True)
     assert {one.get()[0] for one in old} == {"10.0.0.1"}
     assert {one.get()[0] for one in local} == {"10.9.0.1"}
