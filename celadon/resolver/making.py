@@ -287,6 +287,8 @@ def _named(name: str, wanted: _Wanted) -> Resolver:
     if engine not in registry.ENGINES:
         raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(registry.names())}")
     registry.speaks(engine, wanted.changes.get("servers", ()))
+    with suppress(ResolverUnavailable):  # that is told when it is asked
+        registry.ready(engine)
     tuning = None
     if wanted.limits.each_server:
         tuning = Tuning(

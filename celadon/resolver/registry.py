@@ -32,6 +32,11 @@ def _maker(module: str) -> Callable[..., Any]:
     return made
 
 
+def ready(name: str) -> None:
+    """Import an engine now: with c-ares that would keep the hub from its work for some 50 ms at the first lookup."""
+    _maker(ENGINES[name])
+
+
 def names() -> tuple[str, ...]:
     """The names that ``use`` understands."""
     return ("auto", *ENGINES, *RESOLVERS)
