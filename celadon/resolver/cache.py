@@ -142,6 +142,10 @@ class Cache:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __contains__(self, key: Question) -> bool:
+        """Whether there is an entry, however old, under what ``key_of`` gave."""
+        return key in self._entries
+
     def __repr__(self) -> str:
         return f"<Cache, {len(self._entries)} of {self.policy.entries} entries>"
 

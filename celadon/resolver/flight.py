@@ -10,7 +10,6 @@ Clock and timer are handed in. One object belongs to one hub.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from .cache import Cache, Entry, aged, asked_as, key_of
@@ -23,19 +22,46 @@ _NXDOMAIN = 3
 CallLater = Callable[..., Any]
 
 
+# Few objects for each: with many lookups in flight the garbage collector goes through all of them again and again.
+
+
 class _Flight:
     """One query under way: who waits for it, and whether it goes on although nobody does."""
 
-    __slots__ = ("cancel", "generation", "keep", "key", "stale", "timer", "waiters")
+    __slots__ = ("cancel", "generation", "home", "keep", "key", "stale", "timer", "waiters")
 
-    def __init__(self, key: Question, generation: int) -> None:
+    def __init__(self, home: Flights, key: Question, generation: int) -> None:
+        self.home = home
         self.key = key
         self.generation = generation
-        self.waiters: dict[object, tuple[Question, Done]] = {}
+        self.waiters: dict[_Waiter, None] = {}
         self.cancel: Cancel | None = None
         self.keep = False
         self.stale: Entry | None = None
         self.timer: Any = None
+
+    def landed(self, outcome: Outcome) -> None:
+        """The engine's answer."""
+        self.home.landed(self, outcome)
+
+
+class _Waiter:
+    """Somebody who waits for a flight."""
+
+    __slots__ = ("done", "flight", "question")
+
+    def __init__(self, flight: _Flight, question: Question, done: Done) -> None:
+        self.flight = flight
+        self.question = question
+        self.done = done
+
+    def leave(self) -> None:
+        """Wait no longer; nothing happens if it is over."""
+        flight = self.flight
+        if self in flight.waiters:
+            del flight.waiters[self]
+            if not flight.waiters and not flight.keep:
+                flight.home.abandon(flight)
 
 
 class Flights:
@@ -65,9 +91,9 @@ class Flights:
         elif flight.stale is not None and flight.timer is None and self._cache is not None:
             # The old answer was given out already, and this one came after its rest: it waits no longer than they did.
             flight.timer = self._call_later(self._cache.policy.client_timeout, self._late, flight)
-        waiter = object()
-        flight.waiters[waiter] = (question, done)
-        return partial(self._leave, flight, waiter)
+        waiter = _Waiter(flight, question, done)
+        flight.waiters[waiter] = None
+        return waiter.leave
 
     def refresh(self, question: Question) -> None:
         """Ask for the cache alone, unless that is under way."""
@@ -81,18 +107,17 @@ class Flights:
 
     def _start(self, key: Question, question: Question) -> _Flight:
         cache = self._cache
-        flight = _Flight(key, cache.generation if cache is not None else 0)
-        flight.cancel = self.engine.submit(question, partial(self._landed, flight))
+        flight = _Flight(self, key, cache.generation if cache is not None else 0)
+        flight.cancel = self.engine.submit(question, flight.landed)
         self._flights[key] = flight
-        if cache is not None:
+        if cache is not None and key in cache:
             flight.stale = cache.stale(key, self._now())
             if flight.stale is not None:
                 flight.timer = self._call_later(cache.policy.client_timeout, self._late, flight)
         return flight
 
-    def _leave(self, flight: _Flight, waiter: object) -> None:
-        if flight.waiters.pop(waiter, None) is None or flight.waiters or flight.keep:
-            return
+    def abandon(self, flight: _Flight) -> None:
+        """Nobody waits for it any more."""
         if self._flights.get(flight.key) is flight:
             self._end(flight)
             if flight.cancel is not None:
@@ -121,13 +146,15 @@ class Flights:
     def _tell(self, flight: _Flight, outcome: Outcome) -> None:
         waiters = flight.waiters
         flight.waiters = {}
-        for question, done in waiters.values():
+        for waiter in waiters:
             if isinstance(outcome, Answer):
-                done(outcome if outcome.question is question else asked_as(question, outcome))
+                question = waiter.question
+                waiter.done(outcome if outcome.question is question else asked_as(question, outcome))
             else:
-                done(outcome.fresh())
+                waiter.done(outcome.fresh())
 
-    def _landed(self, flight: _Flight, outcome: Outcome) -> None:
+    def landed(self, flight: _Flight, outcome: Outcome) -> None:
+        """The engine's answer to a flight."""
         if self._flights.get(flight.key) is flight:
             self._end(flight)
         if isinstance(outcome, Answer):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import _socket
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from ..hub import TIMED_OUT, Hub, get_hub, getcurrent, park, park_for
@@ -45,7 +46,7 @@ def ask(engine: Engine | Flights, questions: tuple[Question, ...], ends: float |
     me = getcurrent()
     left = None if ends is None else max(ends - hub.now(), 0)
     if len(questions) == 1:
-        outcome = park_for(engine.submit(questions[0], lambda outcome: hub.unpark(me, outcome)), left)
+        outcome = park_for(engine.submit(questions[0], partial(hub.unpark, me)), left)
         if outcome is TIMED_OUT:
             raise _over(questions[0])
         return [outcome]
@@ -267,10 +268,17 @@ class StubResolver:
             lookup.expires = 0.0
             return ask(seat.flights, questions, lookup.ends)
         now = get_hub().now()
+        # Loops, as a comprehension's cells are objects that lie around while we wait: work for the garbage collector.
+        entries = []
+        for question in questions:
+            entries.append(cache.get(question, now))  # noqa: PERF401
+        if not any(entries):
+            entries.clear()
+            lookup.asked = True
+            return ask(seat.flights, questions, lookup.ends)
         outcomes: list[Any] = []
         missing = []
-        for question in questions:
-            entry = cache.get(question, now)
+        for question, entry in zip(questions, entries, strict=True):
             if entry is None:
                 missing.append(question)
                 outcomes.append(None)
@@ -281,11 +289,11 @@ class StubResolver:
                 seat.flights.refresh(question)
         if missing:
             lookup.asked = True
-            asked = ask(seat.flights, tuple(missing), lookup.ends)
-            if len(missing) == len(questions):
-                return asked
-            came = iter(asked)
-            outcomes = [next(came) if one is None else one for one in outcomes]
+            came = ask(seat.flights, tuple(missing), lookup.ends)
+            came.reverse()
+            for index, one in enumerate(outcomes):
+                if one is None:
+                    outcomes[index] = came.pop()
         return outcomes
 
     def getaddrinfo(

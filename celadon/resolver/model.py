@@ -205,7 +205,7 @@ class Edns:
     options: tuple[tuple[int, bytes], ...] = ()
 
 
-class Record(NamedTuple):  # made by the million, and as a tuple of plain values nothing to the garbage collector
+class Record(NamedTuple):  # made by the million, which a tuple is cheaply
     """One resource record. ``ttl`` is in seconds; ``data`` is the presentation form of the rdata."""
 
     name: str
