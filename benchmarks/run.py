@@ -45,8 +45,8 @@ REASONS = {
     "Pool": "without the accelerator mmap and munmap of each greenlet's first 16 KiB are most of it, as for gevent; "
     "with it what is left is the pool's own bookkeeping in Python",
     "spawn": "mmap and munmap of each greenlet's first 16 KiB are most of it, the same for both",
-    "socketpair": "three fifths are system calls (sends, receives, receives that find nothing, epoll_wait), call for "
-    "call the same as gevent's; the rest is as much Python here as compiled code there",
+    "socketpair": "half are system calls, four for each message, as gevent's, one of them cheaper; the rest is as much "
+    "Python here as compiled code there",
     "to_thread": "two switches of the operating system's, the same for both",
 }
 GOALS = {"plain": 1.3, "celadon": 2.0}

@@ -34,6 +34,7 @@ _DONTWAIT, _WAITALL = _socket.MSG_DONTWAIT, _socket.MSG_WAITALL
 _BUDGET = 128
 # What an empty host stands for.
 _WILDCARDS = {_socket.AF_INET: "0.0.0.0", _socket.AF_INET6: "::"}
+_Await = Callable[..., None] | None
 _IN_PROGRESS = frozenset((errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK))
 
 
@@ -51,11 +52,12 @@ def _timed_out() -> TimeoutError:
 class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's name)
     """See ``socket.socket``; its calls block the calling greenlet only."""
 
-    __slots__ = ("_eager", "_limit", "_registered", "_stream")
+    __slots__ = ("_asked", "_eager", "_limit", "_registered", "_stream")
 
     def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
         self._registered: Registration | None = None
         self._stream: Registration | None = None  # the same, if this is a TCP socket that waits
+        self._asked = False  # something was sent, and nothing read since: the answer will not be there yet
         self._eager = 0
         self._limit: float | None = None
         _base.__init__(self, family, type, proto, fileno)
@@ -106,10 +108,13 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
                 self._stream = registered
         return registered
 
-    def _retry(self, call: Callable[..., Any], args: tuple[Any, ...], write: bool, limit: float | None) -> Any:
+    def _retry(
+        self, call: Callable[..., Any], args: tuple[Any, ...], write: bool, limit: float | None, first: _Await = None
+    ) -> Any:
         """Wait and call until it does not say EAGAIN; TimeoutError after ``limit`` seconds in all."""
         registered = self._registration()
-        wait = registered.wait_writable if write else registered.wait_readable
+        usual = registered.wait_writable if write else registered.wait_readable
+        wait = first or usual
         now = get_hub().now
         deadline = None if limit is None else now() + limit
         while True:
@@ -120,11 +125,20 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
             try:
                 return call(self, *args)
             except BlockingIOError:
-                continue
+                wait = usual
 
-    def _may_wait(self, room: Any) -> bool:
-        """Whether a read of so many bytes would wait for the first of them, were the fd a blocking one."""
-        return self._limit != 0 and room.__class__ is int and room > 0
+    def _wait_first(self, room: Any) -> _Await:
+        """What a read of so many bytes had better wait for before it tries; None if it had better try."""
+        if self._limit == 0 or room.__class__ is not int or room <= 0:
+            return None
+        stream = self._stream
+        if stream is not None and stream.empty():
+            self._asked = False
+            return stream.wait_readable
+        if not self._asked:
+            return None
+        self._asked = False
+        return (self._registered or self._registration()).wait_anew
 
     def _let_others(self) -> None:
         self._eager = 0
@@ -248,7 +262,8 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         """See ``socket.recv``."""
         stream = self._stream
         data: bytes | None = None
-        if stream is None or flags or not stream.empty() or not self._may_wait(bufsize):
+        first = self._wait_first(bufsize) if (self._asked or stream is not None) and not flags else None
+        if first is None:
             try:
                 data = _recv(self, bufsize, flags)
             except BlockingIOError:
@@ -258,15 +273,15 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         waited = data is None
         if data is None:
             if self._limit is not None:
-                data = self._retry(_recv, (bufsize, flags), False, self._limit)
+                data = self._retry(_recv, (bufsize, flags), False, self._limit, first)
             else:
-                wait = (self._registered or self._registration()).wait_readable
+                wait = first or (self._registered or self._registration()).wait_readable
                 while data is None:
                     wait()
                     try:
                         data = _recv(self, bufsize, flags)
                     except BlockingIOError:
-                        continue
+                        wait = self._registration().wait_readable
         if stream is not None and not flags and 0 < len(data) < bufsize:
             stream.emptied()  # before anybody else runs
         if not waited:
@@ -282,12 +297,15 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         """See ``socket.recv_into``."""
         stream = self._stream
         room: int = nbytes
-        if stream is not None:
+        first: _Await = None
+        if self._asked or stream is not None:
             try:
                 room = nbytes or len(buffer)  # of items, which are one byte or more
             except TypeError:
                 stream = None  # the call below says so, or it has no length
-        if stream is None or flags or not stream.empty() or not self._may_wait(room):
+            else:
+                first = None if flags else self._wait_first(room)
+        if first is None:
             try:
                 size: int = _recv_into(self, buffer, nbytes, flags)
             except BlockingIOError:
@@ -296,7 +314,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
                     raise
                 size = self._retry(_recv_into, (buffer, nbytes, flags), False, self._limit)
         else:
-            size = self._retry(_recv_into, (buffer, nbytes, flags), False, self._limit)
+            size = self._retry(_recv_into, (buffer, nbytes, flags), False, self._limit, first)
         if stream is not None and not flags and 0 < size < room:
             stream.emptied()
         if flags & _WAITALL and self._waits_for_all(flags):
@@ -322,6 +340,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
                 tried_in_vain()
                 raise
             sent = self._retry(_send, (data, flags), True, self._limit)
+        self._asked = True
         if self._limit == 0:  # others wait when the kernel takes no more
             self._eager += 1
             if self._eager >= _BUDGET:
@@ -360,6 +379,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
                     rest = None if deadline is None else max(deadline - now(), 0)
                     at += self._retry(_raw.send, (left[at:], flags), True, rest)
                 if at >= size:
+                    self._asked = True
                     return
 
     def accept(self) -> tuple[socket, Any]:

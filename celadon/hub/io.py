@@ -7,7 +7,7 @@ another file before we look again.
   directions, and unregisters as the owner closes. The owner tries its system call first and waits only after
   EAGAIN: an edge that came before that call cannot be missed, because EAGAIN means nothing was left of it. A read
   from a TCP socket that brought less than there was room for says the same, and saves the call that says EAGAIN:
-  ``emptied`` and ``empty``.
+  ``emptied`` and ``empty``. ``wait_anew``, for any file, is for where the owner guesses that there is nothing to read.
 - ``wait_readable(fd)`` and ``wait_writable(fd)`` take a bare number, and arm it anew at each wait (modify, or
   add where the kernel has forgotten it), so that a recycled number never inherits a waiter.
 
@@ -160,7 +160,7 @@ class Registration:
         self._entry: _Entry | None = None
         self._entries: list[_Entry] = []
 
-    def _mine(self) -> _Entry:
+    def _mine(self, direction: int) -> _Entry:
         hub = _local.hub or get_hub()
         entry = self._entry
         if entry is None or self._hub is not hub:
@@ -170,15 +170,18 @@ class Registration:
                 if entry.hub is hub:
                     break
             else:
-                watched = READ | WRITE | EDGE | (URGENT | ENDING if hub.poller.tells_endings else 0)
+                watched = READ | EDGE | (URGENT | ENDING if hub.poller.tells_endings else 0)
                 entry = _Entry(hub, self.fd, watched)
                 self._entries = [one for one in self._entries if not one.hub.closed]
                 self._entries.append(entry)
             self._entry, self._hub = entry, hub
+        fresh = direction & ~entry.mask
+        if fresh:
+            entry.mask |= fresh
         # Not there at the first wait, nor in a forked child, whose hub has a new poller.
         if hub.fds.get(self.fd) is not entry:
             entry.arm()
-        elif entry.rearm:
+        elif fresh or entry.rearm:
             hub.poller.modify(self.fd, entry.mask)
         return entry
 
@@ -187,13 +190,28 @@ class Registration:
 
         Raises the builtin TimeoutError after ``timeout`` seconds, OSError(EBADF) when the owner closes.
         """
-        entry = self._mine()
+        entry = self._mine(READ)
         entry.wait(entry.readers, timeout)
 
     def wait_writable(self, timeout: float | None = None) -> None:
         """Park until a write would not block; call it only after a write said EAGAIN. Errors as ``wait_readable``."""
-        entry = self._mine()
+        entry = self._mine(WRITE)
         entry.wait(entry.writers, timeout)
+
+    def wait_anew(self, timeout: float | None = None) -> None:
+        """As ``wait_readable``, with no read before it: what is there already is reported as well.
+
+        The poller is asked anew, for less than a read that finds nothing costs.
+        """
+        entry = self._mine(READ)
+        if not entry.rearm:
+            if not entry.writers:
+                entry.mask &= ~WRITE  # or it would be reported at once
+            try:
+                entry.hub.poller.modify(self.fd, entry.mask)
+            except OSError:
+                return  # closed behind our back, as the read will say
+        entry.wait(entry.readers, timeout)
 
     def emptied(self) -> None:
         """A read without flags from a TCP socket has just brought something, but less than there was room for.
