@@ -167,13 +167,15 @@ class _Feed:
         feeder.start()
 
     def _feed(self) -> None:
-        room, spawn_one, function, put = self.room, self._mapper.spawn, self._function, self.queue.put
+        room, spawn_one, function, put, in_order = (
+            self.room, self._mapper.spawn, self._function, self.queue.put, self.in_order
+        )  # fmt: skip
         for args in self._calls:
             if room is not None:
                 room.acquire()
             call = spawn_one(function, *args)
             self.started += 1
-            if self.in_order:
+            if in_order:
                 put(call)
             else:
                 call.rawlink(put)
@@ -236,6 +238,19 @@ class _Unordered(Ordered[T]):
     """The calls' results in the order in which they come."""
 
     _in_order = False
+
+    def __next__(self) -> T:
+        feed = self._feed
+        one = _END if self._fed else feed.queue.get()
+        while one is _END:
+            self._fed = True
+            if self._taken == feed.started:
+                raise StopIteration
+            one = feed.queue.get()
+        self._taken += 1
+        if feed.room is not None:
+            feed.room.release()
+        return one.get()  # type: ignore[no-any-return]  # it has ended
 
 
 __all__ = ["Mapper", "Ordered", "Outcome"]

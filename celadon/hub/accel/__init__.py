@@ -1,4 +1,4 @@
-"""The optional accelerator: a free list for the 16 KiB that every greenlet's Python stack begins with.
+"""The optional accelerator: cheaper memory for the 16 KiB that every greenlet's Python stack begins with.
 
 Built by an ordinary install where there is a C compiler, left out silently where there is none; the behaviour is the
 same. ``CELADON_ACCEL=0`` in the environment keeps it off. It works process-wide, and so for every greenlet there is.
@@ -17,13 +17,13 @@ try:
 except ImportError:  # there was no compiler
     _arena = None
 
-#: Blocks of 16 KiB kept at most: 16 MiB.
+#: Free blocks of 16 KiB whose pages are kept: 16 MiB.
 BLOCKS = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class AccelStats:
-    """``built``: it is there; ``on``: it is in use; ``kept`` blocks lie ready, ``reused`` were saved an mmap so far."""
+    """``built``, ``on``; ``kept`` free blocks have pages; ``reused`` had them as they were given out."""
 
     built: bool
     on: bool
@@ -35,17 +35,18 @@ _on = False
 
 
 def enable(blocks: int = BLOCKS) -> bool:
-    """Keep at most ``blocks`` blocks of 16 KiB for the next greenlets; False where it was not built."""
+    """Keep the pages of about ``blocks`` free blocks of 16 KiB for the next greenlets.
+
+    About, because less than eight of a slab's 32 are not worth a call of the kernel. False where it was not built, or
+    where the process may not reserve addresses for it (``ulimit -v``).
+    """
     global _on
-    if _arena is None:
-        return False
-    _arena.enable(blocks)
-    _on = True
-    return True
+    _on = _arena is not None and _arena.enable(blocks)
+    return _on
 
 
 def disable() -> None:
-    """Give the kept blocks back, and keep no more."""
+    """Give the kept pages back, and keep no more."""
     global _on
     if _arena is not None:
         _arena.disable()
@@ -53,7 +54,7 @@ def disable() -> None:
 
 
 def accel_stats() -> AccelStats:
-    """How the free list stands."""
+    """How it stands."""
     kept, reused = _arena.stats() if _arena is not None else (0, 0)
     return AccelStats(_arena is not None, _on, kept, reused)
 

@@ -1,25 +1,51 @@
-/* A free list for the one block of memory that every greenlet costs.
+/* The first block of every greenlet's Python stack, from a place that is cheap to take it from.
 
    CPython gives the first Python frame of each greenlet a data-stack chunk of 16 KiB of its own, from the arena
-   allocator: an mmap and, when the greenlet ends, a munmap. This wraps that allocator (PyObject_SetArenaAllocator)
-   and keeps a bounded number of such blocks for the next greenlet. Blocks come from the allocator underneath and go
-   back to it, so the list can be switched on and off at any time.
+   allocator: an mmap and, when the greenlet ends, a munmap. This wraps that allocator (PyObject_SetArenaAllocator).
+   Blocks of that size come from slabs of 32, which lie in one range of addresses that is reserved at the start and
+   backed by memory as slabs are used. A block that was given back is used again first, while its pages are still
+   there; the pages of blocks beyond the bound go back to the kernel, many with one call. All else, and what does not
+   fit in, is left to the allocator underneath.
 
-   The allocator may be called by several threads at once (subinterpreters, free-threaded builds). The list is taken
-   by a flag that is never waited for: whoever finds it taken uses the allocator underneath. So nobody can be blocked
-   by it, not even a child that was forked while another thread had it. */
+   The allocator may be called by several threads at once (subinterpreters, free-threaded builds). The slabs are taken
+   by a flag that is never waited for: who finds it taken leaves a block that ends on a list for the next one, and
+   takes a new one underneath. So nobody can be blocked, not even a child that was forked while another thread had
+   the flag. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdatomic.h>
+#include <stdint.h>
+#include <sys/mman.h>
+
+#ifndef MAP_NORESERVE
+#define MAP_NORESERVE 0
+#endif
 
 #define BLOCK ((size_t)16 * 1024)
+#define SLAB (32 * BLOCK)
+#if UINTPTR_MAX > UINT32_MAX
+#define SLABS 32768 /* 16 GiB of addresses, a million greenlets at once */
+#else
+#define SLABS 512
+#endif
+#define ROOM SLABS /* the anchor of the list of those with room */
+#define BATCH 8    /* free blocks of a slab that are worth a call of the kernel */
+
+static struct slab {
+    uint32_t free;   /* one bit for each block that may be given out */
+    uint32_t absent; /* those of them that have no pages */
+    int32_t before, after;
+} slabs[SLABS + 1];
 
 static PyObjectArenaAllocator under;
-static void *first; /* each kept block begins with the address of the next */
+static char *range;      /* where the slabs lie */
+static int32_t reserved; /* how many of them fit in */
+static int32_t begun;    /* how many were used so far */
 static Py_ssize_t kept, most;
 static unsigned long long reused;
 static atomic_flag taken = ATOMIC_FLAG_INIT;
+static _Atomic(void *) late; /* blocks given back while the flag was taken: each begins with the address of the next */
 
 static inline int
 take(void)
@@ -33,17 +59,113 @@ leave(void)
     atomic_flag_clear_explicit(&taken, memory_order_release);
 }
 
+static inline void
+link_behind(int32_t place, int32_t which)
+{
+    int32_t after = slabs[place].after;
+    slabs[which].before = place;
+    slabs[which].after = after;
+    slabs[place].after = slabs[after].before = which;
+}
+
+static inline void
+unlink_slab(int32_t which)
+{
+    slabs[slabs[which].before].after = slabs[which].after;
+    slabs[slabs[which].after].before = slabs[which].before;
+}
+
+static int
+begin_slab(void)
+{
+    if (most == 0 || begun == reserved || mprotect(range + begun * SLAB, SLAB, PROT_READ | PROT_WRITE) != 0) {
+        return 0;
+    }
+    slabs[begun].free = slabs[begun].absent = UINT32_MAX;
+    link_behind(ROOM, begun++);
+    return 1;
+}
+
+/* To be called with the flag, as all below. */
+static void *
+take_block(void)
+{
+    int32_t which = slabs[ROOM].after;
+    if (most == 0) {
+        return NULL;
+    }
+    if (which == ROOM) {
+        if (!begin_slab()) {
+            return NULL;
+        }
+        which = slabs[ROOM].after;
+    }
+    struct slab *slab = &slabs[which];
+    uint32_t present = slab->free & ~slab->absent;
+    int at = __builtin_ctz(present ? present : slab->free);
+    if (present) {
+        kept--;
+        reused++;
+    }
+    slab->free &= ~(UINT32_C(1) << at);
+    slab->absent &= ~(UINT32_C(1) << at);
+    if (!slab->free) {
+        unlink_slab(which);
+    }
+    return range + which * SLAB + at * BLOCK;
+}
+
+static void
+give_pages_back(int32_t which)
+{
+    struct slab *slab = &slabs[which];
+    uint32_t present = slab->free & ~slab->absent;
+    slab->absent |= present;
+    kept -= __builtin_popcount(present);
+    while (present) {
+        int at = __builtin_ctz(present);
+        uint32_t rest = ~(present >> at);
+        int run = rest ? __builtin_ctz(rest) : 32;
+        (void)madvise(range + which * SLAB + at * BLOCK, run * BLOCK, MADV_DONTNEED);
+        present &= ~((run < 32 ? (UINT32_C(1) << run) - 1 : UINT32_MAX) << at);
+    }
+    unlink_slab(which);
+    link_behind(slabs[ROOM].before, which); /* the last to be used */
+}
+
+static void
+give_block(void *block)
+{
+    size_t offset = (size_t)((char *)block - range);
+    int32_t which = (int32_t)(offset / SLAB);
+    struct slab *slab = &slabs[which];
+    if (!slab->free) {
+        link_behind(ROOM, which);
+    }
+    slab->free |= UINT32_C(1) << (offset % SLAB / BLOCK);
+    kept++;
+    if (kept > most && (slab->free == UINT32_MAX || __builtin_popcount(slab->free & ~slab->absent) >= BATCH)) {
+        give_pages_back(which);
+    }
+}
+
+static void
+give_late_ones(void)
+{
+    void *block = atomic_exchange(&late, NULL);
+    while (block != NULL) {
+        void *next = *(void **)block;
+        give_block(block);
+        block = next;
+    }
+}
+
 static void *
 arena_alloc(void *context, size_t size)
 {
     (void)context;
     if (size == BLOCK && take()) {
-        void *block = first;
-        if (block != NULL) {
-            first = *(void **)block;
-            kept--;
-            reused++;
-        }
+        void *block = take_block();
         leave();
         if (block != NULL) {
             return block;
@@ -56,30 +178,49 @@ static void
 arena_free(void *context, void *block, size_t size)
 {
     (void)context;
-    if (size == BLOCK && take()) {
-        int room = kept < most;
-        if (room) {
-            *(void **)block = first;
-            first = block;
-            kept++;
+    if ((uintptr_t)block - (uintptr_t)range >= (size_t)reserved * SLAB) {
+        under.free(under.ctx, block, size);
+    }
+    else if (take()) {
+        give_block(block);
+        if (atomic_load_explicit(&late, memory_order_relaxed) != NULL) {
+            give_late_ones();
         }
         leave();
-        if (room) {
-            return;
-        }
     }
-    under.free(under.ctx, block, size);
+    else {
+        void *next = atomic_load(&late);
+        do {
+            *(void **)block = next;
+        } while (!atomic_compare_exchange_weak(&late, &next, block));
+    }
 }
 
+/* Once in the process; less where the user may not have as many addresses (RLIMIT_AS). */
 static int
-is_on(void)
+reserve(void)
 {
-    PyObjectArenaAllocator now;
-    PyObject_GetArenaAllocator(&now);
-    return now.alloc == arena_alloc;
+    for (int32_t count = SLABS; range == NULL && count >= 64; count /= 8) {
+        char *got = mmap(NULL, count * SLAB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (got == MAP_FAILED) {
+            continue;
+        }
+#ifdef MADV_NOHUGEPAGE
+        (void)madvise(got, count * SLAB, MADV_NOHUGEPAGE); /* a greenlet seldom touches more than a page or two */
+#endif
+        range = got;
+        reserved = count;
+        slabs[ROOM].before = slabs[ROOM].after = ROOM;
+        PyObjectArenaAllocator ours = {NULL, arena_alloc, arena_free};
+        PyObject_GetArenaAllocator(&under);
+        PyObject_SetArenaAllocator(&ours);
+    }
+    return range != NULL;
 }
 
-PyDoc_STRVAR(enable_doc, "enable(blocks)\n--\n\nKeep at most this many blocks of 16 KiB; ValueError for less than one.");
+PyDoc_STRVAR(enable_doc,
+             "enable(blocks)\n--\n\nKeep the pages of about this many free blocks of 16 KiB; ValueError for less than "
+             "one. False where the addresses could not be reserved.");
 
 static PyObject *
 enable(PyObject *module, PyObject *argument)
@@ -92,41 +233,31 @@ enable(PyObject *module, PyObject *argument)
         PyErr_SetString(PyExc_ValueError, "the free list needs room for one block");
         return NULL;
     }
-    most = blocks;
-    if (!is_on()) {
-        PyObjectArenaAllocator ours = {NULL, arena_alloc, arena_free};
-        PyObject_GetArenaAllocator(&under);
-        PyObject_SetArenaAllocator(&ours);
+    if (!reserve()) {
+        Py_RETURN_FALSE;
     }
-    Py_RETURN_NONE;
+    most = blocks;
+    Py_RETURN_TRUE;
 }
 
-PyDoc_STRVAR(disable_doc,
-             "disable()\n--\n\nKeep none, and take the wrapper off unless somebody has wrapped it in turn.");
+PyDoc_STRVAR(disable_doc, "disable()\n--\n\nGive no more blocks out, and the pages of all free ones back.");
 
 static PyObject *
 disable(PyObject *module, PyObject *unused)
 {
     most = 0;
-    if (is_on()) {
-        PyObject_SetArenaAllocator(&under);
-    }
-    while (take()) {
-        void *block = first;
-        if (block != NULL) {
-            first = *(void **)block;
-            kept--;
+    if (take()) {
+        for (int32_t which = 0; which < begun; which++) {
+            if (slabs[which].free & ~slabs[which].absent) {
+                give_pages_back(which);
+            }
         }
         leave();
-        if (block == NULL) {
-            break;
-        }
-        under.free(under.ctx, block, BLOCK);
     }
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(stats_doc, "stats()\n--\n\n(blocks kept now, blocks that were used again since the start).");
+PyDoc_STRVAR(stats_doc, "stats()\n--\n\n(free blocks with pages now, blocks that were used again since the start).");
 
 static PyObject *
 stats(PyObject *module, PyObject *unused)
@@ -152,7 +283,7 @@ static PyModuleDef_Slot slots[] = {
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "celadon.hub.accel._arena", "The free list of greenlets' data-stack chunks.",
+    PyModuleDef_HEAD_INIT, "celadon.hub.accel._arena", "Cheap first chunks for greenlets' data stacks.",
     0, methods, slots, NULL, NULL, NULL,
 };
 
