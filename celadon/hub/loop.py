@@ -43,6 +43,8 @@ ExceptionHandler = Callable[[greenlet | None, BaseException], None]
 _LOOK_EVERY = 0.001
 # How many switches may happen before the loop looks at the clock, though fewer were ready when the turn began.
 _TURN = 16
+# How many timers fire before those whom they wake run, still in the caches, and the kernel is asked again.
+_MOST_TIMERS = 256
 # How often a hub that only another thread could wake looks whether there still is one, in seconds.
 _LOOK_FOR_THREADS = 0.2
 # How many such looks it takes to believe that none of the other threads will.
@@ -468,7 +470,8 @@ class Hub:
 
     def _fire(self, timers: Timers, now: float) -> None:
         resume, parked, ready = self.resume, self.parked, self.ready
-        for timer in timers.expire(now):
+        due = timers.expire(now)
+        for timer in due[:_MOST_TIMERS]:
             callback = timer.callback
             if callback is resume:  # as nearly all that come due: the end of a sleep, with no call between
                 waiter = timer.args[0]
@@ -481,7 +484,7 @@ class Hub:
                 timer.fire()
             except Exception as error:
                 self._failed(None, error)
-        timers.due.clear()
+        del due[:_MOST_TIMERS]
 
     def _dead_end(self) -> str:
         waiting = "; ".join(f"{who} waits on {wait!r}" for who, wait in list(self.parked.items())[:10])

@@ -19,7 +19,7 @@ from celadon.hub import (
     watch,
 )
 from celadon.hub.poller import EDGE, ONESHOT, READ, WRITE, EpollPoller, PollPoller, SelectPoller
-from celadon.hub.testing import wait_all_parked
+from celadon.hub.testing import MockClock, wait_all_parked
 
 
 @pytest.fixture
@@ -188,3 +188,26 @@ def test_pollers_behave_alike(pair, make):
     assert poller.poll(1) == [(fd, READ)]
     assert poller.poll(0) == []
     poller.close()
+
+
+def test_what_is_ready_is_not_kept_waiting_by_all_timers_that_are_due(pair):
+    left, right = pair
+    order = []
+
+    def sleeper(n):
+        sleep(1)
+        order.append(n)
+        if not n:
+            right.send(b"x")
+
+    def reader():
+        wait_readable(left.fileno())
+        order.append("read")
+
+    with MockClock():
+        reading = spawn(reader)
+        joinall([spawn(sleeper, n) for n in range(3000)])
+        reading.join()
+    assert order.index("read") < 1000
+    order.remove("read")
+    assert sorted(order) == list(range(3000))
