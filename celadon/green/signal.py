@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ..hub import WaitQueue, get_hub, getcurrent, sleep, spawn_raw
+from ..hub import WaitQueue, get_hub, getcurrent, sleep, spawn_ahead
 from .thread import _stand_ins, get_ident, native_ident
 from .turns import tried_in_vain
 
@@ -41,7 +41,7 @@ def _dispatch(number: int, frame: Any) -> None:
     else:
         # Made ready here, and not by a callback: what the signal interrupted, which the same look at the kernel may
         # wake (a pipe that the handler or the interpreter wrote to), shall find the handler's work done.
-        spawn_raw(_on_behalf, handler, number)
+        spawn_ahead(_on_behalf, handler, number)
         if hub.asleep:
             hub.rouse()
 

@@ -7,7 +7,7 @@ from .cancel import NotReady, Timeout, fail_after, move_on_after, shield, with_t
 from .children import wait_pid
 from .dagpool import Collision, DAGPool, PropagateError
 from .errors import BlockingInHubError, CancelledError, HubClosedError, LoopExit, WokenTwiceError
-from .greenlets import Greenlet, spawn, spawn_later, spawn_raw
+from .greenlets import Greenlet, spawn, spawn_ahead, spawn_later, spawn_raw
 from .greenpool import GreenPile, GreenPool
 from .group import Group, Pool, PoolFull
 from .guest import Guest
@@ -97,6 +97,7 @@ __all__ = [
     "signal_handler",
     "sleep",
     "spawn",
+    "spawn_ahead",
     "spawn_later",
     "spawn_raw",
     "to_thread",

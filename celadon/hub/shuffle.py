@@ -3,7 +3,8 @@
 With ``CELADON_SHUFFLE=seed`` in the environment every hub runs what a turn finds ready in a random order, the same for
 the same seed. What is promised stays: whoever waited longest is *given* the item, the lock or the wake-up first (it may
 run later than the second); callbacks run in the order in which they were queued; ``sleep(0)`` ends when all that was
-ready has run; and nobody runs twice while another waits for its turn.
+ready has run; a signal's handler runs before what became ready after it; and nobody runs twice while another waits
+for its turn.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ class _Sign:
 AFTER_ALL: Final = _Sign("AFTER_ALL")
 #: What stands there beside a greenlet that has not begun.
 START: Final = _Sign("START")
+#: The same, of one that begins before all that was made ready after it: a signal's handler.
+AHEAD: Final = _Sign("AHEAD")
 
 
 class Shuffle:
@@ -61,12 +64,14 @@ class Shuffle:
         """Which entry comes first, second, …: by a random key for each, above the keys of what it must come after."""
         draw = self._draw
         keys = []
-        top = last_callback = 0.0
+        top = last_callback = floor = 0.0
         for who, work in entries:
             if work is AFTER_ALL:
                 key = top = top + 1
+            elif work is AHEAD:
+                key = floor = last_callback = max(top, floor)
             elif who is not None or _resumes(work[0]):
-                key = draw() * (top + 1)
+                key = floor + draw() * (top + 1 - floor)
             else:
                 key = last_callback = last_callback + draw() * (top + 1 - last_callback)
             top = max(top, key)
@@ -85,4 +90,4 @@ def shuffle_of_environment() -> Shuffle | None:
     return Shuffle(seed) if seed else None
 
 
-__all__ = ["AFTER_ALL", "START", "Ready", "Shuffle", "shuffle_of_environment"]
+__all__ = ["AFTER_ALL", "AHEAD", "START", "Ready", "Shuffle", "shuffle_of_environment"]

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from celadon.hub import Event, Queue, get_hub, joinall, sleep, spawn
+from celadon.hub import Event, Queue, get_hub, joinall, sleep, spawn, spawn_ahead
 from celadon.hub.shuffle import Shuffle
 from celadon.hub.testing import shuffled, wait_all_parked
 
@@ -76,6 +76,21 @@ def test_callbacks_keep_their_order():
         wait_all_parked()
     assert [one for one in seen if one != "greenlet"] == list(range(20))
     assert seen.count("greenlet") == 20
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_who_is_spawned_ahead_runs_before_what_is_ready_after_it(seed):
+    seen, hub = [], get_hub()
+    with shuffled(seed):
+        for n in range(4):
+            spawn(seen.append, "before")
+            spawn_ahead(seen.append, n)
+            spawn(seen.append, n + 1)
+            hub.call_soon(seen.append, n + 1)
+        wait_all_parked()
+    rest = [one for one in seen if one != "before"]
+    assert sorted(rest) == [0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4]
+    assert all(n not in seen[: seen.index(n - 1)] for n in range(1, 5))
 
 
 def test_the_longest_waiting_is_still_given_the_item_first():

@@ -2,7 +2,7 @@
 
 Good replies, and those of every fault, are bent at random and sent over UDP and TCP. Whatever arrives, a question has
 an end: an answer, or ResolveError. An address is told only if it stands in a message that was sent for this question
-and that dnspython, asked independently, takes for a reply to it. Nothing is raised in the hub, and nothing is kept.
+and that another reader than ours takes for a reply to it. Nothing is raised in the hub, and nothing is kept.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def bend(draw, data):
 
 
 def believable(name, query_id, data, loose=False):
-    """The addresses that this message has for the question, by dnspython's reader; None if it is no reply to it.
+    """The addresses that this message has for the question; None if it is no reply to it.
 
     ``loose``: an A record may be longer than its address, which c-ares (ares) does not look at.
     """
@@ -72,19 +72,19 @@ def believable(name, query_id, data, loose=False):
     parser = dns.wire.Parser(data, 12)
     links, ends = {}, {}
     try:
-        asked = get_name(parser)
-        if parser.get_struct("!HH") != (1, 1) or asked.to_text(omit_final_dot=True).lower() != name:
+        asked = read_name(parser)
+        if parser.get_struct("!HH") != (1, 1) or asked != (*name.encode().split(b"."), b""):
             return None
         for _ in range(counts[1]):
-            owner = get_name(parser)
+            owner = read_name(parser)
             rdtype, rdclass, _, size = parser.get_struct("!HHIH")
             with parser.restrict_to(size):
                 if rdclass == 1 and rdtype == 1 and (size == 4 or (loose and size > 4)):
                     ends.setdefault(owner, set()).add(socket.inet_ntoa(parser.get_bytes(4)))
                 elif rdclass == 1 and rdtype == 5:
-                    links.setdefault(owner, get_name(parser))
+                    links.setdefault(owner, read_name(parser))
                 parser.get_remaining()
-    except dns.exception.DNSException:
+    except (dns.exception.DNSException, IndexError):
         return None
     owner, seen = asked, set()
     while owner not in ends and owner in links and owner not in seen:
@@ -93,11 +93,29 @@ def believable(name, query_id, data, loose=False):
     return frozenset(ends.get(owner, ()))
 
 
-def get_name(parser):
-    """The name that stands here, compressed or not."""
-    name, size = dns.name.from_wire(parser.wire, parser.current)
-    parser.get_bytes(size)
-    return name
+def read_name(parser):
+    """The labels of the name that stands here, compressed or not, in lower case; IndexError where the message ends.
+
+    A pointer must lead back. Unlike dnspython we let a name run on into the record that points to it, as glibc and
+    c-ares do.
+    """
+    wire, at = parser.wire, parser.current
+    labels, start, size = [], at, None
+    while wire[at]:
+        length = wire[at]
+        if length >= 0xC0:
+            size = size or at + 2 - parser.current
+            at = (length & 0x3F) << 8 | wire[at + 1]
+            if at >= start:
+                raise dns.name.BadPointer
+            start = at
+        elif length > 63:
+            raise dns.name.BadLabelType
+        else:
+            labels.append(wire[at + 1 : at + 1 + length].lower())
+            at += 1 + length
+    parser.get_bytes(size or at + 1 - parser.current)
+    return (*labels, b"")
 
 
 class Hostile:
@@ -132,6 +150,7 @@ class Hostile:
         return Script(change, stream=stream)
 
     def _noted(self, allowed, name, query, sent):
+        self.log.setdefault(name, []).append(sent.data.hex())
         for loose in (False, True) if self.loose else (False,):  # ares has the strict python engine behind it
             found = believable(name, query[:2], sent.data, loose)
             if found is not None:
@@ -201,6 +220,7 @@ def run(engine, seconds, seed):
                 server.remove(name)
                 server.unscript(name)
                 allowed = mind.allowed.pop(name)
+                sent = mind.log.pop(name, ())
                 if isinstance(outcome, ResolveError):
                     outcomes[outcome.kind.value] += 1
                     continue
@@ -210,7 +230,7 @@ def run(engine, seconds, seed):
                 outcomes[f"rcode {outcome.rcode}"] += 1
                 found = frozenset(follow(outcome).data) if outcome.rcode == 0 else frozenset()
                 if found and found not in allowed and None not in allowed:
-                    wrong.append((name, sorted(found), [sorted(one) for one in allowed], mind.log.get(name)))
+                    wrong.append((name, sorted(found), [sorted(one) for one in allowed], sent))
 
         joinall([spawn(asker) for _ in range(GREENLETS)], raise_error=True)
         assert "0 in flight" in repr(dns_engine)
@@ -239,7 +259,8 @@ def main():
     given = parser.parse_args()
     names = given.engines.split(",")
     for name in names:
-        print(name, "seed", given.seed, run(name, given.seconds / len(names), given.seed))
+        print(name, "seed", given.seed, flush=True)
+        print(run(name, given.seconds / len(names), given.seed))
     return 0
 
 
