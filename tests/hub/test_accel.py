@@ -156,3 +156,20 @@ def test_threads_fork_and_exit(switch):
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"{switch == '1' and accel_stats().built}\n"
+
+
+LIMITED = """
+import resource
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+from celadon.hub import joinall, sleep, spawn
+from celadon.hub.debug import accel_stats
+before = accel_stats().reused
+for _ in range(2):
+    joinall([spawn(sleep, 0.001) for _ in range(20_000)], raise_error=True)
+assert accel_stats().reused > before or not accel_stats().on
+"""
+
+
+def test_where_addresses_are_scarce_it_reserves_less_and_leaves_the_rest_to_the_allocator_underneath():
+    done = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
