@@ -234,25 +234,25 @@ class KqueuePoller:
         """See ``Poller.add``."""
         if fd in self._masks:
             raise FileExistsError(errno.EEXIST, f"fd {fd} is watched already")
-        self._set(fd, mask)
-        self._masks[fd] = mask
+        self._set(fd, mask, 0)
 
     def modify(self, fd: int, mask: int) -> None:
         """See ``Poller.modify``."""
-        if fd not in self._masks:
+        before = self._masks.get(fd)
+        if before is None:
             raise FileNotFoundError(errno.ENOENT, f"fd {fd} is not watched")
         # What the kernel has forgotten, the number having been closed, is added anew by the same call.
-        self._set(fd, mask)
-        self._masks[fd] = mask
+        self._set(fd, mask, before)
 
-    def _set(self, fd: int, mask: int) -> None:
+    def _set(self, fd: int, mask: int, before: int) -> None:
         flags = self._select.KQ_EV_ADD
         flags |= self._select.KQ_EV_CLEAR if mask & EDGE else self._select.KQ_EV_ONESHOT if mask & ONESHOT else 0
         for direction, kind in self._filters:
             if mask & direction:
                 self._kqueue.control([self._select.kevent(fd, kind, flags)], 0, 0)
-            else:
+            elif before & direction:
                 self._delete(fd, kind)
+        self._masks[fd] = mask
 
     def _delete(self, fd: int, kind: int) -> None:
         try:

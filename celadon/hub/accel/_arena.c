@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #ifndef MAP_NORESERVE
 #define MAP_NORESERVE 0
@@ -196,26 +197,32 @@ arena_free(void *context, void *block, size_t size)
     }
 }
 
-/* Once in the process; less where the user may not have as many addresses (RLIMIT_AS). */
+/* Once in the process. Of few addresses (RLIMIT_AS) a small part, that the program has the others. */
 static int
 reserve(void)
 {
-    for (int32_t count = SLABS; range == NULL && count >= 64; count /= 8) {
-        char *got = mmap(NULL, count * SLAB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (got == MAP_FAILED) {
-            continue;
-        }
-#ifdef MADV_NOHUGEPAGE
-        (void)madvise(got, count * SLAB, MADV_NOHUGEPAGE); /* a greenlet seldom touches more than a page or two */
-#endif
-        range = got;
-        reserved = count;
-        slabs[ROOM].before = slabs[ROOM].after = ROOM;
-        PyObjectArenaAllocator ours = {NULL, arena_alloc, arena_free};
-        PyObject_GetArenaAllocator(&under);
-        PyObject_SetArenaAllocator(&ours);
+    struct rlimit limit;
+    int32_t count = SLABS;
+    if (range != NULL) {
+        return 1;
     }
-    return range != NULL;
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur / 16 / SLAB < SLABS) {
+        count = (int32_t)(limit.rlim_cur / 16 / SLAB);
+    }
+    char *got = mmap(NULL, count * SLAB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (got == MAP_FAILED) {
+        return 0;
+    }
+#ifdef MADV_NOHUGEPAGE
+    (void)madvise(got, count * SLAB, MADV_NOHUGEPAGE); /* a greenlet seldom touches more than a page or two */
+#endif
+    range = got;
+    reserved = count;
+    slabs[ROOM].before = slabs[ROOM].after = ROOM;
+    PyObjectArenaAllocator ours = {NULL, arena_alloc, arena_free};
+    PyObject_GetArenaAllocator(&under);
+    PyObject_SetArenaAllocator(&ours);
+    return 1;
 }
 
 PyDoc_STRVAR(enable_doc,
