@@ -61,8 +61,9 @@ class Front:
             one.join()
 
     def start(self, function, *args):
-        self.threads.append(threading.Thread(target=function, args=args))
-        self.threads[-1].start()
+        made = threading.Thread(target=function, args=args)
+        made.start()
+        self.threads.append(made)
 
     def run(self):
         while True:
@@ -82,7 +83,7 @@ class Front:
             asking.send(query)
             try:
                 answer = asking.recv(65535)
-            except TimeoutError:
+            except (TimeoutError, ConnectionRefusedError):  # the server behind is silent, or closed meanwhile
                 return
         reply(answer)
 
