@@ -43,6 +43,11 @@ ExceptionHandler = Callable[[greenlet | None, BaseException], None]
 _LOOK_EVERY = 0.001
 # How many switches may happen before the loop looks at the clock, though fewer were ready when the turn began.
 _TURN = 16
+# A wait so brief, in seconds, that falling asleep and being woken is much of it; and how many looks take as long.
+_BRIEF = 0.0001
+_LOOKS_AGAIN = 100
+_FEW = 2
+_NOTHING: list[tuple[int, int]] = []
 # How many timers fire before those whom they wake run, still in the caches, and the kernel is asked again.
 _MOST_TIMERS = 256
 # How often a hub that only another thread could wake looks whether there still is one, in seconds.
@@ -103,7 +108,9 @@ class Hub:
 
     __slots__ = (
         "__weakref__",
+        "_before_haste",
         "_closers",
+        "_in_vain",
         "_next_look",
         "_patience",
         "_wakeup",
@@ -173,6 +180,9 @@ class Hub:
         self._closers: list[Callable[[], object]] = []
         self._next_look = 0.0
         self._patience = _PATIENCE
+        #: How many brief waits are still to come before it is looked again instead, and how often that was in vain.
+        self._before_haste = 1
+        self._in_vain = 0
         #: Puts what is ready in a random order, turn by turn; None unless the environment asks for it.
         self.shuffle: Callable[[Ready], None] | None = shuffle_of_environment()
         current = getcurrent()
@@ -452,7 +462,14 @@ class Hub:
         else:
             self.asleep = True
             try:
-                events = self.poller.poll(0 if self.ready else timeout)
+                events = _NOTHING
+                if self._before_haste <= 0 and self.io_waiters <= _FEW and (timeout or 1) > _BRIEF:
+                    events = self._look_again()
+                if not events:
+                    began = self.now()
+                    events = self.poller.poll(0 if self.ready else timeout)
+                    if self.now() - began < _BRIEF:
+                        self._before_haste -= 1
             finally:
                 self.asleep = False
         for fd, mask in events:
@@ -467,6 +484,24 @@ class Hub:
         timers = self.timers
         if timers.due or (timers.heap and timers.heap[0][0] <= now):
             self._fire(timers, now)
+
+    def _look_again(self) -> list[tuple[int, int]]:
+        """Instead of going to sleep: events have come so soon of late that to fall asleep and to be woken took longer.
+
+        Only where one or two wait, as for the answer to a question: more of them are better served together. Where it
+        is in vain, because whom we wait for is slow or needs this very CPU, it is tried ever more seldom. Not beside
+        other threads, which want the interpreter.
+        """
+        poll, ready = self.poller.poll, self.ready
+        events = poll(0)
+        if not events and not _thread._count():
+            for _ in range(_LOOKS_AGAIN):
+                events = poll(0)
+                if events or ready:
+                    break
+        self._in_vain = 0 if events else min(self._in_vain + 1, 10)
+        self._before_haste = self._in_vain and 1 << self._in_vain
+        return events
 
     def _fire(self, timers: Timers, now: float) -> None:
         resume, parked, ready = self.resume, self.parked, self.ready
