@@ -47,7 +47,6 @@ _TURN = 16
 _BRIEF = 0.0001
 _LOOKS_AGAIN = 100
 _FEW = 2
-_NOTHING: list[tuple[int, int]] = []
 # How many timers fire before those whom they wake run, still in the caches, and the kernel is asked again.
 _MOST_TIMERS = 256
 # How often a hub that only another thread could wake looks whether there still is one, in seconds.
@@ -457,22 +456,10 @@ class Hub:
 
     def _look(self, timeout: float | None) -> None:
         fds = self.fds
-        if timeout == 0:
-            events = self.poller.poll(0)
-        else:
-            self.asleep = True
-            try:
-                events = _NOTHING
-                if self._before_haste <= 0 and self.io_waiters <= _FEW and (timeout or 1) > _BRIEF:
-                    events = self._look_again()
-                if not events:
-                    began = self.now()
-                    events = self.poller.poll(0 if self.ready else timeout)
-                    if self.now() - began < _BRIEF:
-                        self._before_haste -= 1
-            finally:
-                self.asleep = False
-        for fd, mask in events:
+        events = self.poller.poll(0) if timeout == 0 or (self._before_haste <= 0 and self.io_waiters <= _FEW) else None
+        if not events and timeout != 0:
+            events = self._sleep(timeout, events is not None)
+        for fd, mask in events or ():
             entry = fds.get(fd)
             if entry is not None:
                 entry.fire(mask)
@@ -485,6 +472,19 @@ class Hub:
         if timers.due or (timers.heap and timers.heap[0][0] <= now):
             self._fire(timers, now)
 
+    def _sleep(self, timeout: float | None, haste: bool) -> list[tuple[int, int]]:
+        self.asleep = True
+        try:
+            if haste and (timeout is None or timeout > _BRIEF) and (events := self._look_again()):
+                return events
+            began = self.now()
+            events = self.poller.poll(0 if self.ready else timeout)
+            if self.now() - began < _BRIEF:
+                self._before_haste -= 1
+            return events
+        finally:
+            self.asleep = False
+
     def _look_again(self) -> list[tuple[int, int]]:
         """Instead of going to sleep: events have come so soon of late that to fall asleep and to be woken took longer.
 
@@ -493,8 +493,8 @@ class Hub:
         other threads, which want the interpreter.
         """
         poll, ready = self.poller.poll, self.ready
-        events = poll(0)
-        if not events and not _thread._count():
+        events: list[tuple[int, int]] = []
+        if not _thread._count():
             for _ in range(_LOOKS_AGAIN):
                 events = poll(0)
                 if events or ready:
