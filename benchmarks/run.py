@@ -40,8 +40,9 @@ AIMS = {
 # Why it is less; printed beneath the table when it is so.
 REASONS = {
     "never waits": "gevent's two calls are compiled code without a frame; here each is a Python frame of its own",
-    "spawn(sleep)": "so many at once outnumber the accelerator's 1,024 blocks: CPython maps and unmaps 16 KiB for each "
-    "of the others, the kernel clears its pages, greenlet copies a stack aside for each; the same for both",
+    "spawn(sleep)": "of so many at once each touches pages that the kernel must clear first, greenlet copies a stack "
+    "aside for each, and a timer is a Python object here; without the accelerator CPython maps and unmaps 16 KiB for "
+    "each as well, the same for both",
     "Pool": "without the accelerator mmap and munmap of each greenlet's first 16 KiB are most of it, as for gevent; "
     "with it what is left is the pool's own bookkeeping in Python",
     "spawn": "mmap and munmap of each greenlet's first 16 KiB are most of it, the same for both",

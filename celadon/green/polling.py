@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from .builtin import builtins
 from .turns import tried_in_vain
 
 
@@ -33,4 +34,22 @@ def polled(owner: str, *names: str) -> Callable[[ModuleType], dict[str, Any]]:
     return found
 
 
-__all__ = ["polled"]
+def repeated(*names: str) -> Callable[[ModuleType], dict[str, Any]]:
+    """What is replaced in the module: functions in C that a thread may call for ever and that never make it wait."""
+
+    def found(module: ModuleType) -> dict[str, Any]:
+        return builtins(module.__name__, {name: _repeated(getattr(module, name)) for name in names})
+
+    return found
+
+
+def _repeated(call: Callable[..., Any]) -> Callable[..., Any]:
+    def function(*args: Any, **kwargs: Any) -> Any:
+        tried_in_vain()
+        return call(*args, **kwargs)
+
+    function.__doc__ = call.__doc__
+    return function
+
+
+__all__ = ["polled", "repeated"]

@@ -37,7 +37,7 @@ from . import (
     time,
 )
 from .builtin import builtins
-from .polling import polled
+from .polling import polled, repeated
 from .ssl import context
 
 Attributes = Mapping[str, Any] | Callable[[ModuleType], Mapping[str, Any]] | drivers.Hook
@@ -87,6 +87,7 @@ TABLE: dict[str, dict[str, Attributes]] = {
         "threading.Event": polled("Event", "is_set"),
         "concurrent.futures._base.Future": polled("Future", "done", "running"),
         "ctypes.pythonapi": ctypes.pythonapi,
+        "syslog": repeated("openlog", "syslog"),
     },
     "signal": {"signal": _names(signal)},
     "time": {"time": builtins("time", {"sleep": time.sleep})},

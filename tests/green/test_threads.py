@@ -70,6 +70,18 @@ CASES = {
             os.read(woken, 1)
             assert stopped.pop() == signal.SIGALRM
     """,
+    "a thread that logs for ever lets others run": """
+        import syslog, threading, time
+        syslog.setlogmask(syslog.LOG_MASK(syslog.LOG_EMERG))
+        ended = []
+        def log():
+            while not ended: syslog.syslog(syslog.LOG_DEBUG, "nobody shall see this")
+        logging = threading.Thread(target=log)
+        logging.start()
+        time.sleep(0.01)
+        ended.append(True)
+        logging.join()
+    """,
     "a signal's exception reaches the main thread": """
         import signal, threading
         def late(number, frame): raise TimeoutError("late")

@@ -19,7 +19,6 @@ WANTED: dict[tuple[str, str], str] = {
     ("test_asyncio.test_subprocess", "GenericWatcherTests.test_create_subprocess_with_pidfd"): (
         "wanted: a policy asked for its loop within a running one gives that one, for what is in C asks there (3.13)"
     ),
-    ("test_syslog", "Test.test_syslog_threaded"): _PREEMPTION,
     ("test_fork1", "ForkTest.test_threaded_import_lock_fork"): (
         "wanted: imp.acquire_lock is the OS thread's; importing itself takes green locks, one for each module"
     ),
