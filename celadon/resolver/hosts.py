@@ -7,14 +7,15 @@ is asked for, a line with ``::1`` counts as 127.0.0.1 and one with an IPv4-mappe
 from __future__ import annotations
 
 import _socket
+import gc
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 _AF_INET, _AF_INET6 = int(_socket.AF_INET), int(_socket.AF_INET6)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line: an address, the canonical name, its aliases."""
 
     family: int
@@ -55,6 +56,9 @@ def normal(address: str) -> tuple[int, str] | None:
     plain, percent, scope = address.partition("%")
     family = _AF_INET6 if ":" in plain else _AF_INET
     try:
+        if family == _AF_INET and not percent:
+            _socket.inet_pton(family, plain)  # takes one way to write it only
+            return family, plain
         return family, _socket.inet_ntop(family, _socket.inet_pton(family, plain)) + percent + scope
     except (OSError, ValueError):
         return None
@@ -62,6 +66,17 @@ def normal(address: str) -> tuple[int, str] | None:
 
 def parse_hosts(text: bytes) -> Hosts:
     """Every line that has an address; comments and broken lines are passed over."""
+    # The garbage collector would go through all that a long file makes again and again: a third of the time in vain.
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return _parse(text)
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _parse(text: bytes) -> Hosts:
     by_name: dict[str, list[Line]] = {}
     by_address: dict[str, Line] = {}
     known: dict[bytes, tuple[int, str] | None] = {}  # a block list has one address a hundred thousand times
@@ -80,9 +95,11 @@ def parse_hosts(text: bytes) -> Hosts:
             found = known[literal] = None if b"%" in literal else normal(literal.decode("latin-1"))
         if found is None:
             continue
-        line = Line(*found, tuple([one.decode("latin-1") for one in words[1:]]))
-        by_address.setdefault(line.address, line)
-        if line.family == _AF_INET6:
+        family, address = found
+        line = Line(family, address, tuple([one.decode("latin-1") for one in words[1:]]))
+        if address not in by_address:
+            by_address[address] = line
+        if family == _AF_INET6:
             as_four = line.as_family(_AF_INET)
             if as_four is not None:
                 by_address.setdefault(as_four, line)
