@@ -1,11 +1,10 @@
 """Where answers come soon after the hub fell asleep, it looks again for a moment before it does so the next time."""
 
 import _socket
-import _thread
 
 import pytest
 
-from celadon.hub import get_hub, joinall, spawn, wait_readable
+from celadon.hub import get_hub, joinall, loop, spawn, wait_readable
 
 
 class Peer:
@@ -41,7 +40,7 @@ class Peer:
 
 @pytest.fixture
 def peer(request, monkeypatch):
-    monkeypatch.setattr(_thread, "_count", lambda: 0)  # other tests leave pools with idle threads
+    monkeypatch.setattr(loop._thread, "_count", lambda: 0)  # other tests leave pools with idle threads
     hub = get_hub()
     state = hub._before_haste, hub._in_vain
     hub._before_haste, hub._in_vain = 1, 0
@@ -87,7 +86,7 @@ def test_not_after_waits_that_are_long(peer, monkeypatch):
 
 @pytest.mark.parametrize("peer", [5], indirect=True)
 def test_not_beside_another_thread(peer, monkeypatch):
-    monkeypatch.setattr(_thread, "_count", lambda: 1)
+    monkeypatch.setattr(loop._thread, "_count", lambda: 1)
     spawn(lambda: [peer.wait() for _ in range(50)]).join()
     assert all(looks <= 1 and slept == 1 for looks, slept in peer.log)
 
