@@ -305,15 +305,15 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
                 stream = None  # the call below says so, or it has no length
             else:
                 first = None if flags else self._wait_first(room)
+        size: int | None = None
         if first is None:
             try:
-                size: int = _recv_into(self, buffer, nbytes, flags)
+                size = _recv_into(self, buffer, nbytes, flags)
             except BlockingIOError:
                 if self._limit == 0 or flags & _DONTWAIT:
                     tried_in_vain()
                     raise
-                size = self._retry(_recv_into, (buffer, nbytes, flags), False, self._limit)
-        else:
+        if size is None:
             size = self._retry(_recv_into, (buffer, nbytes, flags), False, self._limit, first)
         if stream is not None and not flags and 0 < size < room:
             stream.emptied()

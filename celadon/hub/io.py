@@ -3,11 +3,12 @@
 Two manners, because an fd *number* means nothing by itself: it may be closed behind our back and given to
 another file before we look again.
 
-- ``Registration`` belongs to the owner of the fd (a green socket). It registers once, edge-triggered, for both
-  directions, and unregisters as the owner closes. The owner tries its system call first and waits only after
-  EAGAIN: an edge that came before that call cannot be missed, because EAGAIN means nothing was left of it. A read
-  from a TCP socket that brought less than there was room for says the same, and saves the call that says EAGAIN:
-  ``emptied`` and ``empty``. ``wait_anew``, for any file, is for where the owner guesses that there is nothing to read.
+- ``Registration`` belongs to the owner of the fd (a green socket). It registers once, edge-triggered, for reading,
+  and for writing once somebody waits for that, and unregisters as the owner closes. The owner tries its system call
+  first and waits only after EAGAIN: an edge that came before that call cannot be missed, because EAGAIN means nothing
+  was left of it. A read from a TCP socket that brought less than there was room for says the same, and saves the call
+  that says EAGAIN: ``emptied`` and ``empty``. ``wait_anew``, for any file, is for where the owner guesses that there
+  is nothing to read.
 - ``wait_readable(fd)`` and ``wait_writable(fd)`` take a bare number, and arm it anew at each wait (modify, or
   add where the kernel has forgotten it), so that a recycled number never inherits a waiter.
 
@@ -176,8 +177,7 @@ class Registration:
                 self._entries.append(entry)
             self._entry, self._hub = entry, hub
         fresh = direction & ~entry.mask
-        if fresh:
-            entry.mask |= fresh
+        entry.mask |= direction
         # Not there at the first wait, nor in a forked child, whose hub has a new poller.
         if hub.fds.get(self.fd) is not entry:
             entry.arm()

@@ -43,9 +43,11 @@ ExceptionHandler = Callable[[greenlet | None, BaseException], None]
 _LOOK_EVERY = 0.001
 # How many switches may happen before the loop looks at the clock, though fewer were ready when the turn began.
 _TURN = 16
-# A wait so brief, in seconds, that falling asleep and being woken is much of it; and how many looks take as long.
+# A wait so brief, in seconds, that falling asleep and being woken is much of it.
 _BRIEF = 0.0001
+# How often the kernel is then asked instead of going to sleep, which takes some 50 microseconds.
 _LOOKS_AGAIN = 100
+# No more may wait for fds than so many.
 _FEW = 2
 # How many timers fire before those whom they wake run, still in the caches, and the kernel is asked again.
 _MOST_TIMERS = 256
@@ -456,10 +458,11 @@ class Hub:
 
     def _look(self, timeout: float | None) -> None:
         fds = self.fds
-        events = self.poller.poll(0) if timeout == 0 or (self._before_haste <= 0 and self.io_waiters <= _FEW) else None
+        haste = self._before_haste <= 0 and self.io_waiters <= _FEW
+        events = self.poller.poll(0) if haste or timeout == 0 else []
         if not events and timeout != 0:
-            events = self._sleep(timeout, events is not None)
-        for fd, mask in events or ():
+            events = self._sleep(timeout, haste)
+        for fd, mask in events:
             entry = fds.get(fd)
             if entry is not None:
                 entry.fire(mask)

@@ -97,8 +97,7 @@ def _parse(text: bytes) -> Hosts:
             continue
         family, address = found
         line = Line(family, address, tuple([one.decode("latin-1") for one in words[1:]]))
-        if address not in by_address:
-            by_address[address] = line
+        by_address.setdefault(address, line)
         if family == _AF_INET6:
             as_four = line.as_family(_AF_INET)
             if as_four is not None:

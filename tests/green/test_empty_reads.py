@@ -13,6 +13,8 @@ import pytest
 from celadon.green import socket as module
 from celadon.hub import sleep, spawn
 
+from .reads import READS, counted
+
 
 @pytest.fixture
 def pair():
@@ -40,21 +42,7 @@ def begin(green, peer):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """How often the system was asked for bytes."""
-    count = []
-    real, real_into = module._recv, module._recv_into
-    monkeypatch.setattr(module, "_recv", lambda *args: count.append(1) or real(*args))
-    monkeypatch.setattr(module, "_recv_into", lambda *args: count.append(1) or real_into(*args))
-    return count
-
-
-def into(green, size):
-    """``recv``, by way of ``recv_into``."""
-    buffer = bytearray(size)
-    return bytes(buffer[: green.recv_into(buffer)])
-
-
-READS = pytest.mark.parametrize("read", [module.socket.recv, into], ids=["recv", "recv_into"])
+    return counted(monkeypatch)
 
 
 @READS

@@ -14,6 +14,8 @@ import pytest
 from celadon.green import socket as module
 from celadon.hub import sleep, spawn
 
+from .reads import READS, counted
+
 
 def unix():
     return module.socketpair()
@@ -55,20 +57,9 @@ def stream():
 
 @pytest.fixture
 def calls(monkeypatch):
-    """How often the system was asked for bytes."""
-    count = []
-    real, real_into = module._recv, module._recv_into
-    monkeypatch.setattr(module, "_recv", lambda *args: count.append(1) or real(*args))
-    monkeypatch.setattr(module, "_recv_into", lambda *args: count.append(1) or real_into(*args))
-    return count
+    return counted(monkeypatch)
 
 
-def into(green, size):
-    buffer = bytearray(size)
-    return bytes(buffer[: green.recv_into(buffer)])
-
-
-READS = pytest.mark.parametrize("read", [module.socket.recv, into], ids=["recv", "recv_into"])
 LIMITS = pytest.mark.parametrize("limit", [None, 5.0])
 
 
