@@ -16,7 +16,7 @@ from .config import parse_server
 from .errors import Kind, ResolveError, ResolverConfigError
 from .exchange import Tuning
 from .files import System
-from .model import Config, Question
+from .model import Config, Question, asking
 from .names import to_ascii
 from .protocols import Cancel, Engine, Outcome
 from .selection import parse_type
@@ -137,7 +137,7 @@ def question_for(name: str, rdtype: int) -> Question | ResolveError:
     if not name:
         return ResolveError(Kind.ILLEGAL, name, detail="an empty name")
     try:
-        return Question(name if name.isascii() and name[-1] != "." and "\0" not in name else _plain(name), rdtype)
+        return asking(name if name.isascii() and name[-1] != "." and "\0" not in name else _plain(name), rdtype)
     except ResolveError as error:
         return error
 

@@ -131,9 +131,15 @@ class Exchange:
         self.direct = self._only if self._simple and not self._bounded and self.pace is None else None
         #: Whether a first try's patience is its server's (else it is the configured one).
         self.adapts = tuning.adaptive_timeout and (config.attempts > 1 or self._only is None)
+        self.timeout = config.timeout
         #: What happened, for people: replies believed, packets that were not, tries without a reply, TCP, fallbacks.
         self.troubled = False  # some server of several may be down
-        self.answers = self.ignored = self.timeouts = self.tcp = self.plain = self.retries = 0
+        self.ignored = self.timeouts = self.tcp = self.plain = self.retries = 0
+
+    @property
+    def answers(self) -> int:
+        """Replies that were believed."""
+        return sum(state.answered for state in self.servers)
 
     def _health(self, index: int, server: Server, now: float) -> Health:
         rate = self.tuning.rate_per_server
@@ -254,7 +260,6 @@ class Exchange:
     def body(self, query: Query, state: Health, now: float) -> bytes:
         """The message after its id, for this server."""
         more = query.more
-        state.sent += 1
         if more is None and now >= state.plain_until and not state.encrypted:
             return WITH_OPT + query.tail + OPT
         final = more is not None and more.final
@@ -316,15 +321,14 @@ class Exchange:
             if not error.unusable:
                 return None  # whoever sent it, a right answer may still come
             return self._refused(query, state, Kind.FORMERR, 1, None, now)
-        self.answers += 1
-        state.answered += 1
+        state.answered = count = state.answered + 1
         state.heard_at = now
         if state.silences:
             state.heard(now)
         if more is None:
             if not state.edns_seen:
                 state.edns_seen = len(message) - end >= 11 and message[11] > 0
-            if not state.answered & _TIMED or not state.smoothed:
+            if not count & _TIMED or not state.smoothed:
                 state.timed(rtt)
             if type(answer) is OneAddress:
                 return answer

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class RRType(IntEnum):
@@ -193,6 +193,15 @@ class Question(NamedTuple):  # hashed several times on its way, which a tuple do
     rdtype: int
     rdclass: int = CLASS_IN
     options: QueryOptions | None = None
+
+
+_new_tuple: Any = tuple.__new__
+
+
+def asking(name: str, rdtype: int) -> Question:
+    """``Question(name, rdtype)`` in half the time: a class of the tuple's kind is made by way of its own Python."""
+    made: Question = _new_tuple(Question, (name, rdtype, CLASS_IN, None))
+    return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ OPT = b"\0\0\x29" + EDNS_SIZE.to_bytes(2, "big") + b"\0\0\0\0\0\0"
 WITH_OPT = b"\1\0\0\1\0\0\0\0\0\1"
 WITHOUT_OPT = b"\1\0\0\1\0\0\0\0\0\0"
 
-_COUNTED: list[Any] = [None, *(bytes((n,)) for n in range(1, 64))]  # the length byte of a label; none for an empty one
+_LENGTH: list[Any] = [None, *map(chr, range(1, 64))]  # the length byte of a label; none for an empty one
 _TYPES = {n: n.to_bytes(2, "big") + b"\0\1" for n in range(300)}  # type and class IN, as questions end
 
 
@@ -57,8 +57,8 @@ def _escaped(name: str) -> bytes:
             else:
                 labels[-1].append(raw[at])
                 at += 1
-        wire = b"".join([_COUNTED[len(one)] + one for one in labels]) + b"\0"
-    except (ValueError, IndexError, TypeError):
+        wire = b"".join([_LENGTH[len(one)].encode() + one for one in labels]) + b"\0"
+    except (ValueError, IndexError, TypeError, AttributeError):
         wire = b""
     if not wire or len(wire) > 255:
         raise _illegal(name)
@@ -73,14 +73,16 @@ def encode_name(name: str) -> bytes:
     """A name without final dot in wire form (RFC 1035 §3.1). ResolveError(ILLEGAL) for what has none."""
     if "\\" in name or not name:
         return _escaped(name)
+    wire = ""
     try:
-        labels = name.encode("ascii").split(b".")
-        wire: bytes = b"".join([_COUNTED[len(one)] + one for one in labels]) + b"\0"
+        for label in name.split("."):
+            wire += _LENGTH[len(label)] + label
+        encoded = wire.encode("ascii")
     except (UnicodeError, IndexError, TypeError):
         raise _illegal(name) from None
-    if len(wire) > 255:
+    if len(encoded) > 254:
         raise _illegal(name)
-    return wire
+    return encoded + b"\0"
 
 
 def question_tail(question: Question) -> bytes:
@@ -156,9 +158,10 @@ class WireAnswer(Answer):
     Equal in every attribute to the Answer that ``plain()`` makes of it.
     """
 
-    __slots__ = ("_facts", "_parsed", "_raw")
+    __slots__ = ("_parsed", "_raw", "told")
 
-    _facts: tuple[bytes, int, str, float, bool, int]
+    #: The message, where its question ends, the server, the round trip time, whether over TCP, and the tries.
+    told: tuple[bytes, int, str, float, bool, int]
     _raw: tuple[list[_Raw], list[_Raw], list[_Raw], Edns | None, int, Message]
     _parsed: list[tuple[Record, ...] | None] | None
 
@@ -181,7 +184,7 @@ class WireAnswer(Answer):
     @property
     def message(self) -> bytes:
         """The reply as it came."""
-        return self._facts[0]
+        return self.told[0]
 
     def _section(self, index: int) -> tuple[Record, ...]:
         raw = self._raw
@@ -200,18 +203,13 @@ class WireAnswer(Answer):
             )
         return found
 
-    @property
-    def told(self) -> tuple[bytes, int, str, float, bool, int]:
-        """The message, where its question ends, the server, the round trip time, whether over TCP, and the tries."""
-        return self._facts
-
-    server = property(lambda self: self._facts[2])
-    rtt = property(lambda self: self._facts[3])
-    tcp = property(lambda self: self._facts[4])
-    attempts = property(lambda self: self._facts[5])
-    size = property(lambda self: len(self._facts[0]))
-    flags = property(lambda self: (self._facts[0][2] << 8 | self._facts[0][3]) & 0x87F0)
-    id = property(lambda self: self._facts[0][0] << 8 | self._facts[0][1])
+    server = property(lambda self: self.told[2])
+    rtt = property(lambda self: self.told[3])
+    tcp = property(lambda self: self.told[4])
+    attempts = property(lambda self: self.told[5])
+    size = property(lambda self: len(self.told[0]))
+    flags = property(lambda self: (self.told[0][2] << 8 | self.told[0][3]) & 0x87F0)
+    id = property(lambda self: self.told[0][0] << 8 | self.told[0][1])
     rcode = property(lambda self: self._raw[4])
     edns = property(lambda self: self._raw[3])
     records = property(lambda self: self._section(0))
@@ -235,7 +233,7 @@ class OneAddress(WireAnswer):
     edns = property(lambda self: self._edns())
 
     def _edns(self) -> Edns | None:
-        message, at = self._facts[0], self._facts[1] + 16
+        message, at = self.told[0], self.told[1] + 16
         if len(message) == at:
             return None
         return Edns(message[at + 6], bool(message[at + 7] & 0x80), message[at + 3] << 8 | message[at + 4])
@@ -253,10 +251,12 @@ def _values(answer: Answer) -> tuple[Any, ...]:
 
 _new = object.__new__
 # The slots' own setters: the class is frozen, and this is where its instances are made.
-_set_facts, _set_parsed, _set_raw = (vars(WireAnswer)[name].__set__ for name in ("_facts", "_parsed", "_raw"))
+_set_told, _set_parsed, _set_raw = (vars(WireAnswer)[name].__set__ for name in ("told", "_parsed", "_raw"))
 _set_question, _set_records = (vars(Answer)[name].__set__ for name in ("question", "records"))
 _new_tuple: Any = tuple.__new__
-_one_address = Struct("!6sIH4s").unpack_from  # owner, type and class; TTL; length; address
+_OWN_ADDRESS = b"\xc0\x0c\0\1\0\1"  # the owner that the question names, A, IN
+_only_address = Struct("!6sIH4s").unpack_from  # that; TTL; length; address
+_address_and_opt = Struct("!6sIH4s3s2xB3xH").unpack_from  # and the OPT record's owner and type, rcode, length
 _inet_ntoa = _socket.inet_ntoa
 
 
@@ -267,31 +267,24 @@ def decode(
 
     ``question_end`` is where the echoed question ends; ``rtt`` is in seconds.
     """
-    at = question_end + 16
-    size = len(message)
-    if (
-        (size == at or size == at + 11)
-        and message[6:11] == b"\0\1\0\0\0"
-        and not message[3] & 15
-        and (one := _one_address(message, question_end))[0] == b"\xc0\x0c\0\1\0\1"
-        and one[2] == 4
-        and (
-            not message[11]
-            if size == at
-            else message[11] == 1 and message[at : at + 3] == b"\0\0\x29" and not message[at + 5]
-            and message[at + 9 :] == b"\0\0"
-        )
-    ):  # fmt: skip
+    rest = len(message) - question_end
+    short = False
+    if rest == 27 and message[6:12] == b"\0\1\0\0\0\1" and not message[3] & 15:
+        about, ttl, length, address, opt, rcode, options = _address_and_opt(message, question_end)
+        short = about == _OWN_ADDRESS and length == 4 and opt == b"\0\0\x29" and not (rcode or options)
+    elif rest == 16 and message[6:12] == b"\0\1\0\0\0\0" and not message[3] & 15:
+        about, ttl, length, address = _only_address(message, question_end)
+        short = about == _OWN_ADDRESS and length == 4
+    if short:
         answer: WireAnswer = _new(OneAddress)
-        ttl = one[1]
-        fields = (question.name, 1, ttl if ttl < 0x80000000 else 0, _inet_ntoa(one[3]), 1)
+        fields = (question.name, 1, ttl if ttl < 0x80000000 else 0, _inet_ntoa(address), 1)
         _set_records(answer, (_new_tuple(Record, fields),))
     else:
         answer = _new(WireAnswer)
         _set_raw(answer, _parse(message, question_end))
         _set_parsed(answer, None)
     _set_question(answer, question)
-    _set_facts(answer, (message, question_end, server, rtt, tcp, attempts))
+    _set_told(answer, (message, question_end, server, rtt, tcp, attempts))
     return answer
 
 

@@ -96,20 +96,46 @@ Asked = tuple[Key, Question | ResolveError]
 
 def questions(lines: Iterable[Any], form: Form, mark: Watermark) -> Iterator[Asked]:
     """The questions of the lines, which begin where the mark stands; the mark's blocks keep count of them."""
-    offset, skip = mark.at
+    if form.simple and not mark.at[1]:
+        return _plain_names(lines, form.types, mark)
+    return _of_lines(lines, form, mark)
+
+
+def _plain_names(lines: Iterable[Any], types: tuple[int, ...], mark: Watermark) -> Iterator[Asked]:
+    """A name on each line, the commonest input: a block learns what it holds when it ends."""
+    offset, _ = mark.at
     block = mark.open()
-    types, simple, count = form.types, form.simple, len(form.types)
+    count = 0
     for raw in lines:
         if raw is PENDING:
             yield PENDING
             continue
         text = raw.decode("utf-8", "surrogateescape").strip()
-        if text and simple and not skip:
+        if text:
             for rdtype in types:
                 yield Key(block, text, rdtype, None), question_for(text, rdtype)
+                count += 1
+        offset += len(raw)
+        if count >= _BLOCK:
             block.left += count
-            block.total += count
-        elif text:
+            block.total = count
+            block = _next(block, mark, (offset, 0))
+            count = 0
+    block.left += count
+    block.total = count
+    block.end = (offset, 0)
+    block.closed = True
+
+
+def _of_lines(lines: Iterable[Any], form: Form, mark: Watermark) -> Iterator[Asked]:
+    offset, skip = mark.at
+    block = mark.open()
+    for raw in lines:
+        if raw is PENDING:
+            yield PENDING
+            continue
+        text = raw.decode("utf-8", "surrogateescape").strip()
+        if text:
             for index, (name, rdtype, meta, asked) in enumerate(of_line(text, form)):
                 if index < skip:
                     continue

@@ -61,10 +61,18 @@ def _server(label: str | None) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-@lru_cache(2)
 def _stamp(milliseconds: int) -> str:
-    """Seconds with three digits; many records come in one millisecond."""
+    """Seconds with three digits."""
     return f"{milliseconds / 1000:.3f}"
+
+
+@lru_cache(64)
+def _told(high: int, low: int, server: str, tcp: bool, milliseconds: int) -> str:
+    """What many answers of one millisecond have in common: the header's flags, by whom, how and when."""
+    return (
+        f'"flags":[{_NAMES[(high << 8 | low) & 0x07F0]}],"resolver":"{_server(server)}",'
+        f'"proto":"{"tcp" if tcp else "udp"}","ts":{_stamp(milliseconds)},'
+    )
 
 
 def _row(one: Record, dot: str = "") -> str:
@@ -85,8 +93,7 @@ def native(key: Key, outcome: Outcome) -> str:
         return (
             f'{{"name":{asked},"type":"A","class":"IN","status":"NOERROR","data":{{"answers":[{{"name":{asked},'
             f'"type":"A","class":"IN","ttl":{ttl},"data":"{data}"}}]}},'
-            f'"flags":[{_NAMES[(message[2] << 8 | message[3]) & 0x07F0]}],"resolver":"{_server(server)}",'
-            f'"proto":"{"tcp" if tcp else "udp"}","ts":{_stamp(int(_now() * 1000))},'
+            f"{_told(message[2], message[3], server, tcp, int(_now() * 1000))}"
             f'"rtt_ms":{rtt * 1000:.3f},"tries":{tries}{given}}}'
         )
     kind = _type(key.rdtype)

@@ -12,6 +12,7 @@ import errno
 import os
 from collections import deque
 from contextlib import suppress
+from struct import Struct
 
 from ...hub import Timer, get_hub
 from ..errors import Kind, ResolveError
@@ -26,6 +27,7 @@ _TICKS = 128  # buckets a second
 _FOREVER = float("inf")
 _NOBODY_THERE = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)
 _NEVER = 1 << 62  # a bucket that never comes due
+_PAIRS = Struct("2s" * 1024)  # random bytes as ids
 
 
 class PythonEngine:
@@ -44,8 +46,7 @@ class PythonEngine:
         self._udp: dict[Health, UdpLink] = {}
         self._draining: set[UdpLink] = set()
         self._streams: dict[Health, Stream] = {}
-        self._ids = b""
-        self._ids_at = 0
+        self._ids: list[bytes] = []
         self._flying: int = 0
         self._limit = self.tuning.in_flight
         self._waiting: deque[Query] = deque()
@@ -151,7 +152,7 @@ class PythonEngine:
             break
         more = query.more
         if more is None:
-            slot = int((now + (query.state.timeout if exchange.adapts else exchange.config.timeout)) * _TICKS) + 1
+            slot = int((now + (query.state.timeout if exchange.adapts else exchange.timeout)) * _TICKS) + 1
         else:
             slot = int((now + exchange.patience(query, now)) * _TICKS) + 1
             if query.link is not None:
@@ -178,19 +179,19 @@ class PythonEngine:
             link = self._udp.get(state)
             if link is None or link.uses <= 0 or now >= link.expires:
                 link = self._new_udp(state, now)
-        at = self._ids_at
-        name = self._ids[at : at + 2]
-        self._ids_at = at + 2
-        while not name or name in link.flight:
-            if self._ids_at >= len(self._ids):
-                self._ids = os.urandom(4096)
-                self._ids_at = 0
-            at = self._ids_at
-            name = self._ids[at : at + 2]
-            self._ids_at = at + 2
+        ids = self._ids
+        name = ids.pop() if ids else self._new_id()
+        while name in link.flight:
+            name = self._new_id()
         link.send(query, name, exchange.body(query, state, now))
+        state.sent += 1
         state.in_flight += 1
         return link, name
+
+    def _new_id(self) -> bytes:
+        if not self._ids:
+            self._ids.extend(_PAIRS.unpack(os.urandom(_PAIRS.size)))
+        return self._ids.pop()
 
     def _new_udp(self, state: Health, now: float) -> UdpLink:
         """A socket with a new port; the old one stays for the answers that it still waits for."""
@@ -302,10 +303,11 @@ class PythonEngine:
         del query.bucket[query]
         query.bucket = None
         link = query.link
-        del link.flight[query.id]
+        flight = link.flight
+        del flight[query.id]
         state.in_flight -= 1
-        if link.uses <= 0:
-            link.left()
+        if not flight and link.uses <= 0:
+            link.emptied()
         self._flying -= 1
         if self._waiting or not self._flying:
             self._left()
@@ -354,8 +356,8 @@ class PythonEngine:
         if link is not None:
             link.flight.pop(query.id, None)
             link.state.in_flight -= 1
-            if link.uses <= 0:
-                link.left()
+            if not link.flight and link.uses <= 0:
+                link.emptied()
         more = query.more
         if more is not None and more.old:
             # One of so many tries was answered, and whichever it was, the others may be yet.
@@ -366,8 +368,8 @@ class PythonEngine:
                 old.state.in_flight -= 1
                 if not old.tcp:
                     old.strangers -= 1
-                if old.uses <= 0:
-                    old.left()
+                if not old.flight and old.uses <= 0:
+                    old.emptied()
             more.old.clear()
         self._flying -= 1
         self._left()

@@ -199,11 +199,10 @@ class UdpLink:
         if not self.flight:
             self.close()
 
-    def left(self) -> None:
-        """A question left its flight."""
-        if self.uses <= 0 and not self.flight:
-            self.engine.link_ended(self)
-            self.close()
+    def emptied(self) -> None:
+        """The last of its questions has ended, and no more may leave from it."""
+        self.engine.link_ended(self)
+        self.close()
 
     def close(self) -> None:
         """Stop, once."""
@@ -321,8 +320,8 @@ class StreamLink:
         if self.layer.out and not self.closed:
             self._watch.update(self._read, self._write)
 
-    def left(self) -> None:
-        """A question left its flight; the connection stays for the next."""
+    def emptied(self) -> None:
+        """Nothing is in flight; the connection stays for the next."""
         self.used_at = self.engine.now()
 
     def close(self) -> None:
@@ -350,8 +349,8 @@ class Stream(Protocol):
     def send(self, query: Query, name: bytes, body: bytes) -> None:
         """Queue, or raise OSError."""
 
-    def left(self) -> None:
-        """A question left its flight."""
+    def emptied(self) -> None:
+        """The last of its questions has ended."""
 
     def close(self) -> None:
         """Stop, once."""

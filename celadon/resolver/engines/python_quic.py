@@ -75,11 +75,10 @@ class QuicLink:
         self.flight[name] = query
         self._push()
 
-    def left(self) -> None:
-        """See ``Stream.left``."""
+    def emptied(self) -> None:
+        """See ``Stream.emptied``."""
         self._used_at = self.engine.now()
-        if not self.flight:
-            self._stop_clock()
+        self._stop_clock()
 
     def close(self) -> None:
         """See ``Stream.close``."""
