@@ -88,7 +88,7 @@ class Entry:
 
 def key_of(question: Question) -> Question:
     """The question that stands for all ways to write its name in upper and lower case (RFC 4343)."""
-    name = question.name
+    name = question[0]
     low = name.lower()
     return question if low == name else question._replace(name=low)
 
@@ -118,9 +118,10 @@ def lifetime(answer: Answer, policy: CachePolicy) -> float:
         return policy.failure
     records = answer.records
     if len(records) == 1 and answer.rcode == 0:
-        only, question = records[0], answer.question
-        if only.rdtype == question.rdtype and only.name == question.name and only.rdclass == question.rdclass:
-            return min(max(float(only.ttl), policy.min_ttl), policy.max_ttl)  # as below, for the commonest answer
+        owner, rdtype, seconds, _, rdclass = records[0]
+        asked, wanted, of_class, _ = answer.question
+        if owner == asked and rdtype == wanted and rdclass == of_class and policy.min_ttl <= seconds <= policy.max_ttl:
+            return float(seconds)  # as below, for the commonest answer
     ttl = float(min(one.ttl for one in records)) if records else policy.max_ttl
     if answer.rcode == 0 and records and (answer.question.rdtype == RRType.ANY or follow(answer).data):
         return min(max(ttl, policy.min_ttl), policy.max_ttl)
@@ -141,10 +142,6 @@ class Cache:
 
     def __len__(self) -> int:
         return len(self._entries)
-
-    def __contains__(self, key: Question) -> bool:
-        """Whether there is an entry, however old, under what ``key_of`` gave."""
-        return key in self._entries
 
     def __repr__(self) -> str:
         return f"<Cache, {len(self._entries)} of {self.policy.entries} entries>"

@@ -110,7 +110,7 @@ class Flights:
         flight = _Flight(self, key, cache.generation if cache is not None else 0)
         flight.cancel = self.engine.submit(question, flight.landed)
         self._flights[key] = flight
-        if cache is not None and key in cache:
+        if cache is not None and cache.policy.stale:
             flight.stale = cache.stale(key, self._now())
             if flight.stale is not None:
                 flight.timer = self._call_later(cache.policy.client_timeout, self._late, flight)

@@ -43,10 +43,10 @@ def ask(engine: Engine | Flights, questions: tuple[Question, ...], ends: float |
     Kind.TIMEOUT when the hub's clock reaches ``ends`` first.
     """
     hub = get_hub()
-    me = getcurrent()
     left = None if ends is None else max(ends - hub.now(), 0)
     if len(questions) == 1:
-        outcome = park_for(engine.submit(questions[0], partial(hub.unpark, me)), left)
+        cancel = engine.submit(questions[0], partial(hub.unpark, getcurrent()))
+        outcome = park(cancel) if left is None else park_for(cancel, left)
         if outcome is TIMED_OUT:
             raise _over(questions[0])
         return [outcome]
@@ -208,8 +208,7 @@ class StubResolver:
         """The year of the standard that names are encoded by."""
         return self._world().ways.idna
 
-    def _seat(self, config: Config) -> _Seat:
-        hub = get_hub()
+    def _seat(self, hub: Hub, config: Config) -> _Seat:
         seat: _Seat | None = hub.vars.get(self)
         if seat is not None:
             if seat.config is config:
@@ -259,15 +258,16 @@ class StubResolver:
         return _Lookup(None if deadline is None else get_hub().now() + deadline)
 
     def _outcomes(self, questions: tuple[Question, ...], config: Config, lookup: _Lookup) -> list[Outcome]:
+        hub = get_hub()
         seat = lookup.seat
         if seat is None:
-            seat = lookup.seat = self._seat(config)
+            seat = lookup.seat = self._seat(hub, config)
             seat.users += 1
         cache = self.cache
         if cache is None:
             lookup.expires = 0.0
             return ask(seat.flights, questions, lookup.ends)
-        now = get_hub().now()
+        now = hub.now()
         # Loops, as a comprehension's cells are objects that lie around while we wait: work for the garbage collector.
         entries = []
         for question in questions:
@@ -376,11 +376,12 @@ class StubResolver:
         config = self._world().config
         lookup = self._lookup(deadline)
         cache = self.cache
-        now = get_hub().now()
+        hub = get_hub()
+        now = hub.now()
         entry = cache.get(question, now) if cache is not None else None
         if entry is not None and cache is not None:
             return asked_as(question, aged(entry, now, cache.policy))
-        seat = lookup.seat = self._seat(config)
+        seat = lookup.seat = self._seat(hub, config)
         seat.users += 1
         try:
             outcome = ask(seat.flights, (question,), lookup.ends)[0]

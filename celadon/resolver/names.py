@@ -12,6 +12,7 @@ from .model import Config
 _legal = re.compile(r"(?!-)(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?").fullmatch
 _labels = re.compile(r"(?:[^.]{1,63}\.)*[^.]{1,63}").fullmatch  # RFC 1035 §2.3.4
 _DIGITS_DOTS = frozenset("0123456789.")
+_SPECIAL = ("localhost", "invalid", "onion")
 _MAX_NAME = 253  # RFC 1035 §2.3.4, in text and without final dot
 
 
@@ -65,6 +66,8 @@ def candidates(name: str, config: Config) -> list[str]:
 def special(name: str) -> str | None:
     """``loopback`` or ``nothing`` for the names that never reach DNS (RFC 6761 §6.3 and §6.4, RFC 7686); else None."""
     bare = name.removesuffix(".").lower()
+    if not bare.endswith(_SPECIAL):
+        return None
     last = bare.rpartition(".")[2]
     if last == "localhost" and (bare != "localhost" or name.endswith(".")):
         return "loopback"

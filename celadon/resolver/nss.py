@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from . import names
 from .errors import KIND_OF_RCODE, Kind, ResolveError
 from .hosts import normal
-from .model import Answer, Question, RRType
-from .plans import Ask, Call, Plan, Source, World
+from .model import Answer, Question, RRType, asking
+from .plans import Ask, Call, Plan, Source, World, ask_for
 from .validate import follow
 
 _INET, _INET6 = int(_socket.AF_INET), int(_socket.AF_INET6)
@@ -30,6 +30,7 @@ HOST_NOT_FOUND, TRY_AGAIN, NO_RECOVERY, NO_DATA, INTERNAL = 1, 2, 3, 4, -1
 
 _NO_ANSWER = frozenset((2, 4, 5))  # rcodes after which res_send goes on to the next server
 _AA_OR_RA = 0x0480
+_new_tuple: Any = tuple.__new__
 
 
 class Result(NamedTuple):
@@ -47,6 +48,12 @@ class Result(NamedTuple):
     aliases: tuple[str, ...] = ()
     error: ResolveError | None = None
     told: int = 0
+
+
+def _one_address(name: str, address: str) -> Result:
+    """``Result("success", 0, [(AF_INET, address)], name)`` in half the time: that is the commonest."""
+    made: Result = _new_tuple(Result, ("success", 0, [(_INET, address)], name, (), None, 0))
+    return made
 
 
 _ABSENT = Result("unavail", INTERNAL, told=INTERNAL)
@@ -429,19 +436,17 @@ def quick(world: World, name: str, family: int) -> Plan[Result]:
         or (world.ways.special_names and names.special(name) is not None)
     ):
         return (yield from addresses(world, name, family, False, False, False))
-    asked = Ask(
-        (Question(name, 1), Question(name, 28)) if not family else (Question(name, _TYPE_OF[family]),)
-    )  # a comprehension's cell would be one more object while we wait
+    # Without a comprehension, whose cell would be one more object while we wait.
+    asked = ask_for(asking(name, _TYPE_OF[family])) if family else ask_for(asking(name, 1), asking(name, 28))
     outcomes = yield asked
+    if family == _INET and isinstance(first := outcomes[0], Answer) and not first.rcode and len(first.records) == 1:
+        owner, rdtype, _, data, rdclass = first.records[0]
+        if owner == name and rdtype == 1 and rdclass == 1:  # as below, for the commonest answer
+            return _one_address(name, data)
     for one in outcomes:
         if not isinstance(one, Answer) or one.rcode or _lame(one):
             break
     else:
-        records = outcomes[0].records
-        if family == _INET and len(records) == 1:
-            only = records[0]
-            if only.rdtype == 1 and only.name == name and only.rdclass == 1:
-                return Result("success", 0, [(_INET, only.data)], name)  # as below, for the commonest answer
         got = _in_answers(world, outcomes)
         if got is not None:
             return got

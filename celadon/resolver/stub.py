@@ -122,6 +122,10 @@ def _finish(
     """The addresses in RFC 6724's order, each with its types and protocols; the canonical name on the first."""
     found = got.found
     result: list[AddrInfo]
+    if len(found) == 1 and not canonical:
+        family, address = found[0]
+        sockaddr = (address, port) if family == _INET else _sockaddr6(address, port)
+        return [(family, kind, proto, "", sockaddr) for kind, proto in products]
     if len(found) == 1:
         order = [(0, one) for one in range(len(products))]
     else:
