@@ -146,29 +146,29 @@ class Flights:
     def _tell(self, flight: _Flight, outcome: Outcome) -> None:
         waiters = flight.waiters
         flight.waiters = {}
-        for waiter in waiters:
-            if isinstance(outcome, Answer):
+        if isinstance(outcome, Answer):
+            mine = outcome.question
+            for waiter in waiters:
                 question = waiter.question
-                waiter.done(outcome if outcome.question is question else asked_as(question, outcome))
-            else:
+                waiter.done(outcome if question is mine else asked_as(question, outcome))
+        else:
+            for waiter in waiters:
                 waiter.done(outcome.fresh())
 
     def landed(self, flight: _Flight, outcome: Outcome) -> None:
         """The engine's answer to a flight."""
         if self._flights.get(flight.key) is flight:
             self._end(flight)
-        if isinstance(outcome, Answer):
-            outcome = pruned(outcome)
-            failed = outcome.rcode not in (0, _NXDOMAIN)
-        else:
-            failed = True
-        cache = self._cache
-        if failed and flight.stale is not None and not self._closed:
+        good = isinstance(outcome, Answer) and outcome.rcode in (0, _NXDOMAIN)
+        if not good and flight.stale is not None and not self._closed:
             self._serve_stale(flight)
             return
-        # What was asked before a flush, or of servers that are no longer ours, is told but not kept.
-        if cache is not None and isinstance(outcome, Answer) and cache.generation == flight.generation:
-            cache.put(outcome, self._now())
+        if isinstance(outcome, Answer):
+            outcome = pruned(outcome)
+            cache = self._cache
+            # What was asked before a flush, or of servers that are no longer ours, is told but not kept.
+            if cache is not None and cache.generation == flight.generation:
+                cache.put(outcome, self._now())
         self._tell(flight, outcome)
 
     def close(self) -> None:

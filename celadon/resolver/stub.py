@@ -36,6 +36,7 @@ _HERROR = {
     nss.NO_DATA: "No address associated with name",
 }
 
+_FAMILIES = frozenset((0, _INET, _INET6))
 # What no numeric form of an address ends in: no digit, no hexadecimal one, no x, no dot.
 _NAME_ENDS = frozenset("ghijklmnopqrstuvwyzGHIJKLMNOPQRSTUVWYZ")
 # The types that hints without a protocol stand for.
@@ -53,7 +54,7 @@ def getaddrinfo(
         and type in _PRODUCTS
         and not proto
         and not flags
-        and family in (0, _INET, _INET6)
+        and family in _FAMILIES
         and host[-1:] in _NAME_ENDS
         and names.is_hostname(host)
     ):
