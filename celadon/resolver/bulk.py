@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from functools import partial
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from ..hub import get_hub, getcurrent, park, sleep
@@ -70,17 +71,14 @@ def run(
         if waiting:
             wake()
 
-    source = iter(asked)
+    source = chain(asked, (None,))  # with a mark at its end
     submit = engine.submit
     order: deque[list[Any]] = deque()  # what was asked, with its outcome once there is one; used when ordered
     exhausted = dry = False
     try:
         while True:
             dry = False
-            room = min(concurrency - count, _RUN)
-            while not exhausted and room > 0:
-                room -= 1
-                item = next(source, None)
+            for item in islice(source, min(concurrency - count, _RUN)):
                 if item is None:
                     exhausted = True
                     break
@@ -104,13 +102,13 @@ def run(
                         ready.append((key, question, error))
             if ready:
                 for _ in range(min(len(ready), _RUN)):
-                    one = ready.popleft()
                     if not ordered:
                         count -= 1
-                        yield one
+                        yield ready.popleft()
                         continue
-                    place: Any = one[0]
-                    place[1] = (place[0], *one[1:])
+                    place: Any
+                    place, *rest = ready.popleft()
+                    place[1] = (place[0], *rest)
                     while order and order[0][1] is not None:
                         count -= 1
                         yield order.popleft()[1]

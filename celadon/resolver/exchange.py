@@ -293,28 +293,22 @@ class Exchange:
         """A message from a server that was asked, under an id that was asked."""
         tail = query.tail
         end = 12 + len(tail)
-        if message[12:end] != tail or message[2] & 0xF8 != 0x80 or message[4:6] != b"\0\1":
+        if message[12:end] != tail or message[2] & 0xFA != 0x80 or message[4:6] != b"\0\1":
             verdict = self._odd(query, message, now, tcp)
             if verdict is not True:
                 return verdict  # type: ignore[return-value]
+            if message[2] & 2 and not tcp and not (query.more is not None and query.more.ignore_tc):
+                return self._truncated(query, now, state)
             if len(message) < end:
                 end = 12
         more = query.more
-        if message[2] & 2 and not tcp and not (more is not None and more.ignore_tc):
-            if more is None:
-                more = self.more_of(query, now)
-            more.tcp_once = True
-            more.deadline = max(more.deadline, now + self.config.timeout)
-            query.state = state
-            state.heard(now)
-            self.tcp += 1
-            return AGAIN
         rtt = now - query.sent
         if rtt < 0:
             rtt = 0.0  # ``now`` is that of a batch, and this one may have left within it
         try:
             answer = decode(
-                query.question, message, end, state.label, rtt, tcp, 1 if more is None else 1 + len(more.failures)
+                query.question,
+                (message, end, state.label, rtt, tcp, 1 if more is None else 1 + len(more.failures)),
             )
         except WireError as error:
             self.ignored += 1
@@ -344,11 +338,23 @@ class Exchange:
             state.answered_plain(now, more.guess)
         return answer
 
+    def _truncated(self, query: Query, now: float, state: Health) -> Verdict:
+        """More than a datagram holds: once more over TCP (RFC 7766 §5), for which there is always time."""
+        more = self.more_of(query, now)
+        more.tcp_once = True
+        more.deadline = max(more.deadline, now + self.config.timeout)
+        query.state = state
+        state.heard(now)
+        self.tcp += 1
+        return AGAIN
+
     def _odd(self, query: Query, message: bytes, now: float, tcp: bool) -> Verdict | bool:
         """A reply that does not echo the question as it was sent: True to go on with it, else a verdict."""
         tail = query.tail
         end = 12 + len(tail)
         header = len(message) >= 12 and message[2] & 0xF8 == 0x80
+        if header and message[4:6] == b"\0\1" and message[12:end] == tail:
+            return True  # it is cut short, nothing else
         if header and message[4:6] == b"\0\1" and message[12:end].lower() == tail.lower():
             if not self.tuning.mixed_case or tcp:
                 return True

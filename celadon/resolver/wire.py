@@ -148,6 +148,8 @@ def subnet(text: str) -> bytes:
 
 # -- answers ---------------------------------------------------------------------------------------------------
 
+# A message, where its question ends, the server, the round trip time in seconds, whether over TCP, and the tries.
+Told = tuple[bytes, int, str, float, bool, int]
 # A record before it is one: owner, type, class, TTL, and its data's bounds in the message.
 _Raw = tuple[str, int, int, int, int, int]
 
@@ -160,8 +162,7 @@ class WireAnswer(Answer):
 
     __slots__ = ("_parsed", "_raw", "told")
 
-    #: The message, where its question ends, the server, the round trip time, whether over TCP, and the tries.
-    told: tuple[bytes, int, str, float, bool, int]
+    told: Told
     _raw: tuple[list[_Raw], list[_Raw], list[_Raw], Edns | None, int, Message]
     _parsed: list[tuple[Record, ...] | None] | None
 
@@ -260,13 +261,10 @@ _address_and_opt = Struct("!6sIH4s3s2xB3xH").unpack_from  # and the OPT record's
 _inet_ntoa = _socket.inet_ntoa
 
 
-def decode(
-    question: Question, message: bytes, question_end: int, server: str, rtt: float, tcp: bool, attempts: int
-) -> WireAnswer:
-    """The answer in a message whose header and question were checked. WireError for what is malformed.
-
-    ``question_end`` is where the echoed question ends; ``rtt`` is in seconds.
-    """
+def decode(question: Question, told: Told) -> WireAnswer:
+    """The answer in a message whose header and question were checked. WireError for what is malformed."""
+    message = told[0]
+    question_end = told[1]
     rest = len(message) - question_end
     short = False
     if rest == 27 and message[6:12] == b"\0\1\0\0\0\1" and not message[3] & 15:
@@ -284,7 +282,7 @@ def decode(
         _set_raw(answer, _parse(message, question_end))
         _set_parsed(answer, None)
     _set_question(answer, question)
-    _set_told(answer, (message, question_end, server, rtt, tcp, attempts))
+    _set_told(answer, told)
     return answer
 
 

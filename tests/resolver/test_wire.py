@@ -43,7 +43,7 @@ def reply(question, *rrsets, authority=(), additional=(), rcode=0):
 
 
 def read(question, message):
-    return decode(question, message, 12 + len(question_tail(question)), "127.0.0.1#53", 0.5, False, 1)
+    return decode(question, (message, 12 + len(question_tail(question)), "127.0.0.1#53", 0.5, False, 1))
 
 
 @given(wire_name)

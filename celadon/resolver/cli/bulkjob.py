@@ -119,7 +119,7 @@ def work(
                 write(render(key, outcome))
             block = key.block
             block.left -= 1
-            if finished is not None and block.closed and not block.left:
+            if finished is not None and not block.left and block.closed:
                 finished(block)
     finally:
         running.close()

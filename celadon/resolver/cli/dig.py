@@ -251,7 +251,7 @@ def found(reply: Reply, settings: Settings) -> str:
 def sent(question: Question, number: int, settings: Settings) -> str:
     """The question as it went out, as ``+qr`` shows it."""
     body = number.to_bytes(2, "big") + encode_question(question)
-    asked = decode(question, body, 12 + len(question_tail(question)), "", 0.0, False, 1)
+    asked = decode(question, (body, 12 + len(question_tail(question)), "", 0.0, False, 1))
     made = text.message(asked, settings, ";; Sending:")
     return made + (f";; QUERY SIZE: {len(body)}\n\n" if settings.stats else "")
 
