@@ -172,25 +172,34 @@ def parked(name, count):
 
 def sleeping(name, count):
     """As for greenlets."""
-    last = [0.0]
+    late, last = [0.0], [0.0]
 
     async def main():
+        async def sleeper(seconds):
+            due = time.perf_counter() + seconds
+            await asyncio.sleep(seconds)
+            late[0] = max(late[0], time.perf_counter() - due)
+
+        many = [asyncio.create_task(sleeper(10)) for _ in range(count)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        memory = resident()
+        await asyncio.gather(*many)
         gate = asyncio.Event()
 
-        async def sleeper(until):
+        async def together(until):
             await asyncio.sleep(until - time.perf_counter())
             last[0] = time.perf_counter()
             await gate.wait()
 
         until = time.perf_counter() + 20
-        many = [asyncio.create_task(sleeper(until)) for _ in range(count)]
+        many = [asyncio.create_task(together(until)) for _ in range(count)]
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        memory = resident()
         await asyncio.sleep(max(until + 1 - time.perf_counter(), 0))
         await asyncio.sleep(0)
         gate.set()
         await asyncio.gather(*many)
-        return memory / 1e6, max(last[0] - until, 0.0)
+        return memory / 1e6, late[0], max(last[0] - until, 0.0)
 
     return runner(name)(main())

@@ -215,22 +215,38 @@ def parked(name, count):
 
 
 def sleeping(name, count):
-    """Megabytes of the process with ``count`` sleepers, and how many seconds after they were due the last one ran."""
+    """Megabytes of the process with ``count`` sleepers, and how many seconds after it was due the latest one ran.
+
+    That twice: when each slept equally long from where it began, and when all were due in one instant.
+    """
     lib = library(name)
+    late = [0.0]
+
+    def sleeper(seconds):
+        due = time.perf_counter() + seconds
+        lib.sleep(seconds)
+        late[0] = max(late[0], time.perf_counter() - due)
+
+    many = [lib.spawn(sleeper, 10) for _ in range(count)]
+    lib.sleep(0)
+    lib.sleep(0)
+    memory = resident()
+    lib.joinall(many)
+    each = late[0]
+    del many
     last, gate = [0.0], lib.Event()
 
-    def sleeper(until):
+    def together(until):
         lib.sleep(until - time.perf_counter())
         last[0] = time.perf_counter()
         gate.wait()  # that the ends of the first do not count as the last one's waking
 
     until = time.perf_counter() + 20
-    many = [lib.spawn(sleeper, until) for _ in range(count)]
+    many = [lib.spawn(together, until) for _ in range(count)]
     lib.sleep(0)
     lib.sleep(0)
-    memory = resident()
     lib.sleep(max(until + 1 - time.perf_counter(), 0))
     lib.sleep(0)
     gate.set()
     lib.joinall(many)
-    return memory / 1e6, max(last[0] - until, 0.0)
+    return memory / 1e6, each, max(last[0] - until, 0.0)

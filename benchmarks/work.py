@@ -33,9 +33,13 @@ def parked(library, count):
 
 
 def asleep(library, count):
-    """The same for sleepers, who are all due at once."""
-    megabytes, seconds = rows_of(library).sleeping(library, count)
-    return {f"{count:,} asleep: MB in all": megabytes, f"{count:,} asleep: s late": seconds}
+    """The same for sleepers: equally long from where each began, and until one instant."""
+    megabytes, each, together = rows_of(library).sleeping(library, count)
+    return {
+        f"{count:,} asleep: MB in all": megabytes,
+        f"{count:,} asleep: s late": each,
+        f"{count:,} asleep to one instant: s late": together,
+    }
 
 
 def lookups(library, server):
