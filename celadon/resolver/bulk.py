@@ -37,14 +37,14 @@ def run(
     ordered: bool = False,
     pending: Callable[[Callable[[], None]], None] | None = None,
     later: object = None,
-) -> Generator[tuple[K, Question | None, Outcome], None, None]:
-    """One ``(key, question, outcome)`` for each ``(key, question)``, in the order of the answers or of the questions.
+) -> Generator[tuple[K, Outcome], None, None]:
+    """One ``(key, outcome)`` for each ``(key, question)``, in the order of the answers or of the questions.
 
     ``asked`` is read only as fast as outcomes are taken, at most ``concurrency`` ahead. An error in place of a question
     comes through as its outcome. A source that may have nothing for now says so by the item ``later``, and calls what
     ``pending`` gives it once it has more. Parks the calling greenlet; closing the generator cancels what is in flight.
     """
-    ready: deque[tuple[K, Question | None, Outcome]] = deque()
+    ready: deque[tuple[K, Outcome]] = deque()
     flight: dict[Question, Cancel] = {}
     twins: dict[Question, list[K]] = {}  # who else asked what is in flight
     hub = get_hub()
@@ -64,10 +64,10 @@ def run(
 
     def done(key: K, question: Question, outcome: Outcome) -> None:
         del flight[question]
-        ready.append((key, question, outcome))
+        ready.append((key, outcome))
         if twins:
             for other in twins.pop(question, ()):
-                ready.append((other, question, outcome.fresh() if isinstance(outcome, ResolveError) else outcome))
+                ready.append((other, outcome.fresh() if isinstance(outcome, ResolveError) else outcome))
         if waiting:
             wake()
 
@@ -92,14 +92,14 @@ def run(
                     key = [key, None]
                     order.append(key)
                 if isinstance(question, ResolveError):
-                    ready.append((key, None, question))
+                    ready.append((key, question))
                 elif question in flight:
                     twins.setdefault(question, []).append(key)
                 else:
                     try:
                         flight[question] = submit(question, partial(done, key, question))
                     except ResolveError as error:
-                        ready.append((key, question, error))
+                        ready.append((key, error))
             if ready:
                 for _ in range(min(len(ready), _RUN)):
                     if not ordered:
@@ -107,8 +107,8 @@ def run(
                         yield ready.popleft()
                         continue
                     place: Any
-                    place, *rest = ready.popleft()
-                    place[1] = (place[0], *rest)
+                    place, outcome = ready.popleft()
+                    place[1] = (place[0], outcome)
                     while order and order[0][1] is not None:
                         count -= 1
                         yield order.popleft()[1]
@@ -188,8 +188,7 @@ def _paired(
     own: Engine | None,
 ) -> Generator[tuple[Question, Outcome], None, None]:
     try:
-        for given, _, outcome in run(pairs, engine, concurrency, ordered=ordered):
-            yield given, outcome
+        yield from run(pairs, engine, concurrency, ordered=ordered)
     finally:
         if own is not None:
             own.close()

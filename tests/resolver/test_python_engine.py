@@ -155,10 +155,10 @@ def test_the_ids_are_evenly_spread():
 
 
 def test_what_leaves_together_is_of_one_length():
-    given = [b"aa", b"bbb", b"cc", b"dd", b"eee", b"ff"]
+    given = {2: [b"aa", b"cc", b"dd", b"ff"], 3: [b"bbb", b"eee"]}
     assert list(bursts(given, 3)) == [[b"aa", b"cc", b"dd"], [b"ff"], [b"bbb", b"eee"]]
-    assert list(bursts(given, 1)) == [[one] for one in given]
-    assert list(bursts([], 64)) == []
+    assert list(bursts(given, 1)) == [[b"aa"], [b"cc"], [b"dd"], [b"ff"], [b"bbb"], [b"eee"]]
+    assert list(bursts({}, 64)) == []
 
 
 def many(engine):

@@ -113,7 +113,7 @@ def work(
     all_of_them = only is None and never is None and failures
     running = run(asked, engine, job.concurrency, ordered=job.ordered, pending=pending, later=PENDING)
     try:
-        for key, _, outcome in running:
+        for key, outcome in running:
             add(outcome)
             if all_of_them or _wanted(outcome, key, only, never, failures):
                 write(render(key, outcome))

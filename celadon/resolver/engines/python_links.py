@@ -81,19 +81,8 @@ class Driver(Protocol):
         """The link is of no use any more."""
 
 
-def bursts(datagrams: list[bytes], most: int) -> Iterator[list[bytes]]:
+def bursts(by_length: dict[int, list[bytes]], most: int) -> Iterator[list[bytes]]:
     """The datagrams, at most so many of one length together."""
-    if len(datagrams) == 1 or most == 1:
-        for one in datagrams:
-            yield [one]
-        return
-    by_length: dict[int, list[bytes]] = {}
-    for one in datagrams:
-        same = by_length.get(len(one))
-        if same is None:
-            by_length[len(one)] = [one]
-        else:
-            same.append(one)
     for same in by_length.values():
         for at in range(0, len(same), most):
             yield same[at : at + most]
@@ -118,7 +107,7 @@ class UdpLink:
         self.uses = engine.tuning.uses
         self.expires = now + _OLD
         self.strangers = 0
-        self._out: list[bytes] = []
+        self._out: dict[int, list[bytes]] = {}  # datagrams by their length
         self._socket = connected(state.server, _socket.SOCK_DGRAM)
         with suppress(OSError):
             self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVBUF, _RCVBUF)
@@ -128,22 +117,25 @@ class UdpLink:
 
     def send(self, query: Query, name: bytes, body: bytes) -> None:
         """Send with what else leaves in this turn."""
+        datagram = name + body
         out = self._out
-        if not out:
-            self.engine.soon(self)
-        out.append(name + body)
+        same = out.get(len(datagram))
+        if same is not None:
+            same.append(datagram)
+        else:
+            if not out:
+                self.engine.soon(self)
+            out[len(datagram)] = [datagram]
         self.flight[name] = query
         self.uses -= 1
 
+    def _keep(self, datagrams: list[bytes]) -> None:
+        """For the next flush; they are of one length."""
+        self._out.setdefault(len(datagrams[0]), []).extend(datagrams)
+
     def flush(self) -> None:
         """Hand what was queued to the kernel."""
-        out, self._out = self._out, []
-        if len(out) == 1:
-            try:
-                self._send(out[0])
-            except OSError as error:
-                self._unsent(out, error)
-            return
+        out, self._out = self._out, {}
         engine = self.engine
         for burst in bursts(out, engine.segments):
             try:
@@ -155,14 +147,14 @@ class UdpLink:
             except OSError as error:
                 if len(burst) > 1 and error.errno in _NO_SEGMENTS:
                     engine.segments = 1
-                    self._out = burst + self._out
+                    self._keep(burst)
                     engine.soon(self)
                 else:
                     self._unsent(burst, error)
 
     def _unsent(self, datagrams: list[bytes], error: OSError) -> None:
         if isinstance(error, BlockingIOError):
-            self._out += datagrams
+            self._keep(datagrams)
             self._watch.update(self._read, self._writable)
         elif self._watch.fd >= 0:
             self.engine.unsent(self, [one[:2] for one in datagrams], error)
@@ -207,7 +199,7 @@ class UdpLink:
     def close(self) -> None:
         """Stop, once."""
         self.uses = 0
-        self._out = []
+        self._out = {}
         self._watch.close()
         self._socket.close()
 
