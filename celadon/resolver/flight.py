@@ -172,7 +172,9 @@ class Flights:
         self._tell(flight, outcome)
 
     def close(self) -> None:
-        """Close the engine, which tells everyone who waits."""
+        """Close the engine, which tells everyone who waits; once."""
+        if self._closed:
+            return
         self._closed = True
         for flight in self._flights.values():
             if flight.timer is not None:

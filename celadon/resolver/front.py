@@ -138,6 +138,12 @@ class _Seat:
             if not self.users:
                 self.flights.close()
 
+    def end(self) -> None:
+        """The hub ends: who is still in a lookup there never runs again, and never leaves."""
+        if self.users or not self.retired:
+            self.retired = True
+            self.flights.close()
+
 
 def _counts(seat: _Seat | None) -> dict[str, int]:
     engine: Any = seat.flights.engine if seat is not None else None
@@ -227,7 +233,7 @@ class StubResolver:
         now = lambda: hub.now()  # noqa: E731, PLW0108  (a test may put another clock in the hub)
         flights = Flights(self._make(config), self.cache, now, hub.call_later)
         made = hub.vars[self] = _Seat(flights, config)
-        hub.on_close(made.retire)
+        hub.on_close(made.end)
         return made
 
     def _run(self, plan: Plan[T], config: Config, lookup: _Lookup | None = None) -> T:

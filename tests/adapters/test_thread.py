@@ -98,6 +98,16 @@ def test_key_and_prefetch(thread, names):
     assert names.count("good.test")
 
 
+def test_closed_in_the_middle_of_a_prefetch(thread, names):
+    """Its greenlet never runs again, and so never says that it needs the engine no more."""
+    names.script("good.test", Drop())
+    thread.prefetch(["good.test"])
+    deadline = time.monotonic() + 5
+    while not names.count("good.test") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    thread.close()
+
+
 def test_a_forked_child_starts_its_own(thread):
     thread.submit("good.test").result(5)
     child = os.fork()
