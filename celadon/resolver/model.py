@@ -199,7 +199,7 @@ _new_tuple: Any = tuple.__new__
 
 
 def asking(name: str, rdtype: int) -> Question:
-    """``Question(name, rdtype)`` in half the time: a class of the tuple's kind is made by way of its own Python."""
+    """``Question(name, rdtype)`` in half the time: a NamedTuple's own constructor is a function in Python."""
     made: Question = _new_tuple(Question, (name, rdtype, CLASS_IN, None))
     return made
 

@@ -237,7 +237,7 @@ enable(PyObject *module, PyObject *argument)
         return NULL;
     }
     if (blocks < 1) {
-        PyErr_SetString(PyExc_ValueError, "the free list needs room for one block");
+        PyErr_SetString(PyExc_ValueError, "blocks: there must be room for one");
         return NULL;
     }
     if (!reserve()) {
