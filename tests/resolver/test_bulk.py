@@ -462,6 +462,22 @@ def test_a_worker_that_dies_is_told(names, tmp_path):
             assert b"died" in run.stderr.read()
 
 
+def test_one_slow_name_in_each_chunk_holds_nobody_up(names, tmp_path):
+    """Loss is like that: with 8 chunks at a time for each process, 1 % of it made two processes slower than one."""
+    count = 6000
+    with NameServer(synthetic=True) as server:
+        for number in range(0, count, 128):
+            server.script(f"n{number}.test", Drop())
+        command = [*RESOLVE, names(f"n{n}.test" for n in range(count)), "-r", server.address, "-w",
+                   str(tmp_path / "out"), "-P", "2", "--timeout", "60", "--tries", "1", "-q"]  # fmt: skip
+        with subprocess.Popen(command) as run:
+            deadline = time.monotonic() + 30
+            while len(server.queries) < count and time.monotonic() < deadline:
+                time.sleep(0.02)
+            run.send_signal(signal.SIGTERM)
+        assert len(server.queries) == count
+
+
 # -- interruption ----------------------------------------------------------------------------------------------
 
 

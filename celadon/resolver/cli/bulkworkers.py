@@ -1,7 +1,9 @@
 """A bulk run on several processes: this one reads and writes, the others ask, each with an engine of its own.
 
 Chunks of lines go out through pipes, records come back by the batch, and with them which chunks are done, so one
-input, one output and one checkpoint are enough. Nothing here blocks on a pipe while another has something to say.
+input, one output and one checkpoint are enough. A process reads its pipe as fast as it may ask, and a pipe that is full
+is what holds its next chunk back: chunks that wait for one slow name do not count. Nothing here blocks on a pipe while
+another has something to say.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from .bulkjob import Job, work
 from .tally import Tally
 
 _STOP = signal.SIGUSR1
-_AHEAD = 8  # chunks that a process has at a time
+_BUFFERED = 1 << 14  # bytes that wait for a pipe to take them: it holds four times as many
+_AHEAD = 64  # chunks for each process, of which the first may keep the others' records from being written
 _poll = select.poll
 _READ, _WRITE = select.POLLIN, select.POLLOUT
 
@@ -193,6 +196,11 @@ class _Hand:
         self.ended = False
         self.stopped = False  # told to leave its work
 
+    @property
+    def hungry(self) -> bool:
+        """Whether its pipe takes more."""
+        return self.feed >= 0 and len(self.out) < _BUFFERED
+
     def give(self, number: int, block: Block, lines: list[bytes]) -> None:
         """Queue a chunk."""
         block.left = 1
@@ -211,6 +219,7 @@ class _Hand:
             return
         except BrokenPipeError:
             self.out.clear()  # it has ended; why, its last report tells
+            self.fed = True
         if self.fed:
             self.end_feed()
 
@@ -238,7 +247,7 @@ def run_workers(
     Ctrl-C stops them: what was answered is written, and what was not is cancelled. WorkerLost if one fails.
     """
     hands: list[_Hand] = []
-    sink = _InOrder(output, count * _AHEAD * 4) if job.ordered else _AsTheyCome(output)
+    sink = _InOrder(output, count * _AHEAD) if job.ordered else _AsTheyCome(output)
     try:
         for _ in range(count):
             hands.append(_Hand(job, hands))
@@ -276,7 +285,8 @@ def _share(
     while True:
         dry = False
         for hand in hands:
-            while not over and not dry and len(hand.chunks) < _AHEAD and sink.room(number + 1):
+            hand.push()
+            while not over and not dry and hand.hungry and sink.room(number + 1):
                 item = next(source, None)
                 if item is None:
                     over = True
@@ -285,9 +295,10 @@ def _share(
                 else:
                     number += 1
                     hand.give(number, *item)
+                    hand.push()
             if over:
                 hand.fed = True
-            hand.push()
+                hand.push()
         if not _listen(hands, sink, tally, lines.fd if dry else -1):
             return
         tick()
