@@ -86,7 +86,7 @@ test-bulk-scale: $(VENV)/.ready
 # A million names to JSON, beside massdns (MASSDNS=its binary), aiodns, gevent, dnspython; needs nsd and dnsperf.
 bench-bulk:
 	$(MAKE) $(BENCH)/.ready
-	$(BENCH)/bin/python -m benchmarks.bulk
+	$(BENCH)/bin/python -m benchmarks.bulk --rounds 2
 
 # requests over 5,000 hosts with 500 greenlets of ours, of gevent, and threads: needs root.
 bench-requests:
