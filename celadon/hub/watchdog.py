@@ -13,8 +13,8 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import FrameType, TracebackType
+from typing import NamedTuple
 from weakref import WeakSet
 
 from .clock import Now, monotonic
@@ -28,8 +28,7 @@ _LOOKS = 8
 _FEW_TURNS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """One time that nobody else could run. ``seconds`` is exact to an eighth of the limit; ``ended``: it is over."""
 
     who: str

@@ -6,7 +6,8 @@ sources that are plugins, names that only such a source knows, and configuration
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from .plans import Source, World
 
@@ -16,8 +17,7 @@ _GATEWAYS = frozenset(("_gateway", "_outbound"))
 _ONLY_SUCCESS = frozenset(("success",))
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """Who is asked, ``thread`` (libc) or ``engine``, and why."""
 
     who: str

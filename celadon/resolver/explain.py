@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from . import names
 from .cache import Cache
@@ -15,8 +15,7 @@ from .plans import Source, World
 _TYPES = (RRType.A, RRType.AAAA)
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(NamedTuple):
     """How ``name`` is looked up: by ``resolver``, for the ``reason``, in these ``steps``. ``str()`` is for people."""
 
     name: str

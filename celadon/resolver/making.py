@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from ..hub import get_hub
 from . import auto, registry
@@ -154,16 +155,18 @@ def make(
     return _given(resolver, wanted)
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class _Wanted(NamedTuple):
     """The options of ``make``, understood."""
 
-    changes: Mapping[str, Any] = field(default_factory=dict)
-    ways: Ways = field(default_factory=Ways)
+    changes: Mapping[str, Any] = _NOTHING
+    ways: Ways = Ways()
     deadline: float | None = None
     cache: Any = None
-    limits: Limits = field(default_factory=Limits)
-    overrides: Mapping[str, tuple[str, ...] | str] = field(default_factory=dict)
+    limits: Limits = Limits()
+    overrides: Mapping[str, tuple[str, ...] | str] = _NOTHING
     on_event: OnEvent | None = None
 
     def world(self) -> Callable[[], World]:
@@ -323,7 +326,7 @@ def _given(resolver: Any, wanted: _Wanted) -> Resolver:
 
 def _chain(members: Iterable[Any], wanted: _Wanted) -> Resolver:
     """Options go to the members that are given by a name of ours; the deadline is for all together."""
-    inner, told = replace(wanted, deadline=None), _Wanted(on_event=wanted.on_event)
+    inner, told = wanted._replace(deadline=None), _Wanted(on_event=wanted.on_event)
     made = [
         _named(one, inner if ":" not in one else told) if isinstance(one, str) else _given(one, told) for one in members
     ]

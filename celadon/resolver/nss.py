@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import _socket
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from . import names
@@ -155,8 +154,7 @@ def _in_answers(world: World, answers: Sequence[Answer]) -> Result | None:
     return Result("success", 0, found, chain_names[-1], tuple(chain_names[:-1]))
 
 
-@dataclass(frozen=True, slots=True)
-class _Failed:
+class _Failed(NamedTuple):
     """Why a name has no answer: res_query's h_errno, and whether the servers did not even answer."""
 
     h_errno: int

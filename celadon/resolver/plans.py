@@ -34,8 +34,7 @@ def ask_for(*questions: Question) -> Ask:
     return made
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(NamedTuple):
     """Tell from which address the kernel would send to each of these; None where it cannot."""
 
     destinations: tuple[SockAddr, ...]
@@ -56,8 +55,7 @@ Plan = Generator[Ask | Sources | Call, Any, T]
 _STATUSES = frozenset(("success", "notfound", "unavail", "tryagain"))
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """One source of the hosts line in nsswitch.conf, and the statuses with which the search ends there.
 
     Two kinds come from a program and not from that file: ``table`` has the addresses of names, or another name to look
@@ -84,8 +82,7 @@ def look_source(name: str, look: Look) -> Source:
 _COMMON = (Source("files"), Source("dns"))
 
 
-@dataclass(frozen=True, slots=True)
-class Ways:
+class Ways(NamedTuple):
     """Where libc's way and a safer one part: each field is a switch, and docs/differences.md says why.
 
     ``special_names``: RFC 6761's and 7686's names never reach DNS. ``nul``: a NUL in a host is an error, not its end.

@@ -11,7 +11,7 @@ import _socket
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from .model import SockAddr
 
@@ -48,8 +48,7 @@ _LABEL = table(
 _SCOPE4: Table = ((0xA9FE0000, 16, 2), (0x7F000000, 8, 2), (0, 0, 14))
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """gai.conf's tables, or the built-in ones. ``scope4`` is over IPv4 numbers."""
 
     precedence: Table = _PRECEDENCE

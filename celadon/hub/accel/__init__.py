@@ -7,8 +7,7 @@ same. ``CELADON_ACCEL=0`` in the environment keeps it off. It works process-wide
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 try:
     from . import _arena as _built
@@ -21,8 +20,7 @@ except ImportError:  # there was no compiler
 BLOCKS = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class AccelStats:
+class AccelStats(NamedTuple):
     """``built``, ``on``; ``kept`` free blocks have pages; ``reused`` had them as they were given out."""
 
     built: bool

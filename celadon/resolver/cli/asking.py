@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import NamedTuple
 
 from .. import registry
 from ..config import SCHEMES, parse_server
@@ -20,10 +23,10 @@ from .settings import Lookup, Run, Settings
 
 _COOKIE = 8  # bytes of a client cookie (RFC 7873 §4)
 _PLAIN = Settings().query_options(RRType.A, None)
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What became of a question: the outcome, when it came (seconds of the epoch), and who was to be asked.
 
     ``names`` gives for ``address#port`` the name that the server was given under. ``passed`` are the replies about
@@ -35,13 +38,12 @@ class Reply:
     outcome: Outcome
     when: float
     servers: tuple[Server, ...] = ()
-    names: dict[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = _NO_NAMES
     passed: tuple[Reply, ...] = ()
     bad_cookie: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Servers:
+class Servers(NamedTuple):
     """The servers that a question goes to, and the names that they were given under."""
 
     found: tuple[Server, ...]

@@ -8,7 +8,6 @@ records, ``resolve a.example A b.example MX`` for two different things. A group 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ..errors import ResolveError
 from ..hosts import normal
@@ -116,15 +115,15 @@ class _Parser:
         if not text:
             raise UsageError("@ needs a server")
         settings = self.current
-        self.settings(replace(settings, servers=(*settings.servers, text)))
+        self.settings(settings._replace(servers=(*settings.servers, text)))
 
     def plain(self, word: str) -> None:
         kind = rdtype(word) if self.open else None
         number = rdclass(word) if self.open and kind is None else None
         if kind is not None:
-            self.settings(replace(self.current, types=(*self.current.types, kind)))
+            self.settings(self.current._replace(types=(*self.current.types, kind)))
         elif number is not None:
-            self.settings(replace(self.current, rdclass=number))
+            self.settings(self.current._replace(rdclass=number))
         else:
             self.name(word)
 
@@ -192,7 +191,7 @@ def parse(words: list[str], run: Run | None = None, base: Settings | None = None
         raise UsageError(f"{made.warnings[0]} is not supported")
     if parser.short is not None:
         for group in parser.groups:
-            group.settings = replace(group.settings, short=parser.short)
+            group.settings = group.settings._replace(short=parser.short)
     lookups = tuple(one for group in parser.groups for one in group.lookups())
     if not parser.groups and parser.base.types:
         lookups = tuple(Lookup(".", ".", kind, parser.base) for kind in parser.base.types)  # as dig: the root

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from .. import registry
@@ -112,7 +111,7 @@ def _addresses(name: str, command: Command, lookup: Lookup) -> list[str]:
 
 
 def _records(name: str, run: Run, lookup: Lookup) -> list[str]:
-    asker = Asker(replace(run, resolver=name))
+    asker = Asker(run._replace(resolver=name))
 
     def call() -> list[str]:
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ...hub import Greenlet, Group, Queue, spawn, to_thread
 from .. import registry
@@ -142,7 +141,7 @@ class Printer:
     def _show(self, reply: Reply) -> None:
         settings = reply.lookup.settings
         if settings.idnout is None and self.tty:
-            reply = replace(reply, lookup=replace(reply.lookup, settings=replace(settings, idnout=True)))
+            reply = reply._replace(lookup=reply.lookup._replace(settings=settings._replace(idnout=True)))
             settings = reply.lookup.settings
         outcome = reply.outcome
         self._judge(outcome)
@@ -157,7 +156,7 @@ class Printer:
 
     def _text(self, reply: Reply, answer: Answer, settings: Settings) -> None:
         if settings.short:
-            plain = replace(settings, multiline=False)
+            plain = settings._replace(multiline=False)
             self._write(text.short(answer, plain))
             return
         options = answer.question.options
@@ -189,8 +188,8 @@ class Printer:
             return
         run = self.command.run
         trace = load("trace")
-        settings = replace(lookup.settings, comments=False, question=False, additional=False, stats=False)
-        lookup = replace(lookup, settings=replace(settings, identify=settings.identify or not settings.short))
+        settings = lookup.settings._replace(comments=False, question=False, additional=False, stats=False)
+        lookup = lookup._replace(settings=settings._replace(identify=settings.identify or not settings.short))
         servers = self.asker.servers(settings)
         roots = trace.root_servers(run.hints, run.port) if run.hints else servers.found
         try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ..errors import ResolveError
 from ..model import Answer, RRType, Server
 from .asking import Asker
@@ -12,11 +10,11 @@ from .settings import Lookup
 
 def search(asker: Asker, lookup: Lookup) -> tuple[str, list[ResolveError]]:
     """The lines, as dig's, one for each server that replied, and the errors of those that did not."""
-    plain = replace(lookup, settings=replace(lookup.settings, nssearch=False))
+    plain = lookup._replace(settings=lookup.settings._replace(nssearch=False))
     errors: list[ResolveError] = []
 
     def ask(name: str, rdtype: int) -> list[str]:
-        outcome = asker.ask(replace(plain, name=name, rdtype=rdtype)).outcome
+        outcome = asker.ask(plain._replace(name=name, rdtype=rdtype)).outcome
         if isinstance(outcome, ResolveError):
             errors.append(outcome)
             return []
@@ -27,7 +25,7 @@ def search(asker: Asker, lookup: Lookup) -> tuple[str, list[ResolveError]]:
     for server_name in ask(lookup.name, int(RRType.NS)):
         addresses = ask(server_name, int(RRType.A)) + ask(server_name, int(RRType.AAAA))
         for address in addresses:
-            authoritative = replace(plain, rdtype=int(RRType.SOA), settings=replace(plain.settings, rd=False))
+            authoritative = plain._replace(rdtype=int(RRType.SOA), settings=plain.settings._replace(rd=False))
             outcome = asker.ask_one(authoritative, lookup.name.removesuffix("."), Server(address, port))
             if not isinstance(outcome, Answer):
                 errors.append(outcome)

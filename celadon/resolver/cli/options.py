@@ -9,8 +9,7 @@ an old command line goes on working with a warning.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..config import parse_server
 from ..errors import ResolverConfigError
@@ -25,8 +24,7 @@ FORMATS = ("dig", "short", "json", "yaml", "table")
 Change = Callable[[Any, str | None, bool], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One option. ``value`` is the placeholder of its value, in brackets where that may be left out.
 
     ``dig`` says that it may stand behind a ``+``, ``no`` that it has a negative form; ``whole`` that it holds for the
@@ -94,14 +92,14 @@ def rdtype(word: str) -> int | None:
 
 
 def _set(field: str, on: object = True, off: object = False) -> Change:
-    return lambda target, value, positive: replace(target, **{field: on if positive else off})
+    return lambda target, value, positive: target._replace(**{field: on if positive else off})
 
 
 def _take(field: str, convert: Callable[[str], object], default: object = None, off: object = None) -> Change:
     def change(target: Any, value: str | None, positive: bool) -> Any:
         if not positive:
-            return replace(target, **{field: off})
-        return replace(target, **{field: default if value is None else convert(value)})
+            return target._replace(**{field: off})
+        return target._replace(**{field: default if value is None else convert(value)})
 
     return change
 
@@ -117,14 +115,14 @@ def _types(target: Settings, value: str | None, positive: bool) -> Settings:
         if number is None:
             raise UsageError(f"unknown record type {word!r}")
         found.append(number)
-    return replace(target, types=(*target.types, *found))
+    return target._replace(types=(*target.types, *found))
 
 
 def _class(target: Settings, value: str | None, positive: bool) -> Settings:
     number = rdclass(value or "")
     if number is None:
         raise UsageError(f"unknown class {value!r}")
-    return replace(target, rdclass=number)
+    return target._replace(rdclass=number)
 
 
 def _servers(target: Settings, value: str | None, positive: bool) -> Settings:
@@ -142,7 +140,7 @@ def _servers(target: Settings, value: str | None, positive: bool) -> Settings:
         servers = [line for line in lines if line]
         for one in servers:
             _checked_server(one)
-    return replace(target, servers=(*target.servers, *servers))
+    return target._replace(servers=(*target.servers, *servers))
 
 
 def _checked_server(text: str) -> None:
@@ -156,55 +154,55 @@ _SECTIONS = ("comments", "question", "answer", "authority", "additional", "stats
 
 
 def _all(target: Settings, value: str | None, positive: bool) -> Settings:
-    return replace(target, **dict.fromkeys(_SECTIONS, positive))  # type: ignore[arg-type]
+    return target._replace(**dict.fromkeys(_SECTIONS, positive))  # type: ignore[arg-type]
 
 
 def _retry(target: Settings, value: str | None, positive: bool) -> Settings:
-    return replace(target, tries=_number(value or "", 0, 99) + 1)
+    return target._replace(tries=_number(value or "", 0, 99) + 1)
 
 
 def _ednsopt(target: Settings, value: str | None, positive: bool) -> Settings:
     if not positive:
-        return replace(target, ednsopt=())
+        return target._replace(ednsopt=())
     code, colon, data = (value or "").partition(":")
-    return replace(target, ednsopt=(*target.ednsopt, (_number(code, 0, 65535), _hex(data) if colon else b"")))
+    return target._replace(ednsopt=(*target.ednsopt, (_number(code, 0, 65535), _hex(data) if colon else b"")))
 
 
 def _scheme(scheme: str) -> Change:
     def change(target: Settings, value: str | None, positive: bool) -> Settings:
         if value and not value.startswith("/"):
             raise UsageError(f"{value!r} is not a path")
-        return replace(target, scheme=scheme if positive else "", path=value or "")
+        return target._replace(scheme=scheme if positive else "", path=value or "")
 
     return change
 
 
 def _tls_ca(target: Settings, value: str | None, positive: bool) -> Settings:
-    return replace(target, tls_trust=(value or "") if positive else None)
+    return target._replace(tls_trust=(value or "") if positive else None)
 
 
 def _trace(target: Settings, value: str | None, positive: bool) -> Settings:
     if not positive:
-        return replace(target, trace=False)
-    return replace(target, trace=True, rd=False, dnssec=True)
+        return target._replace(trace=False)
+    return target._replace(trace=True, rd=False, dnssec=True)
 
 
 def _format(target: Settings, value: str | None, positive: bool) -> Settings:
     if value not in FORMATS:
         raise UsageError(f"{value!r} is none of {', '.join(FORMATS)}")
-    return replace(target, format=value, short=value == "short")
+    return target._replace(format=value, short=value == "short")
 
 
 def _when(target: Run, value: str | None, positive: bool) -> Run:
     if value not in ("auto", "always", "never"):
         raise UsageError(f"{value!r} is none of auto, always, never")
-    return replace(target, color=value)
+    return target._replace(color=value)
 
 
 def _status(target: Run, value: str | None, positive: bool) -> Run:
     if value not in ("dig", "rcode"):
         raise UsageError(f"{value!r} is none of dig, rcode")
-    return replace(target, by_rcode=value == "rcode")
+    return target._replace(by_rcode=value == "rcode")
 
 
 _SHELLS = ("bash", "zsh", "fish")
@@ -213,12 +211,12 @@ _SHELLS = ("bash", "zsh", "fish")
 def _completion(target: Run, value: str | None, positive: bool) -> Run:
     if value not in _SHELLS:
         raise UsageError(f"{value!r} is none of {', '.join(_SHELLS)}")
-    return replace(target, action=f"completion {value}")
+    return target._replace(action=f"completion {value}")
 
 
 def _unsupported(name: str) -> Change:
     def change(target: Run, value: str | None, positive: bool) -> Run:
-        return replace(target, warnings=(*target.warnings, name)) if positive else target
+        return target._replace(warnings=(*target.warnings, name)) if positive else target
 
     return change
 

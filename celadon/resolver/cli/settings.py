@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..model import QueryOptions, RRType
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """How one question is asked, and how its answer is shown. The defaults are dig's.
 
     ``servers`` are as they were given (addresses, names, URIs), ``types`` and ``rdclass`` numbers. ``timeout`` is in
@@ -93,8 +92,7 @@ class Settings:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """What holds for the command as a whole. ``action`` is ``ask``, or what is printed instead of asking."""
 
     action: str = "ask"
@@ -111,8 +109,7 @@ class Run:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(NamedTuple):
     """One question of the command line: ``given`` is the word as it stood there, ``name`` what is asked for."""
 
     given: str
@@ -121,8 +118,7 @@ class Lookup:
     settings: Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A command line, understood. ``base`` is what stood before the first name, and so holds for batch lines too."""
 
     run: Run

@@ -62,7 +62,7 @@ class Trace:
         name = lookup.name.removesuffix(".")
         steps = []
         if depth == 0:
-            priming = replace(lookup, name=".", rdtype=int(RRType.NS))
+            priming = lookup._replace(name=".", rdtype=int(RRType.NS))
             steps.append(self._any(priming, "", self._roots))
         servers = self._roots
         zone = ""
@@ -102,7 +102,7 @@ class Trace:
             ]
         for name in names if not found and depth < _DEPTH else ():
             try:
-                last = self.walk(replace(lookup, name=name, rdtype=int(RRType.A)), depth + 1)[-1].answer
+                last = self.walk(lookup._replace(name=name, rdtype=int(RRType.A)), depth + 1)[-1].answer
             except ResolveError:
                 continue  # another server's name may do
             found += [Server(one.data, self._port) for one in last.records if one.rdtype == RRType.A]
