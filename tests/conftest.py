@@ -1,5 +1,6 @@
 """After each test nothing may be left: no parked greenlet, no live timer, no watched or open fd."""
 
+import contextlib
 import gc
 import os
 import time
@@ -15,11 +16,11 @@ KEPT = ("CELADON_SHUFFLE", "CELADON_POLLER")
 
 
 def _fds():
-    return {
-        fd: os.readlink(f"/proc/self/fd/{fd}")
-        for fd in os.listdir("/proc/self/fd")
-        if os.path.lexists(f"/proc/self/fd/{fd}")
-    }
+    found = {}
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile: by another thread, or that of the listing
+            found[fd] = os.readlink(f"/proc/self/fd/{fd}")
+    return found
 
 
 @pytest.fixture(autouse=True)
