@@ -27,6 +27,8 @@ WITH_OPT = b"\1\0\0\1\0\0\0\0\0\1"
 WITHOUT_OPT = b"\1\0\0\1\0\0\0\0\0\0"
 
 _LENGTH: list[Any] = [None, *map(chr, range(1, 64))]  # the length byte of a label; none for an empty one
+_ends: dict[str, bytes] = {}
+_MOST_ENDS = 1024
 _TYPES = {n: n.to_bytes(2, "big") + b"\0\1" for n in range(300)}  # type and class IN, as questions end
 
 
@@ -73,16 +75,27 @@ def encode_name(name: str) -> bytes:
     """A name without final dot in wire form (RFC 1035 §3.1). ResolveError(ILLEGAL) for what has none."""
     if "\\" in name or not name:
         return _escaped(name)
-    wire = ""
+    label, dot, rest = name.partition(".")
     try:
-        for label in name.split("."):
-            wire += _LENGTH[len(label)] + label
-        encoded = wire.encode("ascii")
+        wire: bytes = (_LENGTH[len(label)] + label).encode("ascii") + (
+            (_ends.get(rest) or _end_of(rest)) if dot else b"\0"
+        )
     except (UnicodeError, IndexError, TypeError):
         raise _illegal(name) from None
-    if len(encoded) > 254:
+    if len(wire) > 255:
         raise _illegal(name)
-    return encoded + b"\0"
+    return wire
+
+
+def _end_of(rest: str) -> bytes:
+    """What stands behind a name's first label: many that are asked one after the other share it."""
+    wire = ""
+    for label in rest.split("."):
+        wire += _LENGTH[len(label)] + label
+    if len(_ends) >= _MOST_ENDS:
+        _ends.clear()
+    end = _ends[rest] = wire.encode("ascii") + b"\0"
+    return end
 
 
 def question_tail(question: Question) -> bytes:

@@ -29,7 +29,7 @@ class Tally:
 
     def reset(self) -> None:
         """Count from nothing."""
-        self.statuses: Counter[str] = Counter()
+        self._unlike: Counter[str] = Counter()  # the statuses of all but the plainest answers
         self.records = 0
         self.unanswered = 0
         self.unasked = 0  # records of what could not be put to a server
@@ -41,11 +41,12 @@ class Tally:
     def add(self, outcome: Outcome) -> None:
         """One record more."""
         self.records = records = self.records + 1
-        if type(outcome) is OneAddress and records & _EVERY and records > _EVERY:  # as nearly all, and not timed
-            self.statuses["NOERROR"] += 1
+        if type(outcome) is OneAddress:  # as nearly all are
             self.tries += outcome.told[5]
+            if not records & _EVERY or records < _EVERY:
+                self._timed(outcome.told[3])
             return
-        self.statuses[status(outcome)] += 1
+        self._unlike[status(outcome)] += 1
         if isinstance(outcome, ResolveError):
             self.tries += len(outcome.tried)
             if outcome.kind in _UNANSWERED:
@@ -55,9 +56,20 @@ class Tally:
         else:
             self.tries += outcome.attempts
             if not records & _EVERY or records < _EVERY:
-                rtt = outcome.rtt
-                self._times[int(math.log(rtt * 1e6 + 1) * _STEPS)] += 1
-                self._slowest = max(self._slowest, rtt)
+                self._timed(outcome.rtt)
+
+    def _timed(self, rtt: float) -> None:
+        self._times[int(math.log(rtt * 1e6 + 1) * _STEPS)] += 1
+        self._slowest = max(self._slowest, rtt)
+
+    @property
+    def statuses(self) -> Counter[str]:
+        """How many records have which status."""
+        found = Counter(self._unlike)
+        plainest = self.records - found.total()
+        if plainest:
+            found["NOERROR"] += plainest
+        return found
 
     @property
     def asked(self) -> int:
@@ -77,7 +89,7 @@ class Tally:
 
     def merge(self, other: dict[str, Any]) -> None:
         """Add another process' counts."""
-        self.statuses.update(other["statuses"])
+        self._unlike.update(other["statuses"])
         self._times.update({int(key): count for key, count in other["times"].items()})
         records, unanswered, unasked, tries = other["counts"]
         self.records += records
