@@ -185,11 +185,10 @@ class Greenlet(greenlet, Generic[T]):
             self._wake_joiners()
         if self._group is not None:
             self._group.discard(self)
-        links = self._links
-        if links is not None:
+        if self._links is not None:
+            for link in self._links:
+                hub.call_soon(link, self)
             self._links = None
-            for link in links:
-                hub.ready.append((None, (link, (self,))))
         self._spawner = None
         self.args = ()
         if self.kwargs:

@@ -131,15 +131,9 @@ class Exchange:
         self.direct = self._only if self._simple and not self._bounded and self.pace is None else None
         #: Whether a first try's patience is its server's (else it is the configured one).
         self.adapts = tuning.adaptive_timeout and (config.attempts > 1 or self._only is None)
-        self.timeout = config.timeout
         #: What happened, for people: replies believed, packets that were not, tries without a reply, TCP, fallbacks.
         self.troubled = False  # some server of several may be down
-        self.ignored = self.timeouts = self.tcp = self.plain = self.retries = 0
-
-    @property
-    def answers(self) -> int:
-        """Replies that were believed."""
-        return sum(state.answered for state in self.servers)
+        self.answers = self.ignored = self.timeouts = self.tcp = self.plain = self.retries = 0
 
     def _health(self, index: int, server: Server, now: float) -> Health:
         rate = self.tuning.rate_per_server
@@ -315,6 +309,7 @@ class Exchange:
             if not error.unusable:
                 return None  # whoever sent it, a right answer may still come
             return self._refused(query, state, Kind.FORMERR, 1, None, now)
+        self.answers += 1
         state.answered = count = state.answered + 1
         state.heard_at = now
         if state.silences:

@@ -159,10 +159,11 @@ class Flights:
         """The engine's answer to a flight."""
         if self._flights.get(flight.key) is flight:
             self._end(flight)
-        good = isinstance(outcome, Answer) and outcome.rcode in (0, _NXDOMAIN)
-        if not good and flight.stale is not None and not self._closed:
-            self._serve_stale(flight)
-            return
+        if flight.stale is not None and not self._closed:
+            good = isinstance(outcome, Answer) and outcome.rcode in (0, _NXDOMAIN)
+            if not good:
+                self._serve_stale(flight)
+                return
         if isinstance(outcome, Answer):
             outcome = pruned(outcome)
             cache = self._cache

@@ -45,8 +45,7 @@ def ask(engine: Engine | Flights, questions: tuple[Question, ...], ends: float |
     hub = get_hub()
     left = None if ends is None else max(ends - hub.now(), 0)
     if len(questions) == 1:
-        cancel = engine.submit(questions[0], partial(hub.unpark, getcurrent()))
-        outcome = park(cancel) if left is None else park_for(cancel, left)
+        outcome = park_for(engine.submit(questions[0], partial(hub.unpark, getcurrent())), left)
         if outcome is TIMED_OUT:
             raise _over(questions[0])
         return [outcome]
@@ -140,9 +139,8 @@ class _Seat:
 
     def end(self) -> None:
         """The hub ends: who is still in a lookup there never runs again, and never leaves."""
-        if self.users or not self.retired:
-            self.retired = True
-            self.flights.close()
+        self.retired = True
+        self.flights.close()
 
 
 def _counts(seat: _Seat | None) -> dict[str, int]:

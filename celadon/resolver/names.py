@@ -12,7 +12,7 @@ from .model import Config
 _legal = re.compile(r"(?!-)(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?").fullmatch
 _labels = re.compile(r"(?:[^.]{1,63}\.)*[^.]{1,63}").fullmatch  # RFC 1035 §2.3.4
 _DIGITS_DOTS = frozenset("0123456789.")
-_SPECIAL = ("localhost", "invalid", "onion")
+_SPECIAL = {"localhost": "loopback", "invalid": "nothing", "onion": "nothing"}
 _MAX_NAME = 253  # RFC 1035 §2.3.4, in text and without final dot
 
 
@@ -66,12 +66,9 @@ def candidates(name: str, config: Config) -> list[str]:
 def special(name: str) -> str | None:
     """``loopback`` or ``nothing`` for the names that never reach DNS (RFC 6761 §6.3 and §6.4, RFC 7686); else None."""
     bare = name.removesuffix(".").lower()
-    if not bare.endswith(_SPECIAL):
+    if bare == "localhost" and not name.endswith("."):
         return None
-    last = bare.rpartition(".")[2]
-    if last == "localhost" and (bare != "localhost" or name.endswith(".")):
-        return "loopback"
-    return "nothing" if last in ("invalid", "onion") else None
+    return _SPECIAL.get(bare.rpartition(".")[2])
 
 
 def unmapped(address: str) -> str:

@@ -123,26 +123,19 @@ def _finish(
     """The addresses in RFC 6724's order, each with its types and protocols; the canonical name on the first."""
     found = got.found
     result: list[AddrInfo]
-    if len(found) == 1 and not canonical:
-        family, address = found[0]
-        sockaddr = (address, port) if family == _INET else _sockaddr6(address, port)
-        return [(family, kind, proto, "", sockaddr) for kind, proto in products]
     if len(found) == 1:
-        order = [(0, one) for one in range(len(products))]
+        family, address = found[0]
+        place = _sockaddr(family, address, port)
+        result = [(family, kind, proto, "", place) for kind, proto in products]
     else:
         addresses = [address for _, address in found]
         sources = yield Sources(tuple([sort.destination(one) for one in addresses]))
         # Without an IPv6 address, glibc's check_pf tells its sort nothing of the interfaces.
         interfaces = world.interfaces if _INET6 in world.families else None
-        order = sort.order(addresses, sources, len(products), world.rules, interfaces)
-    result = []
-    for index, product in order:
-        family, address = found[index]
-        kind, proto = products[product]
-        if family == _INET:
-            result.append((family, kind, proto, "", (address, port)))
-        else:
-            result.append((family, kind, proto, "", _sockaddr6(address, port)))
+        result = []
+        for index, product in sort.order(addresses, sources, len(products), world.rules, interfaces):
+            family, address = found[index]
+            result.append((family, *products[product], "", _sockaddr(family, address, port)))
     if canonical and result:
         family, kind, proto, _, sockaddr = result[0]
         result[0] = (family, kind, proto, _told(got.canonical), sockaddr)
@@ -154,7 +147,9 @@ def _told(name: str) -> str:
     return name if name.isascii() else name.encode("latin-1").decode()
 
 
-def _sockaddr6(address: str, port: int) -> SockAddr:
+def _sockaddr(family: int, address: str, port: int) -> SockAddr:
+    if family == _INET:
+        return address, port
     if "%" not in address:
         return address, port, 0, 0
     rows: list[AddrInfo] = _numeric(address, port, _INET6, 1, 0, _NUMERICHOST)  # a scope has a number as well

@@ -15,7 +15,7 @@ from struct import Struct
 from typing import Any
 
 from .errors import Kind, ResolveError
-from .model import Answer, Edns, QueryOptions, Question, Record
+from .model import Answer, Edns, QueryOptions, Question, Record, new_tuple
 from .rdata import Message, WireError, text
 
 __all__ = ["WireAnswer", "WireError", "decode", "encode_name", "encode_question", "question_tail", "subnet"]
@@ -27,8 +27,6 @@ WITH_OPT = b"\1\0\0\1\0\0\0\0\0\1"
 WITHOUT_OPT = b"\1\0\0\1\0\0\0\0\0\0"
 
 _LENGTH: list[Any] = [None, *map(chr, range(1, 64))]  # the length byte of a label; none for an empty one
-_ends: dict[str, bytes] = {}
-_MOST_ENDS = 1024
 _TYPES = {n: n.to_bytes(2, "big") + b"\0\1" for n in range(300)}  # type and class IN, as questions end
 
 
@@ -59,8 +57,9 @@ def _escaped(name: str) -> bytes:
             else:
                 labels[-1].append(raw[at])
                 at += 1
-        wire = b"".join([_LENGTH[len(one)].encode() + one for one in labels]) + b"\0"
-    except (ValueError, IndexError, TypeError, AttributeError):
+        text = "".join([_LENGTH[len(one)] + one.decode("latin-1") for one in labels])
+        wire = text.encode("latin-1") + b"\0"
+    except (ValueError, IndexError, TypeError):
         wire = b""
     if not wire or len(wire) > 255:
         raise _illegal(name)
@@ -77,9 +76,7 @@ def encode_name(name: str) -> bytes:
         return _escaped(name)
     label, dot, rest = name.partition(".")
     try:
-        wire: bytes = (_LENGTH[len(label)] + label).encode("ascii") + (
-            (_ends.get(rest) or _end_of(rest)) if dot else b"\0"
-        )
+        wire: bytes = (_LENGTH[len(label)] + label).encode("ascii") + (_end_of(rest) if dot else b"\0")
     except (UnicodeError, IndexError, TypeError):
         raise _illegal(name) from None
     if len(wire) > 255:
@@ -87,15 +84,13 @@ def encode_name(name: str) -> bytes:
     return wire
 
 
+@lru_cache(4096)
 def _end_of(rest: str) -> bytes:
     """What stands behind a name's first label: many that are asked one after the other share it."""
     wire = ""
     for label in rest.split("."):
         wire += _LENGTH[len(label)] + label
-    if len(_ends) >= _MOST_ENDS:
-        _ends.clear()
-    end = _ends[rest] = wire.encode("ascii") + b"\0"
-    return end
+    return wire.encode("ascii") + b"\0"
 
 
 def question_tail(question: Question) -> bytes:
@@ -267,7 +262,6 @@ _new = object.__new__
 # The slots' own setters: the class is frozen, and this is where its instances are made.
 _set_told, _set_parsed, _set_raw = (vars(WireAnswer)[name].__set__ for name in ("told", "_parsed", "_raw"))
 _set_question, _set_records = (vars(Answer)[name].__set__ for name in ("question", "records"))
-_new_tuple: Any = tuple.__new__
 _OWN_ADDRESS = b"\xc0\x0c\0\1\0\1"  # the owner that the question names, A, IN
 _only_address = Struct("!6sIH4s").unpack_from  # that; TTL; length; address
 _address_and_opt = Struct("!6sIH4s3s2xB3xH").unpack_from  # and the OPT record's owner and type, rcode, length
@@ -289,7 +283,7 @@ def decode(question: Question, told: Told) -> WireAnswer:
     if short:
         answer: WireAnswer = _new(OneAddress)
         fields = (question.name, 1, ttl if ttl < 0x80000000 else 0, _inet_ntoa(address), 1)
-        _set_records(answer, (_new_tuple(Record, fields),))
+        _set_records(answer, (new_tuple(Record, fields),))
     else:
         answer = _new(WireAnswer)
         _set_raw(answer, _parse(message, question_end))

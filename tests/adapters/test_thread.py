@@ -105,6 +105,7 @@ def test_closed_in_the_middle_of_a_prefetch(thread, names):
     deadline = time.monotonic() + 5
     while not names.count("good.test") and time.monotonic() < deadline:
         time.sleep(0.01)
+    assert names.count("good.test")
     thread.close()
 
 

@@ -36,6 +36,13 @@ class Block:
         self.closed = False
         self.end = (0, 0)
 
+    def close(self, total: int, end: tuple[int, int]) -> None:
+        """It held so many questions, some of which have ended already, and ends there."""
+        self.left += total
+        self.total = total
+        self.end = end
+        self.closed = True
+
 
 class Key:
     """Where a question came from: its block, the text as it was given, the type, and what came with it."""
@@ -96,66 +103,34 @@ Asked = tuple[Key, Question | ResolveError]
 
 def questions(lines: Iterable[Any], form: Form, mark: Watermark) -> Iterator[Asked]:
     """The questions of the lines, which begin where the mark stands; the mark's blocks keep count of them."""
-    if form.simple and not mark.at[1]:
-        return _plain_names(lines, form.types, mark)
-    return _of_lines(lines, form, mark)
-
-
-def _plain_names(lines: Iterable[Any], types: tuple[int, ...], mark: Watermark) -> Iterator[Asked]:
-    """A name on each line, the commonest input: a block learns what it holds when it ends."""
-    offset, _ = mark.at
+    offset, skip = mark.at
+    types, simple = form.types, form.simple
     block = mark.open()
-    count = 0
+    count = 0  # of the block, which learns it when it ends
     for raw in lines:
         if raw is PENDING:
             yield PENDING
             continue
         text = raw.decode("utf-8", "surrogateescape").strip()
-        if text:
+        if text and simple and not skip:
             for rdtype in types:
                 yield Key(block, text, rdtype, None), question_for(text, rdtype)
                 count += 1
-        offset += len(raw)
-        if count >= _BLOCK:
-            block.left += count
-            block.total = count
-            block = _next(block, mark, (offset, 0))
-            count = 0
-    block.left += count
-    block.total = count
-    block.end = (offset, 0)
-    block.closed = True
-
-
-def _of_lines(lines: Iterable[Any], form: Form, mark: Watermark) -> Iterator[Asked]:
-    offset, skip = mark.at
-    block = mark.open()
-    for raw in lines:
-        if raw is PENDING:
-            yield PENDING
-            continue
-        text = raw.decode("utf-8", "surrogateescape").strip()
-        if text:
+        elif text:
             for index, (name, rdtype, meta, asked) in enumerate(of_line(text, form)):
                 if index < skip:
                     continue
-                block.left += 1
-                block.total += 1
                 yield Key(block, name, rdtype, meta), asked
-                if block.total >= _BLOCK:
-                    block = _next(block, mark, (offset, index + 1))
+                count += 1
+                if count >= _BLOCK:
+                    block.close(count, (offset, index + 1))
+                    block, count = mark.open(), 0
         offset += len(raw)
         skip = 0
-        if block.total >= _BLOCK:
-            block = _next(block, mark, (offset, 0))
-    block.end = (offset, 0)
-    block.closed = True
-
-
-def _next(block: Block, mark: Watermark, end: tuple[int, int]) -> Block:
-    block.end = end
-    block.closed = True
-    return mark.open()
+        if count >= _BLOCK:
+            block.close(count, (offset, 0))
+            block, count = mark.open(), 0
+    block.close(count, (offset, 0))
 
 
 def chunks(lines: Iterable[Any], form: Form, mark: Watermark) -> Iterator[tuple[Block, list[bytes]]]:

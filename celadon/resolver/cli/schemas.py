@@ -61,17 +61,12 @@ def _server(label: str | None) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def _stamp(milliseconds: int) -> str:
-    """Seconds with three digits."""
-    return f"{milliseconds / 1000:.3f}"
-
-
 @lru_cache(64)
-def _told(high: int, low: int, server: str, tcp: bool, milliseconds: int) -> str:
+def _told(flags: int, server: str | None, tcp: bool, milliseconds: int) -> str:
     """What many answers of one millisecond have in common: the header's flags, by whom, how and when."""
     return (
-        f'"flags":[{_NAMES[(high << 8 | low) & 0x07F0]}],"resolver":"{_server(server)}",'
-        f'"proto":"{"tcp" if tcp else "udp"}","ts":{_stamp(milliseconds)},'
+        f'"flags":[{_NAMES[flags & 0x07F0]}],"resolver":"{_server(server)}",'
+        f'"proto":"{"tcp" if tcp else "udp"}","ts":{milliseconds / 1000:.3f},'
     )
 
 
@@ -93,7 +88,7 @@ def native(key: Key, outcome: Outcome) -> str:
         return (
             f'{{"name":{asked},"type":"A","class":"IN","status":"NOERROR","data":{{"answers":[{{"name":{asked},'
             f'"type":"A","class":"IN","ttl":{ttl},"data":"{data}"}}]}},'
-            f"{_told(message[2], message[3], server, tcp, int(_now() * 1000))}"
+            f"{_told(message[2] << 8 | message[3], server, tcp, int(_now() * 1000))}"
             f'"rtt_ms":{rtt * 1000:.3f},"tries":{tries}{given}}}'
         )
     kind = _type(key.rdtype)
@@ -115,8 +110,7 @@ def native(key: Key, outcome: Outcome) -> str:
     nodata = ',"nodata":true' if not outcome.rcode and not any(r.rdtype == key.rdtype for r in records) else ""
     return (
         f'{{"name":{_quoted(asked)},"type":"{kind}","class":"IN","status":"{status(outcome)}","data":{{{data}}}{nodata},'
-        f'"flags":[{_NAMES[outcome.flags & 0x07F0]}],"resolver":"{_server(outcome.server)}",'
-        f'"proto":"{"tcp" if outcome.tcp else "udp"}","ts":{_stamp(int(_now() * 1000))},'
+        f"{_told(outcome.flags, outcome.server, outcome.tcp, int(_now() * 1000))}"
         f'"rtt_ms":{outcome.rtt * 1000:.3f},"tries":{outcome.attempts}{given}{meta}}}'
     )
 

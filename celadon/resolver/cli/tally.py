@@ -41,9 +41,10 @@ class Tally:
     def add(self, outcome: Outcome) -> None:
         """One record more."""
         self.records = records = self.records + 1
+        timed = not records & _EVERY or records < _EVERY
         if type(outcome) is OneAddress:  # as nearly all are
             self.tries += outcome.told[5]
-            if not records & _EVERY or records < _EVERY:
+            if timed:
                 self._timed(outcome.told[3])
             return
         self._unlike[status(outcome)] += 1
@@ -55,7 +56,7 @@ class Tally:
                 self.unasked += 1
         else:
             self.tries += outcome.attempts
-            if not records & _EVERY or records < _EVERY:
+            if timed:
                 self._timed(outcome.rtt)
 
     def _timed(self, rtt: float) -> None:

@@ -152,7 +152,7 @@ class PythonEngine:
             break
         more = query.more
         if more is None:
-            slot = int((now + (query.state.timeout if exchange.adapts else exchange.timeout)) * _TICKS) + 1
+            slot = int((now + (query.state.timeout if exchange.adapts else exchange.config.timeout)) * _TICKS) + 1
         else:
             slot = int((now + exchange.patience(query, now)) * _TICKS) + 1
             if query.link is not None:
