@@ -9,7 +9,7 @@ import pytest
 
 from celadon import resolver
 from celadon.hub import get_hub, sleep
-from celadon.hub.shuffle import Shuffle
+from celadon.hub.loop.shuffle import Shuffle
 
 # How the tests themselves are run: `make test-shuffle`, `make test-poll`.
 KEPT = ("CELADON_SHUFFLE", "CELADON_POLLER")

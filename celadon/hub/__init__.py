@@ -11,11 +11,12 @@ from .greenlets import Greenlet, spawn, spawn_ahead, spawn_later, spawn_raw
 from .greenpool import GreenPile, GreenPool
 from .group import Group, Pool, PoolFull
 from .guest import Guest
-from .hubs import get_hub, hub_if_any
 from .io import Registration, Watch, notify_closing, wait_readable, wait_writable, watch
 from .joining import idle, iwait, joinall, kill, killall, wait
 from .local import local
-from .loop import Hub, hub_fds
+from .loop.current import get_hub, hub_if_any
+from .loop.hub import Hub, hub_fds
+from .loop.timers import Timer
 from .meeting import Barrier, BrokenBarrierError, Condition
 from .park import TIMED_OUT, WaitQueue, park, park_for, sleep, unpark, unpark_error
 from .queues import Channel, Empty, Full, JoinableQueue, LifoQueue, PriorityQueue, Queue, ShutDown, SimpleQueue
@@ -24,7 +25,6 @@ from .signals import SignalHandler, signal_handler
 from .sync import AsyncResult, BoundedSemaphore, DummySemaphore, Event, Lock, RLock, Semaphore
 from .taskgroup import TaskGroup
 from .threads import ThreadPool, ThreadResult, default_pool, to_thread
-from .timers import Timer
 
 __all__ = [
     "TIMED_OUT",

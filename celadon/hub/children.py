@@ -10,8 +10,8 @@ import errno
 import os
 
 from .cancel import NotReady
-from .hubs import get_hub
 from .io import wait_readable
+from .loop.current import get_hub
 from .park import sleep
 
 _pidfd_open = getattr(os, "pidfd_open", None)

@@ -12,8 +12,8 @@ from greenlet import getcurrent, greenlet
 
 from .accel import AccelStats, accel_stats
 from .greenlets import Greenlet
-from .hubs import all_hubs, get_hub
-from .loop import Hub
+from .loop.current import all_hubs, get_hub
+from .loop.hub import Hub
 from .tracing import Instrument, RunTimes, assert_switches, instrument
 from .watchdog import Block, Watchdog
 

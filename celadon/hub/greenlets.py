@@ -15,11 +15,11 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from .cancel import NotReady
-from .hubs import _local, get_hub
-from .loop import Hub
+from .loop.current import _local, get_hub
+from .loop.hub import Hub
+from .loop.shuffle import AHEAD, START
+from .loop.timers import Timer
 from .park import TIMED_OUT, first_time, may_park
-from .shuffle import AHEAD, START
-from .timers import Timer
 
 P = ParamSpec("P")
 T = TypeVar("T")

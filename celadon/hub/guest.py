@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from .hubs import get_hub
-from .loop import Hub
+from .loop.current import get_hub
+from .loop.hub import Hub
 from .park import sleep
 
 CallLater = Callable[[float, Callable[[], object]], Any]

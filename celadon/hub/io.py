@@ -26,10 +26,10 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 
 from .errors import HubClosedError
-from .hubs import _local, all_hubs, get_hub
-from .loop import Hub
+from .loop.current import _local, all_hubs, get_hub
+from .loop.hub import Hub
+from .loop.pollers import EDGE, ENDING, ERROR, HANGUP, ONESHOT, READ, READ_READY, URGENT, WRITE, WRITE_READY
 from .park import TIMED_OUT, may_park
-from .poller import EDGE, ENDING, ERROR, HANGUP, ONESHOT, READ, READ_READY, URGENT, WRITE, WRITE_READY
 
 # After these a read that brought little may leave more: the end of the stream, or what follows urgent data.
 _ODD = URGENT | ENDING | ERROR | HANGUP

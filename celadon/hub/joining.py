@@ -10,7 +10,7 @@ from typing import Any, overload
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from .greenlets import Greenlet
-from .hubs import get_hub
+from .loop.current import get_hub
 from .park import TIMED_OUT, WaitQueue, park
 
 

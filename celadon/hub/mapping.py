@@ -10,7 +10,7 @@ from greenlet import GreenletExit
 
 from .errors import HubClosedError
 from .greenlets import Greenlet, spawn
-from .hubs import get_hub
+from .loop.current import get_hub
 from .queues import Queue
 from .sync import Semaphore
 

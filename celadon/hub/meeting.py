@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from .errors import LoopExit
-from .hubs import get_hub
+from .loop.current import get_hub
 from .sync import Event, Lock, RLock
 
 T = TypeVar("T")

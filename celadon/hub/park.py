@@ -16,10 +16,10 @@ from typing import Any, Final
 from greenlet import getcurrent, greenlet
 
 from .errors import BlockingInHubError
-from .hubs import _local, get_hub
-from .loop import Hub
-from .shuffle import AFTER_ALL
-from .timers import Timer
+from .loop.current import _local, get_hub
+from .loop.hub import Hub
+from .loop.shuffle import AFTER_ALL
+from .loop.timers import Timer
 
 Abort = Callable[[], object]
 

@@ -11,8 +11,8 @@ from types import FrameType
 from typing import Any
 
 from .greenlets import spawn
-from .hubs import get_hub
-from .loop import Hub
+from .loop.current import get_hub
+from .loop.hub import Hub
 
 _signal = signal.signal
 

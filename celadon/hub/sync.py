@@ -18,8 +18,8 @@ from typing import Any, Generic, TypeVar
 from greenlet import getcurrent, greenlet
 
 from .cancel import NotReady
-from .hubs import get_hub
-from .loop import Hub
+from .loop.current import get_hub
+from .loop.hub import Hub
 from .park import TIMED_OUT, Waiters, first_time
 
 T = TypeVar("T")

@@ -16,8 +16,8 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from .cancel import Cancelled
 from .errors import LoopExit
 from .greenlets import Greenlet
-from .hubs import get_hub
-from .loop import Hub
+from .loop.current import get_hub
+from .loop.hub import Hub
 from .park import WaitQueue
 
 P = ParamSpec("P")

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from .hubs import get_hub
-from .loop import Hub
+from .loop.current import get_hub
+from .loop.hub import Hub
+from .loop.pollers import Poller
+from .loop.shuffle import Shuffle
 from .park import sleep
-from .poller import Poller
-from .shuffle import Shuffle
 from .tracing import assert_switches
 
 

@@ -16,8 +16,8 @@ from typing import Any, ParamSpec, TypeVar
 from weakref import WeakSet
 
 from .errors import CancelledError, HubClosedError
-from .hubs import get_hub
-from .loop import Hub, resting
+from .loop.current import get_hub
+from .loop.hub import Hub, resting
 from .mapping import Mapper
 from .sync import AsyncResult, Event
 

@@ -31,7 +31,7 @@ from celadon.hub import (
     sleep,
     spawn,
 )
-from celadon.hub.wakeup import Wakeup
+from celadon.hub.loop.wakeup import Wakeup
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from celadon.hub import Event, Guest, get_hub, sleep, spawn, spawn_later, wait_readable
-from celadon.hub.poller import PollPoller, default_poller
+from celadon.hub.loop.pollers import PollPoller, default_poller
 
 pytestmark = pytest.mark.skipif(
     default_poller().fileno() < 0, reason="a guest's poller must have an fd, which poll(2) and select(2) have not"

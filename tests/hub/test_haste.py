@@ -4,7 +4,8 @@ import _socket
 
 import pytest
 
-from celadon.hub import get_hub, joinall, loop, spawn, wait_readable
+from celadon.hub import get_hub, joinall, spawn, wait_readable
+from celadon.hub.loop import hub as loop
 
 
 class Peer:

@@ -18,7 +18,7 @@ from celadon.hub import (
     wait_writable,
     watch,
 )
-from celadon.hub.poller import EDGE, ONESHOT, READ, WRITE, EpollPoller, PollPoller, SelectPoller
+from celadon.hub.loop.pollers import EDGE, ONESHOT, READ, WRITE, EpollPoller, PollPoller, SelectPoller
 from celadon.hub.testing import MockClock, wait_all_parked
 
 

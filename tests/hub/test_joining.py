@@ -14,13 +14,13 @@ from celadon.hub import (
     get_hub,
     idle,
     kill,
-    loop,
     sleep,
     spawn,
     spawn_later,
     wait,
     wait_readable,
 )
+from celadon.hub.loop import hub as loop
 from celadon.hub.testing import MockClock
 
 

@@ -13,7 +13,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from celadon.hub.poller import EDGE, ERROR, HANGUP, ONESHOT, READ, WRITE, KqueuePoller, SelectPoller, default_poller
+from celadon.hub.loop.pollers import (
+    EDGE,
+    ERROR,
+    HANGUP,
+    ONESHOT,
+    READ,
+    WRITE,
+    KqueuePoller,
+    SelectPoller,
+    default_poller,
+)
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from celadon.hub import Event, Queue, get_hub, joinall, sleep, spawn, spawn_ahead
-from celadon.hub.shuffle import Shuffle
+from celadon.hub.loop.shuffle import Shuffle
 from celadon.hub.testing import shuffled, wait_all_parked
 
 

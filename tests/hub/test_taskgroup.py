@@ -5,19 +5,8 @@ import asyncio
 
 import pytest
 
-from celadon.hub import (
-    Event,
-    TaskGroup,
-    Timeout,
-    fail_after,
-    get_hub,
-    kill,
-    loop,
-    move_on_after,
-    shield,
-    sleep,
-    spawn,
-)
+from celadon.hub import Event, TaskGroup, Timeout, fail_after, get_hub, kill, move_on_after, shield, sleep, spawn
+from celadon.hub.loop import hub as loop
 from celadon.hub.testing import MockClock
 
 

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from celadon.hub.timers import Timers
+from celadon.hub.loop.timers import Timers
 
 
 def test_equal_deadlines_come_in_order_of_start():

@@ -29,9 +29,9 @@ from typing import Any, Protocol
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
+from ..errors import HubClosedError, LoopExit, WokenTwiceError
 from .clock import monotonic
-from .errors import HubClosedError, LoopExit, WokenTwiceError
-from .poller import EDGE, READ, Poller, default_poller
+from .pollers import EDGE, READ, Poller, default_poller
 from .shuffle import START, Ready, shuffle_of_environment
 from .timers import Timer, Timers
 from .wakeup import Wakeup

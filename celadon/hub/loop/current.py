@@ -6,7 +6,7 @@ import _thread
 import os
 from collections.abc import Callable
 
-from .loop import Hub, count_ghosts
+from .hub import Hub, count_ghosts
 
 _getpid = os.getpid
 
