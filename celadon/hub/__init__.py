@@ -3,7 +3,6 @@
 from greenlet import GreenletExit, getcurrent
 
 from . import accel, watchdog  # noqa: F401  (each switches itself on, if the environment says so)
-from .cancel import NotReady, Timeout, fail_after, move_on_after, shield, with_timeout
 from .children import wait_pid
 from .dagpool import Collision, DAGPool, PropagateError
 from .errors import BlockingInHubError, CancelledError, HubClosedError, LoopExit, WokenTwiceError
@@ -11,20 +10,21 @@ from .greenlets import Greenlet, spawn, spawn_ahead, spawn_later, spawn_raw
 from .greenpool import GreenPile, GreenPool
 from .group import Group, Pool, PoolFull
 from .guest import Guest
-from .io import Registration, Watch, notify_closing, wait_readable, wait_writable, watch
 from .joining import idle, iwait, joinall, kill, killall, wait
 from .local import local
 from .loop.current import get_hub, hub_if_any
 from .loop.hub import Hub, hub_fds
 from .loop.timers import Timer
-from .meeting import Barrier, BrokenBarrierError, Condition
-from .park import TIMED_OUT, WaitQueue, park, park_for, sleep, unpark, unpark_error
-from .queues import Channel, Empty, Full, JoinableQueue, LifoQueue, PriorityQueue, Queue, ShutDown, SimpleQueue
-from .resources import ResourcePool, Token, TokenPool
 from .signals import SignalHandler, signal_handler
-from .sync import AsyncResult, BoundedSemaphore, DummySemaphore, Event, Lock, RLock, Semaphore
 from .taskgroup import TaskGroup
 from .threads import ThreadPool, ThreadResult, default_pool, to_thread
+from .waiting.conditions import Barrier, BrokenBarrierError, Condition
+from .waiting.fds import Registration, Watch, notify_closing, wait_readable, wait_writable, watch
+from .waiting.park import TIMED_OUT, WaitQueue, park, park_for, sleep, unpark, unpark_error
+from .waiting.queues import Channel, Empty, Full, JoinableQueue, LifoQueue, PriorityQueue, Queue, ShutDown, SimpleQueue
+from .waiting.resource_pool import ResourcePool, Token, TokenPool
+from .waiting.sync import AsyncResult, BoundedSemaphore, DummySemaphore, Event, Lock, RLock, Semaphore
+from .waiting.timeouts import NotReady, Timeout, fail_after, move_on_after, shield, with_timeout
 
 __all__ = [
     "TIMED_OUT",

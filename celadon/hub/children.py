@@ -9,10 +9,10 @@ from __future__ import annotations
 import errno
 import os
 
-from .cancel import NotReady
-from .io import wait_readable
 from .loop.current import get_hub
-from .park import sleep
+from .waiting.fds import wait_readable
+from .waiting.park import sleep
+from .waiting.timeouts import NotReady
 
 _pidfd_open = getattr(os, "pidfd_open", None)
 _waitpid = os.waitpid

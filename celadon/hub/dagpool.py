@@ -8,7 +8,7 @@ from typing import Any
 from greenlet import getcurrent
 
 from .greenlets import Greenlet
-from .park import WaitQueue
+from .waiting.park import WaitQueue
 
 _ALL: Any = object()
 

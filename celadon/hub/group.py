@@ -10,9 +10,9 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from .greenlets import Greenlet
 from .joining import joinall, killall
 from .mapping import Mapper
-from .park import WaitQueue
-from .queues import Full
-from .sync import Semaphore
+from .waiting.park import WaitQueue
+from .waiting.queues import Full
+from .waiting.sync import Semaphore
 
 T = TypeVar("T")
 

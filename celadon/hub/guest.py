@@ -13,7 +13,7 @@ from typing import Any
 
 from .loop.current import get_hub
 from .loop.hub import Hub
-from .park import sleep
+from .waiting.park import sleep
 
 CallLater = Callable[[float, Callable[[], object]], Any]
 

@@ -11,7 +11,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from .greenlets import Greenlet
 from .loop.current import get_hub
-from .park import TIMED_OUT, WaitQueue, park
+from .waiting.park import TIMED_OUT, WaitQueue, park
 
 
 def iwait(objects: Iterable[Any], timeout: float | None = None, count: int | None = None) -> Iterator[Any]:

@@ -11,8 +11,8 @@ from greenlet import GreenletExit
 from .errors import HubClosedError
 from .greenlets import Greenlet, spawn
 from .loop.current import get_hub
-from .queues import Queue
-from .sync import Semaphore
+from .waiting.queues import Queue
+from .waiting.sync import Semaphore
 
 T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)

@@ -10,8 +10,8 @@ from .loop.current import get_hub
 from .loop.hub import Hub
 from .loop.pollers import Poller
 from .loop.shuffle import Shuffle
-from .park import sleep
 from .tracing import assert_switches
+from .waiting.park import sleep
 
 
 class MockClock:

@@ -19,7 +19,7 @@ from .errors import CancelledError, HubClosedError
 from .loop.current import get_hub
 from .loop.hub import Hub, resting
 from .mapping import Mapper
-from .sync import AsyncResult, Event
+from .waiting.sync import AsyncResult, Event
 
 P = ParamSpec("P")
 T = TypeVar("T")

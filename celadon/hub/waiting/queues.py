@@ -19,8 +19,8 @@ from typing import Any, Generic, TypeVar
 
 from greenlet import getcurrent, greenlet
 
-from .loop.current import _local, get_hub
-from .loop.hub import Hub
+from ..loop.current import _local, get_hub
+from ..loop.hub import Hub
 from .park import TIMED_OUT, Waiters, first_time, may_park
 from .sync import Event
 

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from greenlet import getcurrent, greenlet
 
-from .errors import BlockingInHubError
-from .loop.current import _local, get_hub
-from .loop.hub import Hub
-from .loop.shuffle import AFTER_ALL
-from .loop.timers import Timer
+from ..errors import BlockingInHubError
+from ..loop.current import _local, get_hub
+from ..loop.hub import Hub
+from ..loop.shuffle import AFTER_ALL
+from ..loop.timers import Timer
 
 Abort = Callable[[], object]
 

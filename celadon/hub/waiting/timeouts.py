@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 from greenlet import getcurrent, greenlet
 
-from .loop.current import _local, get_hub
-from .loop.hub import Hub
-from .loop.timers import Timer
+from ..loop.current import _local, get_hub
+from ..loop.hub import Hub
+from ..loop.timers import Timer
 
 T = TypeVar("T")
 

@@ -17,10 +17,10 @@ from typing import Any, Generic, TypeVar
 
 from greenlet import getcurrent, greenlet
 
-from .cancel import NotReady
-from .loop.current import get_hub
-from .loop.hub import Hub
+from ..loop.current import get_hub
+from ..loop.hub import Hub
 from .park import TIMED_OUT, Waiters, first_time
+from .timeouts import NotReady
 
 T = TypeVar("T")
 

@@ -25,10 +25,10 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet
 
-from .errors import HubClosedError
-from .loop.current import _local, all_hubs, get_hub
-from .loop.hub import Hub
-from .loop.pollers import EDGE, ENDING, ERROR, HANGUP, ONESHOT, READ, READ_READY, URGENT, WRITE, WRITE_READY
+from ..errors import HubClosedError
+from ..loop.current import _local, all_hubs, get_hub
+from ..loop.hub import Hub
+from ..loop.pollers import EDGE, ENDING, ERROR, HANGUP, ONESHOT, READ, READ_READY, URGENT, WRITE, WRITE_READY
 from .park import TIMED_OUT, may_park
 
 # After these a read that brought little may leave more: the end of the stream, or what follows urgent data.

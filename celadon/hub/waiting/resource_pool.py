@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from .cancel import NotReady
 from .park import TIMED_OUT, WaitQueue
+from .timeouts import NotReady
 
 T = TypeVar("T")
 

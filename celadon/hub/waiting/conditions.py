@@ -7,8 +7,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TypeVar
 
-from .errors import LoopExit
-from .loop.current import get_hub
+from ..errors import LoopExit
+from ..loop.current import get_hub
 from .sync import Event, Lock, RLock
 
 T = TypeVar("T")
