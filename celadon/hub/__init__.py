@@ -4,19 +4,19 @@ from greenlet import GreenletExit, getcurrent
 
 from . import accel, watchdog  # noqa: F401  (each switches itself on, if the environment says so)
 from .children import wait_pid
-from .dagpool import Collision, DAGPool, PropagateError
 from .errors import BlockingInHubError, CancelledError, HubClosedError, LoopExit, WokenTwiceError
-from .greenlets import Greenlet, spawn, spawn_ahead, spawn_later, spawn_raw
-from .greenpool import GreenPile, GreenPool
-from .group import Group, Pool, PoolFull
+from .greenlets.dagpool import Collision, DAGPool, PropagateError
+from .greenlets.greenlet import Greenlet, spawn, spawn_ahead, spawn_later, spawn_raw
+from .greenlets.greenpool import GreenPile, GreenPool
+from .greenlets.group import Group, Pool, PoolFull
+from .greenlets.join import idle, iwait, joinall, kill, killall, wait
+from .greenlets.taskgroup import TaskGroup
 from .guest import Guest
-from .joining import idle, iwait, joinall, kill, killall, wait
 from .local import local
 from .loop.current import get_hub, hub_if_any
 from .loop.hub import Hub, hub_fds
 from .loop.timers import Timer
 from .signals import SignalHandler, signal_handler
-from .taskgroup import TaskGroup
 from .threads import ThreadPool, ThreadResult, default_pool, to_thread
 from .waiting.conditions import Barrier, BrokenBarrierError, Condition
 from .waiting.fds import Registration, Watch, notify_closing, wait_readable, wait_writable, watch

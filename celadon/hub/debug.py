@@ -11,7 +11,7 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 
 from .accel import AccelStats, accel_stats
-from .greenlets import Greenlet
+from .greenlets.greenlet import Greenlet
 from .loop.current import all_hubs, get_hub
 from .loop.hub import Hub
 from .tracing import Instrument, RunTimes, assert_switches, instrument

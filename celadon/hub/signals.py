@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from .greenlets import spawn
+from .greenlets.greenlet import spawn
 from .loop.current import get_hub
 from .loop.hub import Hub
 

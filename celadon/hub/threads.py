@@ -16,9 +16,9 @@ from typing import Any, ParamSpec, TypeVar
 from weakref import WeakSet
 
 from .errors import CancelledError, HubClosedError
+from .greenlets.mapper import Mapper
 from .loop.current import get_hub
 from .loop.hub import Hub, resting
-from .mapping import Mapper
 from .waiting.sync import AsyncResult, Event
 
 P = ParamSpec("P")

@@ -8,7 +8,7 @@ from time import perf_counter
 
 from greenlet import getcurrent, gettrace, greenlet, settrace
 
-from .greenlets import Greenlet
+from .greenlets.greenlet import Greenlet
 from .loop.clock import Now
 from .loop.current import get_hub
 

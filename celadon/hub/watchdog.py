@@ -17,7 +17,7 @@ from types import FrameType, TracebackType
 from typing import NamedTuple
 from weakref import WeakSet
 
-from .greenlets import Greenlet
+from .greenlets.greenlet import Greenlet
 from .loop.clock import Now, monotonic
 from .loop.current import all_hubs
 from .loop.hub import Hub, resting

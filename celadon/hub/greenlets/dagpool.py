@@ -7,8 +7,8 @@ from typing import Any
 
 from greenlet import getcurrent
 
-from .greenlets import Greenlet
-from .waiting.park import WaitQueue
+from ..waiting.park import WaitQueue
+from .greenlet import Greenlet
 
 _ALL: Any = object()
 

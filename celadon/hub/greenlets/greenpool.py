@@ -8,9 +8,9 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from greenlet import getcurrent
 
-from .greenlets import Greenlet
+from .greenlet import Greenlet
 from .group import Pool
-from .mapping import Ordered
+from .mapper import Ordered
 
 P = ParamSpec("P")
 T = TypeVar("T")

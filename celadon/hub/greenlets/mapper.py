@@ -8,11 +8,11 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from greenlet import GreenletExit
 
-from .errors import HubClosedError
-from .greenlets import Greenlet, spawn
-from .loop.current import get_hub
-from .waiting.queues import Queue
-from .waiting.sync import Semaphore
+from ..errors import HubClosedError
+from ..loop.current import get_hub
+from ..waiting.queues import Queue
+from ..waiting.sync import Semaphore
+from .greenlet import Greenlet, spawn
 
 T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)

@@ -9,9 +9,9 @@ from typing import Any, overload
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from .greenlets import Greenlet
-from .loop.current import get_hub
-from .waiting.park import TIMED_OUT, WaitQueue, park
+from ..loop.current import get_hub
+from ..waiting.park import TIMED_OUT, WaitQueue, park
+from .greenlet import Greenlet
 
 
 def iwait(objects: Iterable[Any], timeout: float | None = None, count: int | None = None) -> Iterator[Any]:

@@ -13,12 +13,12 @@ from typing import Any, ParamSpec, TypeVar
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from .errors import LoopExit
-from .greenlets import Greenlet
-from .loop.current import get_hub
-from .loop.hub import Hub
-from .waiting.park import WaitQueue
-from .waiting.timeouts import Cancelled
+from ..errors import LoopExit
+from ..loop.current import get_hub
+from ..loop.hub import Hub
+from ..waiting.park import WaitQueue
+from ..waiting.timeouts import Cancelled
+from .greenlet import Greenlet
 
 P = ParamSpec("P")
 T = TypeVar("T")

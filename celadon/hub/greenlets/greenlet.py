@@ -14,12 +14,12 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from .loop.current import _local, get_hub
-from .loop.hub import Hub
-from .loop.shuffle import AHEAD, START
-from .loop.timers import Timer
-from .waiting.park import TIMED_OUT, first_time, may_park
-from .waiting.timeouts import NotReady
+from ..loop.current import _local, get_hub
+from ..loop.hub import Hub
+from ..loop.shuffle import AHEAD, START
+from ..loop.timers import Timer
+from ..waiting.park import TIMED_OUT, first_time, may_park
+from ..waiting.timeouts import NotReady
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from .greenlets import Greenlet
-from .joining import joinall, killall
-from .mapping import Mapper
-from .waiting.park import WaitQueue
-from .waiting.queues import Full
-from .waiting.sync import Semaphore
+from ..waiting.park import WaitQueue
+from ..waiting.queues import Full
+from ..waiting.sync import Semaphore
+from .greenlet import Greenlet
+from .join import joinall, killall
+from .mapper import Mapper
 
 T = TypeVar("T")
 
