@@ -2,8 +2,9 @@
 
 from greenlet import GreenletExit, getcurrent
 
-from . import accel, watchdog  # noqa: F401  (each switches itself on, if the environment says so)
+from . import accel  # noqa: F401  (switches itself on, unless the environment says no)
 from .children import wait_pid
+from .debug import watchdog  # noqa: F401  (switches itself on, if the environment says so)
 from .errors import BlockingInHubError, CancelledError, HubClosedError, LoopExit, WokenTwiceError
 from .greenlets.dagpool import Collision, DAGPool, PropagateError
 from .greenlets.greenlet import Greenlet, spawn, spawn_ahead, spawn_later, spawn_raw

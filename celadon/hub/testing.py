@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
+from .debug.instruments import assert_switches
 from .loop.current import get_hub
 from .loop.hub import Hub
 from .loop.pollers import Poller
 from .loop.shuffle import Shuffle
-from .tracing import assert_switches
 from .waiting.park import sleep
 
 

@@ -11,8 +11,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any, TypeVar
 
-from ..hub import get_hub, getcurrent, sleep
-from ..hub.waiting import park
+from ..hub import get_hub, getcurrent, park, sleep
 from . import registry
 from .config import parse_server
 from .errors import Kind, ResolveError, ResolverConfigError

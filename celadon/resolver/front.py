@@ -13,8 +13,7 @@ from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from ..hub import TIMED_OUT, Hub, get_hub, getcurrent, park_for
-from ..hub.waiting import park
+from ..hub import TIMED_OUT, Hub, get_hub, getcurrent, park, park_for
 from . import plans, stub
 from .cache import Cache, aged, asked_as
 from .errors import Kind, ResolveError

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
 
-from ..hub import Greenlet, Hub, get_hub, getcurrent, killall, spawn
-from ..hub.waiting import park
+from ..hub import Greenlet, Hub, get_hub, getcurrent, killall, park, spawn
 
 _all: WeakSet[HubThread] = WeakSet()
 _start, _allocate = _thread.start_new_thread, _thread.allocate_lock

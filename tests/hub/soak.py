@@ -52,6 +52,7 @@ from celadon.hub import (
     getcurrent,
     move_on_after,
     notify_closing,
+    park,
     park_for,
     shield,
     sleep,
@@ -61,7 +62,6 @@ from celadon.hub import (
     wait_readable,
 )
 from celadon.hub.testing import MockClock, shuffled, wait_all_parked
-from celadon.hub.waiting import park
 
 from .soak_threads import one_crossing
 

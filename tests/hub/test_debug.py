@@ -9,7 +9,7 @@ import time
 import pytest
 
 from celadon.hub import Event, WaitQueue, debug, get_hub, joinall, sleep, spawn, spawn_raw, to_thread
-from celadon.hub.debug import RunTimes, Watchdog, assert_switches, instrument, ps, statistics, tree, where
+from celadon.hub.debug import RunTimes, Watchdog, assert_switches, instrument, ps, report, statistics, tree, where
 from celadon.hub.testing import MockClock, wait_all_parked
 
 
@@ -187,9 +187,9 @@ def test_the_limit_must_be_a_time():
 
 def test_eventlets_name():
     debug.hub_blocking_detection(True, 0.5)
-    assert "on" in repr(debug._detection)
+    assert "on" in repr(report._detection)
     debug.hub_blocking_detection(False)
-    assert debug._detection is None
+    assert report._detection is None
 
 
 # -- looking ----------------------------------------------------------------------------------------------------

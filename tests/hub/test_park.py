@@ -16,6 +16,7 @@ from celadon.hub import (
     getcurrent,
     joinall,
     move_on_after,
+    park,
     park_for,
     sleep,
     spawn,
@@ -25,7 +26,6 @@ from celadon.hub import (
     with_timeout,
 )
 from celadon.hub.testing import MockClock, wait_all_parked
-from celadon.hub.waiting import park
 
 
 def test_unpark_gives_the_value():

@@ -17,10 +17,10 @@ from types import FrameType, TracebackType
 from typing import NamedTuple
 from weakref import WeakSet
 
-from .greenlets.greenlet import Greenlet
-from .loop.clock import Now, monotonic
-from .loop.current import all_hubs
-from .loop.hub import Hub, resting
+from ..greenlets.greenlet import Greenlet
+from ..loop.clock import Now, monotonic
+from ..loop.current import all_hubs
+from ..loop.hub import Hub, resting
 
 # How many looks there are in the time of the limit.
 _LOOKS = 8

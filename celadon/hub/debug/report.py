@@ -1,33 +1,28 @@
-"""What a program that seems to hang is doing: who waits on what, and where; and who lets nobody else run."""
+"""Reports: who waits on what, and where; the tree of greenlets; what the hub counts."""
 
 from __future__ import annotations
 
 import gc
 import sys
 import traceback
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from greenlet import getcurrent, greenlet
 
-from .accel import AccelStats, accel_stats
-from .greenlets.greenlet import Greenlet
-from .loop.current import all_hubs, get_hub
-from .loop.hub import Hub
-from .tracing import Instrument, RunTimes, assert_switches, instrument
-from .watchdog import Block, Watchdog
+from ..greenlets.greenlet import Greenlet
+from ..loop.current import all_hubs, get_hub
+from ..loop.hub import Hub
+from .watchdog import Watchdog
 
 
-@dataclass(frozen=True, slots=True)
-class Parked:
+class Parked(NamedTuple):
     """A greenlet that waits, and what for."""
 
     greenlet: greenlet
     waits_on: str
 
 
-@dataclass(frozen=True, slots=True)
-class HubStatistics:
+class HubStatistics(NamedTuple):
     """How one hub stands. ``turns`` counts up; all others are what is there now.
 
     ``cancelled_timers`` lie in the heap until they come up or outnumber the living; ``awaited_calls`` are calls in
@@ -142,27 +137,3 @@ def hub_blocking_detection(state: bool = False, resolution: float = 1) -> None:
     if _detection is not None:
         _detection.stop()
     _detection = Watchdog(resolution).start() if state else None
-
-
-__all__ = [
-    "AccelStats",
-    "Block",
-    "HubStatistics",
-    "Instrument",
-    "Parked",
-    "RunTimes",
-    "Watchdog",
-    "accel_stats",
-    "all_hubs",
-    "assert_switches",
-    "format_hub_listeners",
-    "format_hub_timers",
-    "format_run_info",
-    "hub_blocking_detection",
-    "instrument",
-    "print_run_info",
-    "ps",
-    "statistics",
-    "tree",
-    "where",
-]

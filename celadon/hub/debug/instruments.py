@@ -8,9 +8,9 @@ from time import perf_counter
 
 from greenlet import getcurrent, gettrace, greenlet, settrace
 
-from .greenlets.greenlet import Greenlet
-from .loop.clock import Now
-from .loop.current import get_hub
+from ..greenlets.greenlet import Greenlet
+from ..loop.clock import Now
+from ..loop.current import get_hub
 
 #: Called as ``instrument(event, origin, target)``: control went from one to the other; event: "switch" or "throw".
 Instrument = Callable[[str, greenlet, greenlet], object]
