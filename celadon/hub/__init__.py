@@ -6,6 +6,7 @@ from . import accel  # noqa: F401  (switches itself on, unless the environment s
 from .children import wait_pid
 from .debug import watchdog  # noqa: F401  (switches itself on, if the environment says so)
 from .errors import BlockingInHubError, CancelledError, HubClosedError, LoopExit, WokenTwiceError
+from .greenlet_local import local
 from .greenlets.dagpool import Collision, DAGPool, PropagateError
 from .greenlets.greenlet import Greenlet, spawn, spawn_ahead, spawn_later, spawn_raw
 from .greenlets.greenpool import GreenPile, GreenPool
@@ -13,7 +14,7 @@ from .greenlets.group import Group, Pool, PoolFull
 from .greenlets.join import idle, iwait, joinall, kill, killall, wait
 from .greenlets.taskgroup import TaskGroup
 from .guest import Guest
-from .local import local
+from .hub_thread import HubThread
 from .loop.current import get_hub, hub_if_any
 from .loop.hub import Hub, hub_fds
 from .loop.timers import Timer
@@ -51,6 +52,7 @@ __all__ = [
     "Guest",
     "Hub",
     "HubClosedError",
+    "HubThread",
     "JoinableQueue",
     "LifoQueue",
     "Lock",

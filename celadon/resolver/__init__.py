@@ -9,7 +9,6 @@ from .events import Event, ResolverStats
 from .explain import Explanation
 from .front import StubResolver
 from .guard import BlockedAddress, Guard
-from .hubthread import HubThread
 from .making import ResolverLike, make
 from .model import AddrInfo, Answer, Config, Edns, QueryOptions, Question, Rcode, Record, RRType, Server, SockAddr
 from .protocols import Engine, Resolver
@@ -50,7 +49,6 @@ __all__ = [
     "Explanation",
     "Guard",
     "Https",
-    "HubThread",
     "Kind",
     "Lookup",
     "Mx",

@@ -10,8 +10,8 @@ from concurrent.futures import CancelledError, Future, InvalidStateError
 from functools import partial
 from typing import Any
 
+from ...hub import HubThread
 from ..errors import Kind, ResolveError
-from ..hubthread import HubThread
 from ..model import AddrInfo, SockAddr
 from ..protocols import Resolver
 from .calls import Calls

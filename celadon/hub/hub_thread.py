@@ -11,7 +11,13 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
 
-from ..hub import Greenlet, Hub, get_hub, getcurrent, killall, park, spawn
+from greenlet import getcurrent
+
+from .greenlets.greenlet import Greenlet, spawn
+from .greenlets.join import killall
+from .loop.current import get_hub
+from .loop.hub import Hub
+from .waiting.park import park
 
 _all: WeakSet[HubThread] = WeakSet()
 _start, _allocate = _thread.start_new_thread, _thread.allocate_lock
