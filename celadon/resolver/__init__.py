@@ -1,20 +1,16 @@
 """Names to addresses: libc's answers on any engine, blocking only the greenlet that asks."""
 
-from .bulk import bulk
+from .bulk_lookup import bulk
 from .cache import Cache, CachePolicy, CacheStats
 from .crawl import CrawlerResolver
 from .crawlmodel import CrawlEvent, CrawlStats, Lookup
 from .errors import Kind, ResolveError, ResolverConfigError, ResolverUnavailable
 from .events import Event, ResolverStats
 from .explain import Explanation
+from .factory import ResolverLike, make
 from .front import StubResolver
 from .guard import BlockedAddress, Guard
-from .making import ResolverLike, make
-from .model import AddrInfo, Answer, Config, Edns, QueryOptions, Question, Rcode, Record, RRType, Server, SockAddr
-from .protocols import Engine, Resolver
-from .queries import https, mx, query, reverse, srv, txt
-from .records import Https, Mx, QueryAnswer, Srv
-from .selection import (
+from .in_use import (
     current,
     discard,
     explain,
@@ -31,6 +27,10 @@ from .selection import (
     stats,
     use,
 )
+from .model import AddrInfo, Answer, Config, Edns, QueryOptions, Question, Rcode, Record, RRType, Server, SockAddr
+from .protocols import Engine, Resolver
+from .query_answer import Https, Mx, QueryAnswer, Srv
+from .record_queries import https, mx, query, reverse, srv, txt
 
 __all__ = [
     "AddrInfo",

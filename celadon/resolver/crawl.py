@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..hub import Timeout, get_hub, spawn
-from . import making
+from . import factory
 from .cache import Cache, CachePolicy, Entry
 from .crawlmodel import KEYS, ORDERS, CrawlEvent, CrawlStats, Lookup, pinned_values, plain_name
 from .crawlmodel import pinned as pinned_rows
@@ -67,7 +67,7 @@ class CrawlerResolver:
             raise ResolverConfigError(f"order: {order!r} is none of {', '.join(ORDERS)}")
         if isinstance(backend, str):
             options = {**DEFAULTS, **options}
-        self.inner: Any = making.make(backend, **options)
+        self.inner: Any = factory.make(backend, **options)
         self.guard: Guard | None = Guard() if guard is True else guard or None
         self.family = family
         self.on_event = on_event
@@ -138,7 +138,7 @@ class CrawlerResolver:
         """The family to ask for, 0 for both. A literal is of its own family, and the guard is to judge it."""
         if self.family is not None:
             return self.family
-        here = making.families()
+        here = factory.families()
         return next(iter(here)) if len(here) == 1 and host is not None and value_of(host) is None else 0
 
     def _failed(self, kind: Kind) -> None:

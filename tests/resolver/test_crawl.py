@@ -12,7 +12,7 @@ from celadon.green import socket as green
 from celadon.green.ssl import SSLSocket
 from celadon.hub import Pool, Timeout, get_hub, joinall, sleep, spawn
 from celadon.hub.testing import MockClock
-from celadon.resolver import BlockedAddress, CrawlerResolver, Guard, Kind, ResolveError, ResolverConfigError, making
+from celadon.resolver import BlockedAddress, CrawlerResolver, Guard, Kind, ResolveError, ResolverConfigError, factory
 from celadon.resolver.crawlmodel import interleave
 from celadon.resolver.testing import Delay, Drop, NameServer, Servfail
 
@@ -161,14 +161,14 @@ def test_a_family_that_the_host_has_no_address_of_is_not_asked_for(make, server,
     server.add("dual.test", "A", "9.9.9.9")
     server.add("dual.test", "AAAA", "2606:4700::9")
     for here, asked in (({2}, ["A"]), ({10}, ["AAAA"]), ({2, 10}, ["A", "AAAA"]), ((), ["A", "AAAA"])):
-        monkeypatch.setattr(making, "families", lambda here=here: frozenset(here))
+        monkeypatch.setattr(factory, "families", lambda here=here: frozenset(here))
         server.queries.clear()
         crawler = make()
         crawler.getaddrinfo("dual.test", 80, 0, 1)
         assert sorted(one.rdtype for one in server.queries) == asked
         with pytest.raises(BlockedAddress):
             crawler.getaddrinfo("::1", 80, 0, 1)
-    monkeypatch.setattr(making, "families", lambda: frozenset({2}))
+    monkeypatch.setattr(factory, "families", lambda: frozenset({2}))
     assert len(make(family=0).getaddrinfo("dual.test", 80, 0, 1)) == 2
 
 

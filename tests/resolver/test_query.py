@@ -10,7 +10,7 @@ from celadon import resolver
 from celadon.hub import get_hub
 from celadon.resolver import Kind, Mx, Record, ResolveError, Srv
 from celadon.resolver.model import Answer, Question
-from celadon.resolver.records import QueryAnswer, srv_order, told
+from celadon.resolver.query_answer import QueryAnswer, srv_order, told
 from celadon.resolver.testing import Drop, NameServer, Refused, Script, Servfail
 from celadon.resolver.validate import pruned
 

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from .. import registry
 from ..config import SCHEMES, parse_server
 from ..errors import Kind, ResolveError, ResolverConfigError
+from ..factory import make
 from ..files import System
 from ..front import ask
-from ..making import make
 from ..model import Answer, Config, Question, Rcode, Record, RRType, Server
 from ..names import candidates
 from ..protocols import Engine, Outcome, Resolver

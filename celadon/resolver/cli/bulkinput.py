@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..bulk import question_for
+from ..bulk_lookup import question_for
 from ..errors import Kind, ResolveError, ResolverConfigError
+from ..in_use import parse_type
 from ..model import QueryOptions, Question
 from ..names import reverse
-from ..selection import parse_type
 from .bulkfiles import PENDING
 
 _CHUNK = 128  # lines that another process gets at a time

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import registry
-from ..bulk import run
+from ..bulk_lookup import run
 from ..errors import ResolveError
 from ..exchange import Tuning
 from ..files import System

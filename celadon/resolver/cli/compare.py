@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import registry
 from ..errors import ResolveError, ResolverUnavailable
-from ..making import make
+from ..factory import make
 from ..model import Answer, rcode_name, type_name
 from .asking import Asker
 from .commandline import parse

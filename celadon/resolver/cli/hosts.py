@@ -6,7 +6,7 @@ import _socket
 import sys
 from typing import Any
 
-from ..making import make
+from ..factory import make
 from .exits import OK, UsageError, complain
 
 _NOT_FOUND = 2  # as getent's

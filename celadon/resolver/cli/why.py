@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..explain import Explanation
-from ..making import make
+from ..factory import make
 
 
 def of_programs(names: Iterable[str]) -> Iterator[str]:

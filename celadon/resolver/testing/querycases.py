@@ -8,7 +8,7 @@ from ..errors import Kind, ResolveError
 from ..front import ask
 from ..model import Answer, Edns, QueryOptions, Question, RRType, Server
 from ..protocols import Engine
-from ..records import QueryAnswer, told
+from ..query_answer import QueryAnswer, told
 from ..validate import pruned
 from .nameserver import NameServer, Script
 

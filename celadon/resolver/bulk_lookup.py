@@ -17,10 +17,10 @@ from .config import parse_server
 from .errors import Kind, ResolveError, ResolverConfigError
 from .exchange import Tuning
 from .files import System
+from .in_use import parse_type
 from .model import Config, Question, asking
 from .names import to_ascii
 from .protocols import Cancel, Engine, Outcome
-from .selection import parse_type
 
 K = TypeVar("K")
 

@@ -9,14 +9,14 @@ import _random
 from collections.abc import Callable
 from typing import Any
 
-from . import selection
+from . import in_use
 from .config import parse_server
 from .errors import Kind, ResolveError, ResolverConfigError
 from .hosts import normal
 from .model import QueryOptions, Question, RRType, Server
 from .names import reverse as reverse_name
 from .names import to_ascii
-from .records import Https, Mx, QueryAnswer, Srv, https_of, mx_of, srv_of, srv_order, told, txt_of
+from .query_answer import Https, Mx, QueryAnswer, Srv, https_of, mx_of, srv_of, srv_order, told, txt_of
 
 _CLASSES = {"IN": 1, "CH": 3, "HS": 4, "ANY": 255}
 _PLAIN = QueryOptions()
@@ -50,9 +50,9 @@ def query(
     options: QueryOptions | None = QueryOptions(server=at, tcp=tcp, dnssec=dnssec)
     if options == _PLAIN:
         options = None
-    made: Any = selection.current()
+    made: Any = in_use.current()
     asked = to_ascii(name, getattr(made, "idna", 2003)).removesuffix(".")
-    question = Question(asked, selection.parse_type(rrtype), _class(rclass), options)
+    question = Question(asked, in_use.parse_type(rrtype), _class(rclass), options)
     ask = getattr(made, "query", None)
     if not callable(ask):
         detail = f"{made!r} asks libc, which knows no record types; use ares or python"

@@ -15,7 +15,7 @@ from . import registry
 from .errors import ResolverConfigError
 from .events import ResolverStats
 from .explain import Explanation
-from .making import ResolverLike, make, within
+from .factory import ResolverLike, make, within
 from .model import AddrInfo, RRType, SockAddr
 from .protocols import Resolver
 
