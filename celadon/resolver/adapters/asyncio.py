@@ -11,8 +11,8 @@ from weakref import WeakKeyDictionary
 
 from ...hub import Guest
 from ..protocols import Resolver
-from .calls import Calls
-from .guests import GuestCalls
+from .base import Calls
+from .in_loop import GuestCalls
 
 _guests: WeakKeyDictionary[asyncio.AbstractEventLoop, Guest] = WeakKeyDictionary()
 

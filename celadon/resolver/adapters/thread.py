@@ -14,7 +14,7 @@ from ...hub import HubThread
 from ..errors import Kind, ResolveError
 from ..model import AddrInfo, SockAddr
 from ..protocols import Resolver
-from .calls import Calls
+from .base import Calls
 
 
 class ResolverThread(Calls):

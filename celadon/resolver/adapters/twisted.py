@@ -20,9 +20,9 @@ from twisted.internet.interfaces import IHostnameResolver, IHostResolution, IRes
 from zope.interface import implementer
 
 from ..errors import Kind, ResolveError
-from .calls import Calls, Done, Job
-from .reactor import ReactorResolver
+from .base import Calls, Done, Job
 from .thread import ResolverThread
+from .twisted_reactor import ReactorResolver
 
 _log = logging.getLogger(__name__)
 _KINDS = {"TCP": SOCK_STREAM, "UDP": SOCK_DGRAM}

@@ -10,8 +10,8 @@ from twisted.internet.interfaces import IReadDescriptor
 from zope.interface import implementer
 
 from ...hub import Guest
-from .calls import Job
-from .guests import GuestCalls
+from .base import Job
+from .in_loop import GuestCalls
 
 
 @implementer(IReadDescriptor)

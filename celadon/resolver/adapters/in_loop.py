@@ -7,7 +7,7 @@ from typing import Any
 
 from ...hub import Guest, spawn
 from ..protocols import Resolver
-from .calls import Calls, Done
+from .base import Calls, Done
 
 
 class GuestCalls(Calls):
