@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import auto, registry
-from .guard import value_of
 from .model import Config
+from .names.address import value_of
 from .plans import World
 
 

@@ -17,9 +17,9 @@ from .config import parse_server
 from .errors import Kind, ResolveError, ResolverConfigError
 from .exchange import Tuning
 from .files import System
-from .in_use import parse_type
 from .model import Config, Question, asking
-from .names import to_ascii
+from .names.domain import to_ascii
+from .names.record_type import parse_type
 from .protocols import Cancel, Engine, Outcome
 
 K = TypeVar("K")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from .errors import ResolverConfigError
 from .model import Config, Server
-from .names import escaped
+from .names.domain import escaped
 from .plans import Source
 
 _MAX_SERVERS = 3  # MAXNS

@@ -21,8 +21,9 @@ from .crawlmodel import KEYS, ORDERS, CrawlEvent, CrawlStats, Lookup, pinned_val
 from .crawlmodel import pinned as pinned_rows
 from .errors import Kind, ResolveError, ResolverConfigError
 from .explain import Explanation
-from .guard import Guard, value_of
+from .guard import Guard
 from .model import AddrInfo, Answer, Question, RRType, SockAddr
+from .names.address import value_of
 from .protocols import Resolver
 from .validate import follow
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import names
 from .cache import CacheStats
 from .errors import Kind, ResolveError
 from .guard import network
 from .model import AddrInfo
+from .names import domain
 
 _numeric: Any = _socket.getaddrinfo
 _NUMERICHOST, _CANONNAME = _socket.AI_NUMERICHOST, _socket.AI_CANONNAME
@@ -109,7 +109,7 @@ ORDERS: dict[str, Callable[[list[AddrInfo]], list[AddrInfo]]] = {
 
 def plain_name(host: str | bytes) -> str:
     """The host as it is kept: ASCII, lower case, no final dot. ResolveError for what IDNA cannot encode."""
-    text = host.decode("latin-1") if isinstance(host, bytes) else names.to_ascii(host)
+    text = host.decode("latin-1") if isinstance(host, bytes) else domain.to_ascii(host)
     return text.lower().removesuffix(".")
 
 

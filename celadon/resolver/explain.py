@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import names
 from .cache import Cache
 from .errors import ResolveError
-from .guard import value_of
 from .model import Question, RRType, type_name
+from .names import domain
+from .names.address import value_of
 from .plans import Source, World
 
 _TYPES = (RRType.A, RRType.AAAA)
@@ -33,7 +33,7 @@ def steps(world: World, name: str, cache: Cache | None, now: float) -> tuple[str
     if value_of(name) is not None:
         return ("an address literal: no source is asked",)
     try:
-        ascii_name = names.to_ascii(name)
+        ascii_name = domain.to_ascii(name)
     except ResolveError as error:
         return (f"refused: {error.detail}",)
     told: list[str] = []
@@ -57,13 +57,13 @@ def _files(world: World, source: Source, name: str, cache: Cache | None, now: fl
 
 
 def _dns(world: World, source: Source, name: str, cache: Cache | None, now: float) -> list[str]:
-    special = names.special(name) if world.ways.special_names else None
+    special = domain.special(name) if world.ways.special_names else None
     if special == "loopback":
         return ["DNS is not asked for localhost: the loopback addresses (RFC 6761)"]
-    if special is not None or not names.is_hostname(name):
+    if special is not None or not domain.is_hostname(name):
         return ["DNS is not asked: " + ("a name that is never there (RFC 6761, RFC 7686)" if special else "not a host")]
     config = world.config
-    candidates = [one or "." for one in names.candidates(name, config)]
+    candidates = [one or "." for one in domain.candidates(name, config)]
     kinds = "A, then AAAA," if config.single_request else "A alone" if config.no_aaaa else "A and AAAA side by side"
     servers = ", ".join(map(str, config.servers))
     pace = f"{config.timeout:g} s a try, {config.attempts} rounds"

@@ -21,11 +21,11 @@ from .events import OnEvent, printer
 from .exchange import Tuning
 from .files import System
 from .front import StubResolver
-from .hosts import normal
-from .idna import load as load_idna
 from .limit import Limited, Limits
 from .model import Config, Server
-from .names import to_ascii
+from .names.address import normal
+from .names.domain import to_ascii
+from .names.idna import load as load_idna
 from .observed import Observed, ObservedStub, harmless
 from .plans import Ways, World, look_source, table_source
 from .protocols import Engine, Resolver

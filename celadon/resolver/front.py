@@ -21,8 +21,8 @@ from .events import ResolverStats
 from .explain import Explanation, steps
 from .flight import Flights
 from .model import AddrInfo, Answer, Config, QueryOptions, Question, SockAddr
-from .names import candidates
-from .names import to_ascii as _ascii
+from .names.domain import candidates
+from .names.domain import to_ascii as _ascii
 from .protocols import Cancel, Engine, Outcome
 
 T = TypeVar("T")

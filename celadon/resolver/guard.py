@@ -11,17 +11,12 @@ Sources: the IANA special-purpose address registries (RFC 6890 and its updates),
 
 from __future__ import annotations
 
-import _socket
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .errors import Kind, ResolveError
-
-_V4_BITS, _V6_BITS = 32, 128
-
-# Bound at import, so that a patched module is never asked.
-_inet_aton, _inet_pton = _socket.inet_aton, _socket.inet_pton
+from .names.address import V4_BITS, value_of
 
 _V4 = {
     "0.0.0.0/8": "this network",
@@ -57,22 +52,6 @@ _V6 = {
     "fec0::/10": "site-local",
     "ff00::/8": "multicast",
 }
-
-
-def value_of(text: str | bytes) -> tuple[int, int] | None:
-    """(bits, number) of an address in any form that libc takes: (32, …) or (128, …); None for what is a name.
-
-    ``127.1``, ``0x7f.1``, ``0177.0.0.1`` and ``2130706433`` are addresses (inet_aton(3)); an IPv6 scope is dropped.
-    """
-    try:
-        plain = text.decode("ascii") if isinstance(text, bytes) else text
-        if ":" in plain:
-            return _V6_BITS, int.from_bytes(_inet_pton(_socket.AF_INET6, plain.partition("%")[0]), "big")
-        if plain[:1].isdigit():
-            return _V4_BITS, int.from_bytes(_inet_aton(plain), "big")
-    except (OSError, ValueError):
-        return None
-    return None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -192,14 +171,14 @@ class Guard:
         for one in self._block:
             if one.bits == value[0] and one.first <= value[1] <= one.last:
                 return one.word
-        if value[0] == _V4_BITS:
+        if value[0] == V4_BITS:
             special = _SPECIAL.find(value)
             return special.word if special is not None else None
         inside = carried(value[1])
         if inside is not None:
             means, addresses = inside
             for one_inside in addresses:
-                word = self._reason((_V4_BITS, one_inside))
+                word = self._reason((V4_BITS, one_inside))
                 if word is not None:
                     return f"{word}, {means}"
             if means != "ISATAP":

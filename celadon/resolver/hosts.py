@@ -6,13 +6,12 @@ is asked for, a line with ``::1`` counts as 127.0.0.1 and one with an IPv4-mappe
 
 from __future__ import annotations
 
-import _socket
 import gc
 import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-_AF_INET, _AF_INET6 = int(_socket.AF_INET), int(_socket.AF_INET6)
+from .names.address import AF_INET, AF_INET6, normal
 
 
 class Line(NamedTuple):
@@ -26,7 +25,7 @@ class Line(NamedTuple):
         """The line's address for somebody who asks for this family only; None if it has none."""
         if family == self.family:
             return self.address
-        if family == _AF_INET:
+        if family == AF_INET:
             if self.address == "::1":
                 return "127.0.0.1"
             if self.address.startswith("::ffff:") and "." in self.address:
@@ -49,19 +48,6 @@ class Hosts:
 
 def _lower(name: str) -> str:
     return name.encode("latin-1", "replace").lower().decode("latin-1")
-
-
-def normal(address: str) -> tuple[int, str] | None:
-    """Family and canonical text of an address literal, a scope id kept; None for anything else."""
-    plain, percent, scope = address.partition("%")
-    family = _AF_INET6 if ":" in plain else _AF_INET
-    try:
-        if family == _AF_INET and not percent:
-            _socket.inet_pton(family, plain)  # takes one way to write it only
-            return family, plain
-        return family, _socket.inet_ntop(family, _socket.inet_pton(family, plain)) + percent + scope
-    except (OSError, ValueError):
-        return None
 
 
 def parse_hosts(text: bytes) -> Hosts:
@@ -98,8 +84,8 @@ def _parse(text: bytes) -> Hosts:
         family, address = found
         line = Line(family, address, tuple([one.decode("latin-1") for one in words[1:]]))
         by_address.setdefault(address, line)
-        if family == _AF_INET6:
-            as_four = line.as_family(_AF_INET)
+        if family == AF_INET6:
+            as_four = line.as_family(AF_INET)
             if as_four is not None:
                 by_address.setdefault(as_four, line)
         if len(words) == 2:

@@ -12,10 +12,10 @@ import _socket
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from . import names
 from .errors import KIND_OF_RCODE, Kind, ResolveError
-from .hosts import normal
 from .model import Answer, Question, RRType, asking, new_tuple
+from .names import domain
+from .names.address import digits_and_dots, normal, reverse, unmapped
 from .plans import Ask, Call, Plan, Source, World
 from .validate import follow
 
@@ -84,7 +84,7 @@ def _files(world: World, name: str, families: Sequence[int]) -> Result:
 
 def _special(name: str, families: Sequence[int]) -> Result | None:
     """RFC 6761 and RFC 7686: what never reaches DNS."""
-    kind = names.special(name)
+    kind = domain.special(name)
     if kind == "loopback":
         both = [(_INET6, "::1"), (_INET, "127.0.0.1")]
         return Result("success", 0, [one for one in both if one[0] in families], name.removesuffix("."))
@@ -97,13 +97,13 @@ def _special(name: str, families: Sequence[int]) -> Result | None:
 def _dns(world: World, name: str, families: Sequence[int], any_name: bool) -> Plan[Result]:
     if not name and world.aliases:
         name = world.aliases.get("") or name
-    legal = names.is_hostname(name)
+    legal = domain.is_hostname(name)
     if not legal:
         error = ResolveError(Kind.ILLEGAL, name, detail="not a host's name")
         if not any_name:
             return _NOT_FOUND._replace(error=error, told=0 if name else NO_RECOVERY)
         # gethostbyname3_r asks all the same, and takes no address for an answer; but NODATA it does.
-        searched = yield from _search(world, names.escaped(name), [_TYPE_OF[one] for one in families])
+        searched = yield from _search(world, domain.escaped(name), [_TYPE_OF[one] for one in families])
         return searched if isinstance(searched, Result) else Result("unavail", NO_RECOVERY, error=error)
     if world.aliases and "." not in name:
         name = world.aliases.get(name.lower()) or name
@@ -149,7 +149,7 @@ def _in_answers(world: World, answers: Sequence[Answer]) -> Result | None:
         return None
     if not aliases:
         return Result("success", 0, found, canonical)
-    chain_names = [one for one in (*aliases, canonical) if names.is_hostname(one)]
+    chain_names = [one for one in (*aliases, canonical) if domain.is_hostname(one)]
     return Result("success", 0, found, chain_names[-1], tuple(chain_names[:-1]))
 
 
@@ -184,8 +184,8 @@ def _search(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] 
         if trailing:
             return _failure(name, first, first)
     stop = False
-    for domain in domains:
-        answered = yield from _query(world, f"{name}.{domain}".removesuffix("."), types)
+    for suffix in domains:
+        answered = yield from _query(world, f"{name}.{suffix}".removesuffix("."), types)
         if not isinstance(answered, _Failed):
             return answered
         last = answered
@@ -229,7 +229,7 @@ def _named(error: ResolveError, name: str) -> ResolveError:
 
 def _query(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] | _Failed]:
     """One absolute name, as res_query asks it: the answers to look into, or why there are none."""
-    if not names.fits(name):
+    if not domain.fits(name):
         return _Failed(NO_RECOVERY, ResolveError(Kind.ILLEGAL, name, detail="longer than a name can be"))
     config = world.config
     if config.no_aaaa and types[0] == RRType.AAAA:
@@ -344,7 +344,7 @@ def _present(world: World) -> Iterator[Source]:
 
 def by_simple(world: World, name: str) -> Plan[Result]:
     """As gethostbyname2_r for IPv4: the last source's result, found or not."""
-    if names.digits_and_dots(name):
+    if digits_and_dots(name):
         try:
             literal = _socket.inet_ntoa(_socket.inet_aton(name))
         except OSError:
@@ -430,7 +430,7 @@ def quick(world: World, name: str, family: int) -> Plan[Result]:
         or name.count(".") < config.ndots
         or name[-1] == "."
         or world.hosts.find(name)
-        or (world.ways.special_names and names.special(name) is not None)
+        or (world.ways.special_names and domain.special(name) is not None)
     ):
         return (yield from addresses(world, name, family, False, False, False))
     # Without a comprehension, whose cell would be one more object while we wait.
@@ -554,14 +554,14 @@ def _name_in_files(world: World, address: str, family: int) -> Result:
 
 
 def _name_in_dns(world: World, address: str) -> Plan[Result]:
-    plain = names.unmapped(address)
-    question = Question(names.reverse(plain), RRType.PTR)
+    plain = unmapped(address)
+    question = Question(reverse(plain), RRType.PTR)
     answered = yield from _query(world, question.name, (int(RRType.PTR),))
     if isinstance(answered, _Failed):
         return Result("notfound", answered.h_errno, error=answered.error, told=answered.h_errno)
     chain = follow(answered[0], world.ways.cname_order)
     name = chain.data[0].removesuffix(".") if chain.data else ""
-    if not names.is_hostname(name):
+    if not domain.is_hostname(name):
         error = ResolveError(Kind.NODATA, address, server=answered[0].server, detail="no name that a host can have")
         return Result("tryagain", HOST_NOT_FOUND, error=error)
     return Result("success", 0, [(_INET6 if ":" in plain else _INET, plain)], name)

@@ -12,10 +12,11 @@ from typing import Any
 from . import in_use
 from .config import parse_server
 from .errors import Kind, ResolveError, ResolverConfigError
-from .hosts import normal
 from .model import QueryOptions, Question, RRType, Server
-from .names import reverse as reverse_name
-from .names import to_ascii
+from .names import record_type
+from .names.address import normal
+from .names.address import reverse as reverse_name
+from .names.domain import to_ascii
 from .query_answer import Https, Mx, QueryAnswer, Srv, https_of, mx_of, srv_of, srv_order, told, txt_of
 
 _CLASSES = {"IN": 1, "CH": 3, "HS": 4, "ANY": 255}
@@ -52,7 +53,7 @@ def query(
         options = None
     made: Any = in_use.current()
     asked = to_ascii(name, getattr(made, "idna", 2003)).removesuffix(".")
-    question = Question(asked, in_use.parse_type(rrtype), _class(rclass), options)
+    question = Question(asked, record_type.parse_type(rrtype), _class(rclass), options)
     ask = getattr(made, "query", None)
     if not callable(ask):
         detail = f"{made!r} asks libc, which knows no record types; use ares or python"

@@ -10,11 +10,12 @@ import _socket
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from . import libidn2, names, nss, sort
+from . import nss, sort
 from .errors import Kind, ResolveError
-from .hosts import normal
-from .idna import encode
 from .model import AddrInfo, SockAddr
+from .names import domain, idn_flags
+from .names.address import normal
+from .names.idna import encode
 from .nss import Result
 from .plans import Plan, Sources, World
 
@@ -56,7 +57,7 @@ def getaddrinfo(
         and not flags
         and family in _FAMILIES
         and host[-1:] in _NAME_ENDS
-        and names.is_hostname(host)
+        and domain.is_hostname(host)
     ):
         # The commonest call, a plain name and port, needs nothing of libc's checks.
         got = yield from nss.quick(world, host, family)
@@ -79,8 +80,8 @@ def checked(world: World, host: Any, port: Any, family: int, type: int, proto: i
     except _socket.gaierror as error:
         if error.errno != _NONAME or host is None or flags & _NUMERICHOST or host in ("*", b"*"):
             raise ResolveError(Kind.ARGUMENT, _text(host), code=error.errno) from None
-    if flags & libidn2.AI_IDN and not host.isascii():
-        host = libidn2.to_dns(host)
+    if flags & idn_flags.AI_IDN and not host.isascii():
+        host = idn_flags.to_dns(host)
     name = _text(host)
     if flags & _ADDRCONFIG:
         family = _configured(world, name, family)
@@ -98,9 +99,9 @@ def checked(world: World, host: Any, port: Any, family: int, type: int, proto: i
     got = yield from nss.addresses(world, name, family, canonical, mapped, bool(flags & _ALL))
     pairs = [(one[1], one[2]) for one in products]
     result = yield from _finish(world, got, pairs, products[0][4][1], canonical)
-    if flags & libidn2.AI_CANONIDN and canonical:
+    if flags & idn_flags.AI_CANONIDN and canonical:
         first = result[0]
-        result[0] = (*first[:3], libidn2.from_dns(got.canonical), first[4])
+        result[0] = (*first[:3], idn_flags.from_dns(got.canonical), first[4])
     return result
 
 
@@ -230,7 +231,7 @@ def getnameinfo(world: World, sockaddr: Any, flags: int = 0) -> Plan[tuple[str, 
         name = got.canonical
         if flags & _socket.NI_NOFQDN:
             name = yield from _without_domain(world, name)
-        return libidn2.from_dns(name) if flags & libidn2.NI_IDN else _told(name), numeric[1]
+        return idn_flags.from_dns(name) if flags & idn_flags.NI_IDN else _told(name), numeric[1]
     if got.h_errno == nss.TRY_AGAIN:
         raise ResolveError(Kind.OTHER, address, code=_AGAIN)
     if got.h_errno == nss.INTERNAL:

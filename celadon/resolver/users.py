@@ -12,10 +12,8 @@ from typing import Any
 
 from .errors import Kind, ResolveError, ResolverConfigError
 from .front import StubResolver
-from .guard import value_of
-from .hosts import normal
 from .model import AddrInfo, Answer, Config, Question, SockAddr
-from .names import digits_and_dots
+from .names.address import digits_and_dots, normal, value_of
 from .plans import Look, World
 from .protocols import Engine
 from .stub import host_argument

@@ -124,7 +124,7 @@ def system(tmp_path, monkeypatch, nsswitch, hosts="", resolv=""):
     made = System(
         str(tmp_path / "resolv"), str(tmp_path / "hosts"), str(tmp_path / "nsswitch"), mdns_allow=str(tmp_path / "no")
     )
-    monkeypatch.setattr(resolver.making, "_system", made)
+    monkeypatch.setattr(resolver.factory, "_system", made)
 
 
 class Libc:

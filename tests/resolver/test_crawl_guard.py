@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from celadon.resolver.errors import Kind
-from celadon.resolver.guard import BlockedAddress, Guard, carried, network, value_of
+from celadon.resolver.guard import BlockedAddress, Guard, carried, network
+from celadon.resolver.names.address import value_of
 
 REFUSED = {
     "0.0.0.0": "this network",

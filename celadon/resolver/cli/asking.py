@@ -16,7 +16,7 @@ from ..factory import make
 from ..files import System
 from ..front import ask
 from ..model import Answer, Config, Question, Rcode, Record, RRType, Server
-from ..names import candidates
+from ..names.domain import candidates
 from ..protocols import Engine, Outcome, Resolver
 from .exits import UsageError
 from .settings import Lookup, Run, Settings

@@ -16,9 +16,9 @@ from typing import Any
 
 from ..bulk_lookup import question_for
 from ..errors import Kind, ResolveError, ResolverConfigError
-from ..in_use import parse_type
 from ..model import QueryOptions, Question
-from ..names import reverse
+from ..names.address import reverse
+from ..names.record_type import parse_type
 from .bulkfiles import PENDING
 
 _CHUNK = 128  # lines that another process gets at a time

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..config import parse_server
 from ..errors import ResolverConfigError
-from ..in_use import parse_type
 from ..model import Rcode, Server
+from ..names.record_type import parse_type
 from .exits import UsageError
 
 

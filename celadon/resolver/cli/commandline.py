@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..errors import ResolveError
-from ..hosts import normal
 from ..model import RRType
-from ..names import reverse, to_ascii
+from ..names.address import normal, reverse
+from ..names.domain import to_ascii
 from ..rdata import Message
 from ..wire import encode_name
 from .exits import UsageError

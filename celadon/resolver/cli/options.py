@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..config import parse_server
 from ..errors import ResolverConfigError
-from ..in_use import parse_type
+from ..names.record_type import parse_type
 from .exits import UsageError
 from .settings import Run, Settings
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ...hub import ThreadPool, get_hub
-from ..guard import value_of
 from ..model import AddrInfo, Config
+from ..names.address import value_of
 from .block import BlockResolver
 
 # Bound at import: the C-level function, whatever is patched.

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import _socket
 import re
 
-from .errors import Kind, ResolveError
+from ..errors import Kind, ResolveError
+from ..model import Config
 from .idna import encode
-from .model import Config
 
 _legal = re.compile(r"(?!-)(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?").fullmatch
 _labels = re.compile(r"(?:[^.]{1,63}\.)*[^.]{1,63}").fullmatch  # RFC 1035 §2.3.4
-_DIGITS_DOTS = frozenset("0123456789.")
 _SPECIAL = {"localhost": "loopback", "invalid": "nothing", "onion": "nothing"}
 _MAX_NAME = 253  # RFC 1035 §2.3.4, in text and without final dot
 
@@ -49,11 +47,6 @@ def escaped(name: str) -> str:
     return "".join([one if " " < one <= "~" else f"\\{ord(one):03d}" for one in name])
 
 
-def digits_and_dots(name: str) -> bool:
-    """What gethostbyname takes for an IPv4 address before it asks anybody."""
-    return name[:1].isdigit() and name[-1] != "." and _DIGITS_DOTS.issuperset(name)
-
-
 def candidates(name: str, config: Config) -> list[str]:
     """The absolute names of a search, in order (resolv.conf(5), ndots and search); each without final dot."""
     if name.endswith("."):
@@ -71,20 +64,3 @@ def special(name: str) -> str | None:
     return _SPECIAL.get(bare.rpartition(".")[2])
 
 
-def unmapped(address: str) -> str:
-    """The IPv4 address in an IPv4-mapped or -compatible one (RFC 4291 §2.5.5), as glibc's reverse lookup sees it."""
-    if ":" not in address:
-        return address
-    packed = _socket.inet_pton(_socket.AF_INET6, address)
-    compatible = packed[:12] == bytes(12) and packed[12:] != b"\0\0\0\1"
-    if compatible or packed[:12] == bytes(10) + b"\xff\xff":
-        return _socket.inet_ntop(_socket.AF_INET, packed[12:])
-    return address
-
-
-def reverse(address: str) -> str:
-    """The name under which an address' PTR record stands (RFC 1035 §3.5, RFC 3596 §2.5)."""
-    plain = address.partition("%")[0]
-    if ":" not in plain:
-        return ".".join(reversed(plain.split("."))) + ".in-addr.arpa"
-    return ".".join(reversed(_socket.inet_pton(_socket.AF_INET6, plain).hex())) + ".ip6.arpa"

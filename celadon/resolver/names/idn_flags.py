@@ -9,7 +9,7 @@ import ctypes
 from functools import lru_cache
 from typing import Any
 
-from .errors import Kind, ResolveError
+from ..errors import Kind, ResolveError
 
 AI_IDN, AI_CANONIDN, NI_IDN = 0x40, 0x80, 0x20  # netdb.h
 _EAI_IDN_ENCODE = -105

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from .errors import ResolverUnavailable
+from ..errors import ResolverUnavailable
 
 _MAX = 1024  # characters, generously more than any encoding to 253 bytes can come from
 
