@@ -9,7 +9,7 @@ from typing import Any
 from . import auto, registry
 from .model import Config
 from .names.address import value_of
-from .plans import World
+from .system.world import World
 
 
 class Automatic:

@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 
 from ..hub import get_hub, getcurrent, park, sleep
 from . import registry
-from .config import parse_server
 from .errors import Kind, ResolveError, ResolverConfigError
 from .exchange import Tuning
-from .files import System
 from .model import Config, Question, asking
 from .names.domain import to_ascii
 from .names.record_type import parse_type
 from .protocols import Cancel, Engine, Outcome
+from .system.reload import System
+from .system.servers import parse_server
 
 K = TypeVar("K")
 

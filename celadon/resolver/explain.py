@@ -10,7 +10,7 @@ from .errors import ResolveError
 from .model import Question, RRType, type_name
 from .names import domain
 from .names.address import value_of
-from .plans import Source, World
+from .system.world import Source, World
 
 _TYPES = (RRType.A, RRType.AAAA)
 

@@ -15,11 +15,9 @@ from .automatic import Automatic
 from .bounded import Bounded
 from .cache import Cache, CachePolicy
 from .chain import ChainResolver
-from .config import parse_server
 from .errors import ResolveError, ResolverConfigError, ResolverUnavailable
 from .events import OnEvent, printer
 from .exchange import Tuning
-from .files import System
 from .front import StubResolver
 from .limit import Limited, Limits
 from .model import Config, Server
@@ -27,8 +25,10 @@ from .names.address import normal
 from .names.domain import to_ascii
 from .names.idna import load as load_idna
 from .observed import Observed, ObservedStub, harmless
-from .plans import Ways, World, look_source, table_source
 from .protocols import Engine, Resolver
+from .system.reload import System
+from .system.servers import parse_server
+from .system.world import Ways, World, look_source, table_source
 from .users import LookResolver, engine_maker, is_engine, is_look, name_of, resolver_of
 
 #: Decides name by name.

@@ -24,6 +24,7 @@ from .model import AddrInfo, Answer, Config, QueryOptions, Question, SockAddr
 from .names.domain import candidates
 from .names.domain import to_ascii as _ascii
 from .protocols import Cancel, Engine, Outcome
+from .system.world import World
 
 T = TypeVar("T")
 
@@ -184,7 +185,7 @@ class StubResolver:
         self,
         name: str,
         make: Callable[[Config], Engine],
-        world: Callable[[], plans.World],
+        world: Callable[[], World],
         *,
         cache: Cache | None = None,
         deadline: float | None = None,
@@ -202,7 +203,7 @@ class StubResolver:
         self._lookups = 0
         self._errors: dict[str, int] = {}
         self._config: Config | None = None
-        self._memo: dict[object, tuple[list[AddrInfo], object, plans.World, int, float]] = {}
+        self._memo: dict[object, tuple[list[AddrInfo], object, World, int, float]] = {}
 
     def __repr__(self) -> str:
         return f"<StubResolver over {self.name}>"

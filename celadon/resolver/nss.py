@@ -16,7 +16,8 @@ from .errors import KIND_OF_RCODE, Kind, ResolveError
 from .model import Answer, Question, RRType, asking, new_tuple
 from .names import domain
 from .names.address import digits_and_dots, normal, reverse, unmapped
-from .plans import Ask, Call, Plan, Source, World
+from .plans import Ask, Call, Plan
+from .system.world import Source, World
 from .validate import follow
 
 _INET, _INET6 = int(_socket.AF_INET), int(_socket.AF_INET6)

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 from . import in_use
-from .config import parse_server
 from .errors import Kind, ResolveError, ResolverConfigError
 from .model import QueryOptions, Question, RRType, Server
 from .names import record_type
@@ -18,6 +17,7 @@ from .names.address import normal
 from .names.address import reverse as reverse_name
 from .names.domain import to_ascii
 from .query_answer import Https, Mx, QueryAnswer, Srv, https_of, mx_of, srv_of, srv_order, told, txt_of
+from .system.servers import parse_server
 
 _CLASSES = {"IN": 1, "CH": 3, "HS": 4, "ANY": 255}
 _PLAIN = QueryOptions()

@@ -17,7 +17,8 @@ from .names import domain, idn_flags
 from .names.address import normal
 from .names.idna import encode
 from .nss import Result
-from .plans import Plan, Sources, World
+from .plans import Plan, Sources
+from .system.world import World
 
 # Bound at import, so that a patched module is never asked.
 _numeric: Any = _socket.getaddrinfo

@@ -14,9 +14,9 @@ from .errors import Kind, ResolveError, ResolverConfigError
 from .front import StubResolver
 from .model import AddrInfo, Answer, Config, Question, SockAddr
 from .names.address import digits_and_dots, normal, value_of
-from .plans import Look, World
 from .protocols import Engine
 from .stub import host_argument
+from .system.world import Look, World
 
 _CALLS = ("gethostbyname", "gethostbyname_ex", "gethostbyaddr")
 _UNKNOWN_HOST, _NO_RECOVERY = (1, "Unknown host"), (3, "Unknown server error")  # netdb.h's numbers

@@ -5,10 +5,11 @@ import pytest
 from celadon import resolver
 from celadon.resolver.auto import decide, ours
 from celadon.resolver.automatic import Automatic
-from celadon.resolver.config import parse_nsswitch, parse_resolv_conf
-from celadon.resolver.files import System
-from celadon.resolver.hosts import Hosts
-from celadon.resolver.plans import World
+from celadon.resolver.system.hosts import Hosts
+from celadon.resolver.system.nsswitch import parse_nsswitch
+from celadon.resolver.system.reload import System
+from celadon.resolver.system.resolv_conf import parse_resolv_conf
+from celadon.resolver.system.world import World
 from celadon.resolver.testing import NameServer
 
 NAME = "www.example"
@@ -203,7 +204,7 @@ def test_the_decision_follows_the_files(tmp_path, monkeypatch, libc):
     assert resolver.getaddrinfo("here.test", 80, 2, 1)[0][4][0] == "192.0.2.50"
     assert resolver.getaddrinfo("here.test", 80, 2, 1)[0][4][0] == "192.0.2.50"  # memorised
     (tmp_path / "nsswitch").write_text("hosts: files ldap\n")
-    resolver.making._system._next = 0.0
+    resolver.factory._system._next = 0.0
     assert resolver.getaddrinfo("here.test", 80, 2, 1)[0][4][0] == "192.0.2.200"
     assert made.explain("here.test").resolver == "thread, libc itself"
     assert "ldap" in str(made.explain("here.test"))

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from celadon.resolver.config import parse_resolv_conf
-from celadon.resolver.files import System
-from celadon.resolver.hosts import parse_hosts
+from celadon.resolver.system.hosts import parse_hosts
+from celadon.resolver.system.reload import System
+from celadon.resolver.system.resolv_conf import parse_resolv_conf
 
 FIELDS = rb"""nameserver search domain options ndots: ndots:99 timeout:-1 attempts:x rotate 1.2.3.4
 ::1 fe80::1%lo 999.1.1.1

@@ -23,8 +23,8 @@ from celadon import resolver
 from celadon.hub import joinall, sleep, spawn
 from celadon.resolver import Config, ResolverConfigError, Server
 from celadon.resolver.cli import main
-from celadon.resolver.config import parse_server
 from celadon.resolver.engines import python
+from celadon.resolver.system.servers import parse_server
 from celadon.resolver.testing import ZONE, Drop, NameServer, check_engine
 
 KEYS = Path(__file__).parents[2] / "fixtures" / "tls"

@@ -13,8 +13,8 @@ import pytest
 from celadon import resolver
 from celadon.hub import get_hub, joinall, sleep, spawn
 from celadon.resolver import Cache, Config, Question, Server, StubResolver
-from celadon.resolver.files import System
 from celadon.resolver.registry import make_engine
+from celadon.resolver.system.reload import System
 from celadon.resolver.testing import Delay, NameServer, Script, synthetic_address
 
 ENGINES = ["ares", "python"]

@@ -5,11 +5,13 @@ import os
 import pytest
 
 from celadon.resolver import Config, Server
-from celadon.resolver.config import parse_aliases, parse_host_conf, parse_nsswitch, parse_resolv_conf
 from celadon.resolver.engines.cares import Channel
-from celadon.resolver.files import System
-from celadon.resolver.hosts import parse_hosts
-from celadon.resolver.sort import Rules, parse_gai_conf
+from celadon.resolver.system.gai_conf import Rules, parse_gai_conf
+from celadon.resolver.system.host_conf import parse_aliases, parse_host_conf
+from celadon.resolver.system.hosts import parse_hosts
+from celadon.resolver.system.nsswitch import parse_nsswitch
+from celadon.resolver.system.reload import System
+from celadon.resolver.system.resolv_conf import parse_resolv_conf
 
 RETURNS = {"success"}
 NOTFOUND = {"success", "notfound"}

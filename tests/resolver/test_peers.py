@@ -295,7 +295,7 @@ def test_eventlet_numeric_flags_ask_nobody(dns, server):
 def test_eventlet_the_last_line_of_the_hosts_file_does_not_hide_the_others(tmp_path, monkeypatch):
     (tmp_path / "hosts").write_text("192.0.2.61 many.test\n192.0.2.62 many.test\nfe80::9 link.test\n")
     (tmp_path / "host.conf").write_text("multi on\n")
-    system = resolver.making.System(hosts=str(tmp_path / "hosts"), host_conf=str(tmp_path / "host.conf"))
+    system = resolver.factory.System(hosts=str(tmp_path / "hosts"), host_conf=str(tmp_path / "host.conf"))
     monkeypatch.setattr(resolver.factory, "_system", system)
     resolver.use("python", servers=["127.0.0.1:1"])
     assert sorted(addresses("many.test", 2)) == ["192.0.2.61", "192.0.2.62"]
@@ -317,7 +317,7 @@ def test_eventlet_importing_costs_no_dnspython():
 def test_eventlet_resolvconf_is_read_again(tmp_path, monkeypatch, server):
     path = tmp_path / "resolv.conf"
     path.write_text("nameserver 127.0.0.1\nsearch one.test\n")
-    system = resolver.making.System(resolv_conf=str(path))
+    system = resolver.factory.System(resolv_conf=str(path))
     monkeypatch.setattr(resolver.factory, "_system", system)
     server.add("host.two.test", "A", "192.0.2.88")
     made = resolver.use("python", servers=server.servers)

@@ -20,8 +20,8 @@ import pytest
 from celadon import resolver
 from celadon.hub import Timeout, get_hub, joinall, sleep, spawn
 from celadon.resolver import CachePolicy, Config, Kind, Question, ResolveError, Server
-from celadon.resolver.files import System
 from celadon.resolver.registry import make_engine
+from celadon.resolver.system.reload import System
 from celadon.resolver.testing import Delay, Drop, NameServer, Script, Servfail
 from celadon.resolver.testing.hostile import BAD, FAULTS, GOOD, message, opt, record, wire_name
 

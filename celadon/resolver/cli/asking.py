@@ -10,14 +10,14 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from .. import registry
-from ..config import SCHEMES, parse_server
 from ..errors import Kind, ResolveError, ResolverConfigError
 from ..factory import make
-from ..files import System
 from ..front import ask
 from ..model import Answer, Config, Question, Rcode, Record, RRType, Server
 from ..names.domain import candidates
 from ..protocols import Engine, Outcome, Resolver
+from ..system.reload import System
+from ..system.servers import SCHEMES, parse_server
 from .exits import UsageError
 from .settings import Lookup, Run, Settings
 

@@ -10,9 +10,9 @@ from .. import registry
 from ..bulk_lookup import run
 from ..errors import ResolveError
 from ..exchange import Tuning
-from ..files import System
 from ..model import Config, QueryOptions, RRType
 from ..protocols import Engine
+from ..system.reload import System
 from .bulkfiles import PENDING
 from .bulkinput import Asked, Form
 from .bulkoptions import Options

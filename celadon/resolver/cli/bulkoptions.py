@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..config import parse_server
 from ..errors import ResolverConfigError
 from ..model import Rcode, Server
 from ..names.record_type import parse_type
+from ..system.servers import parse_server
 from .exits import UsageError
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..config import parse_server
 from ..errors import ResolverConfigError
 from ..names.record_type import parse_type
+from ..system.servers import parse_server
 from .exits import UsageError
 from .settings import Run, Settings
 

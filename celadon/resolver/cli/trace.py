@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ..config import parse_server
 from ..errors import Kind, ResolveError, ResolverConfigError
 from ..model import Answer, RRType, Server
 from ..protocols import Outcome
+from ..system.servers import parse_server
 from .exits import UsageError
 from .settings import Lookup
 

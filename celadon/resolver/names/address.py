@@ -21,8 +21,6 @@ def normal(address: str) -> tuple[int, str] | None:
 
 
 V4_BITS, V6_BITS = 32, 128
-
-
 # Bound at import, so that a patched module is never asked.
 _inet_aton, _inet_pton = _socket.inet_aton, _socket.inet_pton
 

@@ -62,5 +62,3 @@ def special(name: str) -> str | None:
     if bare == "localhost" and not name.endswith("."):
         return None
     return _SPECIAL.get(bare.rpartition(".")[2])
-
-

@@ -10,13 +10,14 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from . import interfaces
-from .config import parse_aliases, parse_host_conf, parse_nsswitch, parse_resolv_conf
+from .gai_conf import parse_gai_conf
+from .host_conf import parse_aliases, parse_host_conf
 from .hosts import Hosts, parse_hosts
-from .plans import Ways, World
-from .sort import parse_gai_conf
+from .nsswitch import parse_nsswitch
+from .resolv_conf import parse_resolv_conf
+from .world import Ways, World
 
 T = TypeVar("T")
-
 _RECHECK = 2.0  # seconds
 _VARIABLES = (
     *("LOCALDOMAIN", "RES_OPTIONS", "HOSTALIASES"),  # resolv.conf(5), hostname(7)

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .names.address import AF_INET, AF_INET6, normal
+from ..names.address import AF_INET, AF_INET6, normal
 
 
 class Line(NamedTuple):

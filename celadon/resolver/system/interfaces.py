@@ -9,7 +9,7 @@ import _socket
 import struct
 from collections.abc import Iterator, Mapping
 
-from .sort import Interface
+from .gai_conf import Interface
 
 _INET, _INET6 = int(_socket.AF_INET), int(_socket.AF_INET6)
 _GETADDR, _NEWADDR, _DONE, _ERROR = 22, 20, 3, 2

@@ -1,0 +1,64 @@
+"""nsswitch.conf: which sources are asked for hosts, and what each result leads to (nsswitch.conf(5))."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .world import STATUSES, Source
+
+_WHITE = " \t\n\v\f\r"  # isspace, in any locale that libc's parsers run in
+_SOURCE = re.compile(r"([^\s\[]+)\s*(\[[^]]*(?:\]|$))?\s*", re.ASCII)
+_CRITERIA = re.compile(
+    rf"\[\s*(?:!?(?:{'|'.join(STATUSES)})\s*=\s*(?:return|continue|merge)(?:\s+|(?=\])))+\]", re.ASCII | re.IGNORECASE
+).fullmatch
+_CRITERION = re.compile(r"(!?)([a-z]+)\s*=\s*([a-z]+)", re.ASCII)
+_DATABASES = frozenset(
+    [
+        *("aliases", "ethers", "group", "group_compat", "gshadow", "hosts", "initgroups", "netgroup", "networks"),
+        *("passwd", "passwd_compat", "protocols", "publickey", "rpc", "services", "shadow", "shadow_compat"),
+    ]
+)
+#: What libc makes of a file in which a line is broken: no source at all.
+_BROKEN = (Source("broken line"),)
+
+
+def parse_nsswitch(text: bytes) -> tuple[Source, ...]:
+    """The sources of the hosts line with their criteria; files and dns where there is none (nsswitch.conf(5)).
+
+    Criteria that glibc cannot read, of any database, leave it without any source, and so this: every lookup fails then.
+    """
+    order: tuple[Source, ...] = ()
+    for raw in text.split(b"\n")[:-1]:
+        # As glibc: no comment but a whole line, no last line without its end; the colon may be missing or stand alone.
+        line = raw.partition(b"\0")[0].decode("latin-1")
+        key, rest = _KEY(line).groups()
+        if key in _DATABASES and rest:
+            sources = _sources(rest[1:])
+            if sources is _BROKEN:
+                return _BROKEN  # whichever line it is, glibc gives up on the whole file
+            if key == "hosts":
+                order = sources
+    return order or (Source("files"), Source("dns"))
+
+
+_KEY: Any = re.compile(r"\s*([^\s:]*)(.*)", re.ASCII | re.DOTALL).match
+
+
+def _sources(text: str) -> tuple[Source, ...]:
+    made: list[Source] = []
+    at = len(text) - len(text.lstrip(_WHITE))
+    while word := _SOURCE.match(text, at):
+        at = word.end()
+        name, criteria = word.groups()
+        if not criteria:
+            made.append(Source(name))
+            continue
+        if not _CRITERIA(criteria):
+            return _BROKEN
+        returns = set(Source(name).returns)
+        for negated, status, action in _CRITERION.findall(criteria.lower()):
+            of = [one for one in STATUSES if one != status] if negated else [status]
+            returns = returns.union(of) if action == "return" else returns.difference(of)
+        made.append(Source(name, frozenset(returns), plain=False))
+    return tuple(made)
