@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 from ..hub import get_hub, getcurrent, park, sleep
 from . import registry
+from .dns.exchange import Tuning
 from .errors import Kind, ResolveError, ResolverConfigError
-from .exchange import Tuning
 from .model import Config, Question, asking
 from .names.domain import to_ascii
 from .names.record_type import parse_type

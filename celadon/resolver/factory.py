@@ -15,9 +15,9 @@ from .automatic import Automatic
 from .bounded import Bounded
 from .cache import Cache, CachePolicy
 from .chain import ChainResolver
+from .dns.exchange import Tuning
 from .errors import ResolveError, ResolverConfigError, ResolverUnavailable
 from .events import OnEvent, printer
-from .exchange import Tuning
 from .front import StubResolver
 from .limit import Limited, Limits
 from .model import Config, Server

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
-from . import registry
+from . import lazy
 from .errors import KIND_OF_RCODE, Kind, ResolveError
 from .model import Answer, RRType, type_name
 from .validate import follow, has_data
@@ -70,7 +70,7 @@ _FIELDS = tuple(one.name for one in fields(Answer))
 
 def _rdata(answer: Answer, rdclass: int, rdtype: int, data: str) -> Any:
     try:
-        return registry.exotic().rdata(rdclass, rdtype, data)
+        return lazy.rdata().rdata(rdclass, rdtype, data)
     except ValueError as error:
         name = answer.question.name
         raise ResolveError(Kind.FORMERR, name, detail=str(error), server=answer.server, answer=answer) from None

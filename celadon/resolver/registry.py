@@ -92,21 +92,6 @@ def make_resolver(name: str, config: Config | None) -> Resolver:
     return resolver
 
 
-def exotic() -> Any:
-    """The module that tells the data of rare record types, by a library that is slow to import."""
-    return import_module(f"{__package__}.exotic")
-
-
-def transport(scheme: str) -> Callable[..., Any]:
-    """What makes the python engine's connection to a server of this scheme. ResolverUnavailable without its library."""
-    try:
-        module = import_module(f"{__package__}.engines.python_{scheme}")
-    except ImportError as error:
-        raise ResolverUnavailable(f"servers by {scheme}:// need a library that is not here: {error}") from None
-    made: Callable[..., Any] = module.connect
-    return made
-
-
 def preload() -> None:
     """Import the libraries that must see the unpatched standard library."""
     import_module(f"{__package__}.engines.ares").preload()

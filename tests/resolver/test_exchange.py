@@ -7,9 +7,9 @@ from dns.rcode import Rcode
 from dns.rrset import from_text
 
 from celadon.resolver import Answer, Config, Kind, QueryOptions, Question, ResolveError, Server
-from celadon.resolver.exchange import AGAIN, Exchange, Query, Tuning
-from celadon.resolver.health import Health
-from celadon.resolver.pace import Pace, Window
+from celadon.resolver.dns.exchange import AGAIN, Exchange, Query, Tuning
+from celadon.resolver.dns.pace import Pace, Window
+from celadon.resolver.dns.server_health import Health
 
 ONE = Server("192.0.2.1")
 TWO = Server("192.0.2.2")

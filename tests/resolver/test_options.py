@@ -5,10 +5,10 @@ from dns.flags import to_text
 from dns.message import from_wire
 
 from celadon.resolver import Answer, Config, Edns, QueryOptions, Question, ResolveError, Server
+from celadon.resolver.dns.wire import encode_question
 from celadon.resolver.front import ask
 from celadon.resolver.registry import make_engine
 from celadon.resolver.testing import NameServer, Truncate
-from celadon.resolver.wire import encode_question
 
 
 @pytest.fixture

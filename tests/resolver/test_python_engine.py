@@ -10,10 +10,10 @@ import pytest
 
 from celadon.hub import get_hub, joinall, kill, sleep, spawn
 from celadon.resolver import Answer, Config, Kind, QueryOptions, Question, ResolveError, Server
+from celadon.resolver.dns.exchange import Tuning
 from celadon.resolver.engines import python_links
 from celadon.resolver.engines.python import make
 from celadon.resolver.engines.python_links import bursts
-from celadon.resolver.exchange import Tuning
 from celadon.resolver.front import ask
 from celadon.resolver.testing import Delay, Drop, NameServer, Script, Truncate, synthetic_address
 

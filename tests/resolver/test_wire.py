@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from celadon.resolver import Answer, Question, Record, ResolveError, RRType
-from celadon.resolver.wire import WireAnswer, WireError, decode, encode_name, encode_question, question_tail
+from celadon.resolver.dns.wire import WireAnswer, WireError, decode, encode_name, encode_question, question_tail
 
 PACKETS = sorted(Path(__file__).parents[2].joinpath("fixtures/packets").glob("*.hex"))
 

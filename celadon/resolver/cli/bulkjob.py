@@ -8,8 +8,8 @@ from typing import Any
 
 from .. import registry
 from ..bulk_lookup import run
+from ..dns.exchange import Tuning
 from ..errors import ResolveError
-from ..exchange import Tuning
 from ..model import Config, QueryOptions, RRType
 from ..protocols import Engine
 from ..system.reload import System

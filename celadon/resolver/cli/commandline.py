@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..dns.rdata import Message
+from ..dns.wire import encode_name
 from ..errors import ResolveError
 from ..model import RRType
 from ..names.address import normal, reverse
 from ..names.domain import to_ascii
-from ..rdata import Message
-from ..wire import encode_name
 from .exits import UsageError
 from .options import LETTERS, LONG, PLUS, Option, find, rdclass, rdtype
 from .settings import Command, Lookup, Run, Settings

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from ...hub import Greenlet, Group, Queue, spawn, to_thread
 from .. import registry
+from ..dns.wire import decode, encode_question, question_tail
 from ..errors import Kind, ResolveError
 from ..model import Answer, Question
-from ..wire import decode, encode_question, question_tail
 from . import text
 from .asking import Asker, Reply
 from .commandline import parse

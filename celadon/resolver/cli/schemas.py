@@ -15,10 +15,10 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
+from ..dns.wire import OneAddress
 from ..errors import Kind, ResolveError
 from ..model import Answer, Record, rcode_name, type_name
 from ..protocols import Outcome
-from ..wire import OneAddress
 from .bulkinput import Key
 
 Schema = Callable[[Key, Outcome], str]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..dns.exchange import Tuning
 from ..events import Event, OnEvent
-from ..exchange import Tuning
 from ..model import Config
 from ..protocols import Engine
 from .ares import AresEngine, _Query

@@ -15,12 +15,13 @@ from contextlib import suppress
 from struct import Struct
 
 from ...hub import Timer, get_hub
+from ..dns.exchange import AGAIN, Exchange, Query, Tuning, Verdict
+from ..dns.server_health import Health
 from ..errors import Kind, ResolveError
-from ..exchange import AGAIN, Exchange, Query, Tuning, Verdict
-from ..health import Health
 from ..model import Config, Question
 from ..protocols import Cancel, Done
-from .python_links import SEGMENTS, Link, Stream, UdpLink, stream_to
+from .python_links import SEGMENTS, Link, Stream, UdpLink
+from .python_transports import stream_to
 
 _LARGEST = 4096
 _TICKS = 128  # buckets a second

@@ -9,7 +9,7 @@ import h2.connection
 import h2.events
 import h2.exceptions
 
-from ..health import Health
+from ..dns.server_health import Health
 from ..model import Server
 from .python_links import Driver, Stream, StreamLink
 from .python_tls import Tls

@@ -17,9 +17,8 @@ from contextlib import suppress
 from typing import Protocol, TypeAlias
 
 from ...hub import Watch, watch
-from .. import registry
-from ..exchange import Query, Tuning
-from ..health import Health
+from ..dns.exchange import Query, Tuning
+from ..dns.server_health import Health
 from ..model import Server
 
 _RCVBUF = 4 << 20  # the default overflows silently at some 250 answers
@@ -349,12 +348,3 @@ class Stream(Protocol):
 
 
 Link: TypeAlias = UdpLink | Stream
-
-
-def stream_to(engine: Driver, state: Health, now: float) -> Stream:
-    """A connection to the server, in the way that it is spoken to. OSError when it cannot be."""
-    scheme = state.server.scheme
-    if scheme in ("udp", "tcp"):
-        return StreamLink(engine, state, now, Framed())
-    made: Stream = registry.transport(scheme)(engine, state, now)
-    return made

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..dns.exchange import Query, Tuning
+from ..dns.server_health import Health
 from ..events import Event, OnEvent
-from ..exchange import Query, Tuning
-from ..health import Health
 from ..model import Config
 from .python import PythonEngine
 from .python_links import Link

@@ -14,8 +14,8 @@ from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 
 from ...hub import Timer, get_hub, watch
-from ..exchange import Query
-from ..health import Health
+from ..dns.exchange import Query
+from ..dns.server_health import Health
 from .python_links import Driver, Stream, connected
 
 _IDLE = 10.0  # seconds after which a connection that nobody used is not trusted to be there still

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ssl
 from functools import lru_cache
 
-from ..health import Health
+from ..dns.server_health import Health
 from ..model import Server
 from .python_links import Driver, Framed, Layer, Stream, StreamLink
 

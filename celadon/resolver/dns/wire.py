@@ -14,8 +14,8 @@ from functools import lru_cache
 from struct import Struct
 from typing import Any
 
-from .errors import Kind, ResolveError
-from .model import Answer, Edns, QueryOptions, Question, Record, new_tuple
+from ..errors import Kind, ResolveError
+from ..model import Answer, Edns, QueryOptions, Question, Record, new_tuple
 from .rdata import Message, WireError, text
 
 __all__ = ["WireAnswer", "WireError", "decode", "encode_name", "encode_question", "question_tail", "subnet"]

@@ -11,8 +11,8 @@ import time
 from base64 import b32hexencode, b64encode
 from collections.abc import Callable
 
-from . import registry
-from .model import type_name
+from .. import lazy
+from ..model import type_name
 
 
 class WireError(ValueError):
@@ -380,7 +380,7 @@ def text(message: Message, rdtype: int, rdclass: int, start: int, end: int) -> s
         if at == end:
             return " ".join(words)
     elif fields is None:
-        known = registry.exotic().text(message.data, rdtype, rdclass, start, end)
+        known = lazy.rdata().text(message.data, rdtype, rdclass, start, end)
         if known is not None:
             return str(known)
     return generic(message.data[start:end])

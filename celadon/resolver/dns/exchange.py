@@ -13,11 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .errors import Kind, ResolveError
-from .health import Health
-from .model import Answer, Config, QueryOptions, Question, Server
+from ..errors import Kind, ResolveError
+from ..model import Answer, Config, QueryOptions, Question, Server
+from ..protocols import Done, Outcome
 from .pace import Pace, Window
-from .protocols import Done, Outcome
+from .server_health import Health
 from .wire import OPT, WITH_OPT, OneAddress, WireAnswer, WireError, decode, encode_question, question_tail
 
 _SOFT = {1: Kind.FORMERR, 2: Kind.SERVFAIL, 4: Kind.NOTIMP, 5: Kind.REFUSED, 16: Kind.NOTIMP, 23: Kind.REFUSED}

@@ -6,7 +6,7 @@ each time); then a copy of a question, not the question itself, finds out whethe
 
 from __future__ import annotations
 
-from .model import Server
+from ..model import Server
 from .pace import Pace
 
 _SILENCES = 3  # running, before a server is passed over

@@ -1,0 +1,1 @@
+"""DNS without I/O: messages, record data, and the exchange with servers as a state machine."""
