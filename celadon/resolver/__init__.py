@@ -1,7 +1,7 @@
 """Names to addresses: libc's answers on any engine, blocking only the greenlet that asks."""
 
+from .answers.cache import Cache, CachePolicy, CacheStats
 from .bulk_lookup import bulk
-from .cache import Cache, CachePolicy, CacheStats
 from .crawl import CrawlerResolver
 from .crawlmodel import CrawlEvent, CrawlStats, Lookup
 from .errors import Kind, ResolveError, ResolverConfigError, ResolverUnavailable

@@ -16,7 +16,8 @@ from typing import Any
 
 from ..hub import Timeout, get_hub, spawn
 from . import factory
-from .cache import Cache, CachePolicy, Entry
+from .answers.cache import Cache, CachePolicy, Entry
+from .answers.cname import follow
 from .crawlmodel import KEYS, ORDERS, CrawlEvent, CrawlStats, Lookup, pinned_values, plain_name
 from .crawlmodel import pinned as pinned_rows
 from .errors import Kind, ResolveError, ResolverConfigError
@@ -25,7 +26,6 @@ from .guard import Guard
 from .model import AddrInfo, Answer, Question, RRType, SockAddr
 from .names.address import value_of
 from .protocols import Resolver
-from .validate import follow
 
 _numeric: Any = _socket.getaddrinfo
 _NUMERICHOST, _CANONNAME, _PASSIVE = _socket.AI_NUMERICHOST, _socket.AI_CANONNAME, _socket.AI_PASSIVE

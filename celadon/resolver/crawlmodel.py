@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .cache import CacheStats
+from .answers.cache import CacheStats
 from .errors import Kind, ResolveError
 from .guard import network
 from .model import AddrInfo

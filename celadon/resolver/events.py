@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from .cache import CacheStats
+from .answers.cache import CacheStats
 from .errors import ResolveError
 from .model import rcode_name, type_name
 

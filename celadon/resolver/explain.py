@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .cache import Cache
+from .answers.cache import Cache
 from .errors import ResolveError
 from .model import Question, RRType, type_name
 from .names import domain

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from ..hub import get_hub
 from . import auto, registry
+from .answers.cache import Cache, CachePolicy
 from .automatic import Automatic
 from .bounded import Bounded
-from .cache import Cache, CachePolicy
 from .chain import ChainResolver
 from .dns.exchange import Tuning
 from .errors import ResolveError, ResolverConfigError, ResolverUnavailable

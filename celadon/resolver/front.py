@@ -15,11 +15,11 @@ from typing import Any, Protocol, TypeVar
 
 from ..hub import TIMED_OUT, Hub, get_hub, getcurrent, park, park_for
 from . import plans, stub
-from .cache import Cache, aged, asked_as
+from .answers.cache import Cache, aged, asked_as
+from .answers.single_flight import Flights
 from .errors import Kind, ResolveError
 from .events import ResolverStats
 from .explain import Explanation, steps
-from .flight import Flights
 from .model import AddrInfo, Answer, Config, QueryOptions, Question, SockAddr
 from .names.domain import candidates
 from .names.domain import to_ascii as _ascii

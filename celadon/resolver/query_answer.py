@@ -10,9 +10,9 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from . import lazy
+from .answers.cname import follow, has_data
 from .errors import KIND_OF_RCODE, Kind, ResolveError
 from .model import Answer, RRType, type_name
-from .validate import follow, has_data
 
 _AD = 0x0020  # RFC 4035 §3.2.3
 

@@ -3,7 +3,7 @@
 import pytest
 
 from celadon.resolver import Answer, Cache, CachePolicy, Question, Record, ResolverConfigError, make
-from celadon.resolver.cache import aged, asked_as
+from celadon.resolver.answers.cache import aged, asked_as
 
 Q = Question("a.test", 1)
 

@@ -6,7 +6,7 @@ from celadon import resolver
 from celadon.hub import get_hub, joinall, sleep, spawn
 from celadon.hub.testing import MockClock
 from celadon.resolver import Answer, Cache, CachePolicy, Config, Kind, Question, Record, ResolveError, StubResolver
-from celadon.resolver.flight import Flights
+from celadon.resolver.answers.single_flight import Flights
 from celadon.resolver.system.hosts import Hosts
 from celadon.resolver.system.world import World
 from celadon.resolver.testing import Delay, Drop, NameServer

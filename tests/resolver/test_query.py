@@ -9,10 +9,10 @@ import pytest
 from celadon import resolver
 from celadon.hub import get_hub
 from celadon.resolver import Kind, Mx, Record, ResolveError, Srv
+from celadon.resolver.answers.cname import pruned
 from celadon.resolver.model import Answer, Question
 from celadon.resolver.query_answer import QueryAnswer, srv_order, told
 from celadon.resolver.testing import Drop, NameServer, Refused, Script, Servfail
-from celadon.resolver.validate import pruned
 
 ENGINES = ["ares", "python"]
 

@@ -16,8 +16,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from .model import Answer, Question, Record, RRType
-from .validate import follow
+from ..model import Answer, Question, Record, RRType
+from .cname import follow
 
 _NXDOMAIN = 3
 _WEEK = 604_800.0

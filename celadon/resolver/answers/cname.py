@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from .model import Answer, Question, Record, RRType
+from ..model import Answer, Question, Record, RRType
 
 _MAX_CHAIN = 32  # names; RFC 1034 §3.6.2 sets no bound, resolvers do: loops and the like end here
 

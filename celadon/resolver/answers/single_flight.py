@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import ResolveError
+from ..model import Answer, Question
+from ..protocols import Cancel, Done, Engine, Outcome
 from .cache import Cache, Entry, aged, asked_as, key_of
-from .errors import ResolveError
-from .model import Answer, Question
-from .protocols import Cancel, Done, Engine, Outcome
-from .validate import pruned
+from .cname import pruned
 
 _NXDOMAIN = 3
 CallLater = Callable[..., Any]
