@@ -6,7 +6,6 @@ from .crawl import CrawlerResolver
 from .crawlmodel import CrawlEvent, CrawlStats, Lookup
 from .errors import Kind, ResolveError, ResolverConfigError, ResolverUnavailable
 from .events import Event, ResolverStats
-from .explain import Explanation
 from .factory import ResolverLike, make
 from .front import StubResolver
 from .guard import BlockedAddress, Guard
@@ -28,6 +27,7 @@ from .in_use import (
     use,
 )
 from .model import AddrInfo, Answer, Config, Edns, QueryOptions, Question, Rcode, Record, RRType, Server, SockAddr
+from .policy.explain import Explanation
 from .protocols import Engine, Resolver
 from .query_answer import Https, Mx, QueryAnswer, Srv
 from .record_queries import https, mx, query, reverse, srv, txt

@@ -6,9 +6,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import auto, registry
+from . import registry
 from .model import Config
 from .names.address import value_of
+from .policy import libc_or_engine
 from .system.world import World
 
 
@@ -32,13 +33,13 @@ class Automatic:
         self._platform = platform
         self._known: tuple[World, str | None, bool] | None = None
 
-    def choice(self, name: str, reverse: bool = False) -> auto.Choice:
+    def choice(self, name: str, reverse: bool = False) -> libc_or_engine.Choice:
         """Who looks ``name`` up, and why."""
         if not reverse and value_of(name) is not None:
-            return auto.Choice("engine", "an address literal needs nobody")
+            return libc_or_engine.Choice("engine", "an address literal needs nobody")
         if not reverse and self._overridden(name):
-            return auto.Choice("engine", "the program itself says what it is")
-        return auto.decide(self._base(), name, self._platform, reverse)
+            return libc_or_engine.Choice("engine", "the program itself says what it is")
+        return libc_or_engine.decide(self._base(), name, self._platform, reverse)
 
     def __call__(self, name: Any, reverse: bool = False) -> Any:
         """The libc resolver if the name is its own, else None."""
@@ -47,7 +48,7 @@ class Automatic:
         world = self._base()
         known = self._known
         if known is None or known[0] is not world:
-            known = self._known = world, auto.for_all(world, self._platform), auto.looks_at_names(world)
+            known = self._known = world, libc_or_engine.for_all(world, self._platform), libc_or_engine.looks_at_names(world)
         text = name.decode("latin-1") if isinstance(name, bytes) else name
         if known[1] is None and not known[2] and "%" not in text and "\\" not in text:
             return None  # the commonest system, and a name as most are

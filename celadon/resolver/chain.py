@@ -12,8 +12,8 @@ from typing import Any
 
 from .errors import KIND_OF_RCODE, Kind, ResolveError, ResolverConfigError, ResolverUnavailable
 from .events import ResolverStats
-from .explain import Explanation
 from .model import AddrInfo, Answer, Question, SockAddr
+from .policy.explain import Explanation
 
 #: The failures that are a resolver's and not an answer about the name.
 FAILURES = frozenset(

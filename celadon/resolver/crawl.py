@@ -21,10 +21,10 @@ from .answers.cname import follow
 from .crawlmodel import KEYS, ORDERS, CrawlEvent, CrawlStats, Lookup, pinned_values, plain_name
 from .crawlmodel import pinned as pinned_rows
 from .errors import Kind, ResolveError, ResolverConfigError
-from .explain import Explanation
 from .guard import Guard
 from .model import AddrInfo, Answer, Question, RRType, SockAddr
 from .names.address import value_of
+from .policy.explain import Explanation
 from .protocols import Resolver
 
 _numeric: Any = _socket.getaddrinfo

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..hub import get_hub
-from . import auto, registry
+from . import registry
 from .answers.cache import Cache, CachePolicy
 from .automatic import Automatic
 from .bounded import Bounded
@@ -25,6 +25,7 @@ from .names.address import normal
 from .names.domain import to_ascii
 from .names.idna import load as load_idna
 from .observed import Observed, ObservedStub, harmless
+from .policy import libc_or_engine
 from .protocols import Engine, Resolver
 from .system.reload import System
 from .system.servers import parse_server
@@ -251,7 +252,7 @@ def _stub(name: str, engine: Callable[[Config], Engine], wanted: _Wanted, automa
     elsewhere = None
     if automatic:
         elsewhere = Automatic(base, wanted.config(), lambda name: bool(table) and _in(table, name))
-        world = _shaped(base, auto.ours)
+        world = _shaped(base, libc_or_engine.ours)
     if table:
         world = _shaped(world, lambda now: replace(now, order=(table_source(table), *now.order)))
     limits = wanted.limits

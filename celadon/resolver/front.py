@@ -9,26 +9,25 @@ questions are cancelled.
 from __future__ import annotations
 
 import _socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from ..hub import TIMED_OUT, Hub, get_hub, getcurrent, park, park_for
-from . import plans, stub
 from .answers.cache import Cache, aged, asked_as
 from .answers.single_flight import Flights
 from .errors import Kind, ResolveError
 from .events import ResolverStats
-from .explain import Explanation, steps
 from .model import AddrInfo, Answer, Config, QueryOptions, Question, SockAddr
 from .names.domain import candidates
 from .names.domain import to_ascii as _ascii
+from .policy import getaddrinfo
+from .policy.explain import Explanation, steps
+from .policy.plan import Ask, Plan, Sources
 from .protocols import Cancel, Engine, Outcome
 from .system.world import World
 
 T = TypeVar("T")
-
-Plan = Generator[plans.Ask | plans.Sources | plans.Call, Any, T]
 
 _NEVER = float("inf")
 _MEMO_SECONDS = 2.0  # for what the kernel's routes and the services file had a part in
@@ -242,9 +241,9 @@ class StubResolver:
         try:
             request = next(plan)
             while True:
-                if isinstance(request, plans.Ask):
+                if isinstance(request, Ask):
                     request = plan.send(self._outcomes(request.questions, config, lookup))
-                elif isinstance(request, plans.Sources):
+                elif isinstance(request, Sources):
                     request = plan.send([source_of(one) for one in request.destinations])
                 else:
                     lookup.asked = True  # whoever gave it may give another answer next time
@@ -317,9 +316,9 @@ class StubResolver:
         try:
             kept = self._memo.get(key)
             family | type | proto | flags
-            plan: Any = stub.getaddrinfo
+            plan: Any = getaddrinfo.getaddrinfo
         except TypeError:
-            kept, plan = None, stub.checked
+            kept, plan = None, getaddrinfo.checked
         if (
             kept is not None
             and kept[1] is port.__class__
@@ -347,28 +346,28 @@ class StubResolver:
         world = self._world()
         if self._elsewhere is not None and sockaddr and (other := self._elsewhere(sockaddr[0], True)) is not None:
             return other.getnameinfo(sockaddr, flags)  # type: ignore[no-any-return]
-        return self._run(stub.getnameinfo(world, sockaddr, flags), world.config)
+        return self._run(getaddrinfo.getnameinfo(world, sockaddr, flags), world.config)
 
     def gethostbyname(self, host: str | bytes) -> str:
         """See ``socket.gethostbyname``."""
         world = self._world()
         if self._elsewhere is not None and (other := self._elsewhere(host)) is not None:
             return other.gethostbyname(host)  # type: ignore[no-any-return]
-        return self._run(stub.gethostbyname(world, host), world.config)
+        return self._run(getaddrinfo.gethostbyname(world, host), world.config)
 
     def gethostbyname_ex(self, host: str | bytes) -> tuple[str, list[str], list[str]]:
         """See ``socket.gethostbyname_ex``."""
         world = self._world()
         if self._elsewhere is not None and (other := self._elsewhere(host)) is not None:
             return other.gethostbyname_ex(host)  # type: ignore[no-any-return]
-        return self._run(stub.gethostbyname_ex(world, host), world.config)
+        return self._run(getaddrinfo.gethostbyname_ex(world, host), world.config)
 
     def gethostbyaddr(self, address: str | bytes) -> tuple[str, list[str], list[str]]:
         """See ``socket.gethostbyaddr``."""
         world = self._world()
         if self._elsewhere is not None and (other := self._elsewhere(address, True)) is not None:
             return other.gethostbyaddr(address)  # type: ignore[no-any-return]
-        return self._run(stub.gethostbyaddr(world, address), world.config)
+        return self._run(getaddrinfo.gethostbyaddr(world, address), world.config)
 
     def query(self, question: Question, deadline: float | None = None) -> Answer:
         """Ask one question as it stands, without hosts file and search list. Raises ResolveError when no reply came.

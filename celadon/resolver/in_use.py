@@ -13,9 +13,9 @@ from typing import Any
 
 from . import registry
 from .events import ResolverStats
-from .explain import Explanation
 from .factory import ResolverLike, make, within
 from .model import AddrInfo, SockAddr
+from .policy.explain import Explanation
 from .protocols import Resolver
 
 _scope: ContextVar[Resolver | None] = ContextVar("celadon.resolver.scope", default=None)

@@ -14,8 +14,8 @@ from .errors import Kind, ResolveError, ResolverConfigError
 from .front import StubResolver
 from .model import AddrInfo, Answer, Config, Question, SockAddr
 from .names.address import digits_and_dots, normal, value_of
+from .policy.getaddrinfo import host_argument
 from .protocols import Engine
-from .stub import host_argument
 from .system.world import Look, World
 
 _CALLS = ("gethostbyname", "gethostbyname_ex", "gethostbyaddr")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import libc
-from ..explain import Explanation
 from ..model import AddrInfo, Config, SockAddr
+from ..policy.explain import Explanation
 
 # Bound at import: whoever patches the module must not come back here.
 _getaddrinfo = _socket.getaddrinfo

@@ -10,15 +10,15 @@ import _socket
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from . import nss, sort
-from .errors import Kind, ResolveError
-from .model import AddrInfo, SockAddr
-from .names import domain, idn_flags
-from .names.address import normal
-from .names.idna import encode
+from ..errors import Kind, ResolveError
+from ..model import AddrInfo, SockAddr
+from ..names import domain, idn_flags
+from ..names.address import normal
+from ..names.idna import encode
+from ..system.world import World
+from . import address_order, nss
 from .nss import Result
-from .plans import Plan, Sources
-from .system.world import World
+from .plan import Plan, Sources
 
 # Bound at import, so that a patched module is never asked.
 _numeric: Any = _socket.getaddrinfo
@@ -131,11 +131,11 @@ def _finish(
         result = [(family, kind, proto, "", place) for kind, proto in products]
     else:
         addresses = [address for _, address in found]
-        sources = yield Sources(tuple([sort.destination(one) for one in addresses]))
+        sources = yield Sources(tuple([address_order.destination(one) for one in addresses]))
         # Without an IPv6 address, glibc's check_pf tells its sort nothing of the interfaces.
         interfaces = world.interfaces if _INET6 in world.families else None
         result = []
-        for index, product in sort.order(addresses, sources, len(products), world.rules, interfaces):
+        for index, product in address_order.order(addresses, sources, len(products), world.rules, interfaces):
             family, address = found[index]
             result.append((family, *products[product], "", _sockaddr(family, address, port)))
     if canonical and result:

@@ -11,8 +11,8 @@ import _socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from .model import SockAddr
-from .system.gai_conf import _MAPPED, Interface, Rules, Table
+from ..model import SockAddr
+from ..system.gai_conf import _MAPPED, Interface, Rules, Table
 
 T = TypeVar("T")
 

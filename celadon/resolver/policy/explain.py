@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .answers.cache import Cache
-from .errors import ResolveError
-from .model import Question, RRType, type_name
-from .names import domain
-from .names.address import value_of
-from .system.world import Source, World
+from ..answers.cache import Cache
+from ..errors import ResolveError
+from ..model import Question, RRType, type_name
+from ..names import domain
+from ..names.address import value_of
+from ..system.world import Source, World
 
 _TYPES = (RRType.A, RRType.AAAA)
 

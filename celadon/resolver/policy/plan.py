@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, NamedTuple, TypeVar
 
-from .model import Question, SockAddr
-from .system.world import Look
+from ..model import Question, SockAddr
+from ..system.world import Look
 
 T = TypeVar("T")
 

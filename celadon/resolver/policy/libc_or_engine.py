@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from .system.world import Source, World
+from ..system.world import Source, World
 
 _OURS = ("files", "dns")
 _LIBC_KNOWS_BEST = {"darwin": "macOS", "ios": "iOS", "android": "Android", "win32": "Windows"}

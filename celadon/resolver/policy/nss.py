@@ -12,13 +12,13 @@ import _socket
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from .answers.cname import follow
-from .errors import KIND_OF_RCODE, Kind, ResolveError
-from .model import Answer, Question, RRType, asking, new_tuple
-from .names import domain
-from .names.address import digits_and_dots, normal, reverse, unmapped
-from .plans import Ask, Call, Plan
-from .system.world import Source, World
+from ..answers.cname import follow
+from ..errors import KIND_OF_RCODE, Kind, ResolveError
+from ..model import Answer, Question, RRType, asking, new_tuple
+from ..names import domain
+from ..names.address import digits_and_dots, normal, reverse, unmapped
+from ..system.world import Source, World
+from .plan import Ask, Call, Plan
 
 _INET, _INET6 = int(_socket.AF_INET), int(_socket.AF_INET6)
 _TYPE_OF = {_INET: int(RRType.A), _INET6: int(RRType.AAAA)}

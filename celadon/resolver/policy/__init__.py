@@ -1,0 +1,1 @@
+"""What libc does with a name, as pure functions: plans that ask questions and are given answers."""
