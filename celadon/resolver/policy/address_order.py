@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from ..model import SockAddr
-from ..system.gai_conf import _MAPPED, Interface, Rules, Table
+from ..system.gai_conf import MAPPED, Interface, Rules, Table
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ _UNKNOWN = Interface(0, index=-1)
 def _number(address: str) -> int:
     if ":" in address:
         return int.from_bytes(_socket.inet_pton(_socket.AF_INET6, address.partition("%")[0]), "big")
-    return _MAPPED | int.from_bytes(_socket.inet_pton(_socket.AF_INET, address), "big")
+    return MAPPED | int.from_bytes(_socket.inet_pton(_socket.AF_INET, address), "big")
 
 
 def _match(rows: Table, number: int, bits: int = 128) -> int:

@@ -17,8 +17,8 @@ from ..names.address import normal
 from ..names.idna import encode
 from ..system.world import World
 from . import address_order, nss
-from .nss import Result
 from .plan import Plan, Sources
+from .search import HOST_NOT_FOUND, INTERNAL, NO_DATA, NO_RECOVERY, TRY_AGAIN, Result
 
 # Bound at import, so that a patched module is never asked.
 _numeric: Any = _socket.getaddrinfo
@@ -32,10 +32,10 @@ _NONAME, _AGAIN = int(_socket.EAI_NONAME), int(_socket.EAI_AGAIN)
 _EAFNOSUPPORT = 97
 
 _HERROR = {
-    nss.HOST_NOT_FOUND: "Unknown host",
-    nss.TRY_AGAIN: "Host name lookup failure",
-    nss.NO_RECOVERY: "Unknown server error",
-    nss.NO_DATA: "No address associated with name",
+    HOST_NOT_FOUND: "Unknown host",
+    TRY_AGAIN: "Host name lookup failure",
+    NO_RECOVERY: "Unknown server error",
+    NO_DATA: "No address associated with name",
 }
 
 _FAMILIES = frozenset((0, _INET, _INET6))
@@ -194,7 +194,7 @@ def gethostbyname(world: World, host: Any) -> Plan[str]:
 
 
 def _herror(result: Result) -> OSError:
-    number = result.told or nss.HOST_NOT_FOUND
+    number = result.told or HOST_NOT_FOUND
     return _socket.herror(number, _HERROR.get(number, "Resolver internal error"))
 
 
@@ -233,9 +233,9 @@ def getnameinfo(world: World, sockaddr: Any, flags: int = 0) -> Plan[tuple[str, 
         if flags & _socket.NI_NOFQDN:
             name = yield from _without_domain(world, name)
         return idn_flags.from_dns(name) if flags & idn_flags.NI_IDN else _told(name), numeric[1]
-    if got.h_errno == nss.TRY_AGAIN:
+    if got.h_errno == TRY_AGAIN:
         raise ResolveError(Kind.OTHER, address, code=_AGAIN)
-    if got.h_errno == nss.INTERNAL:
+    if got.h_errno == INTERNAL:
         raise nss.no_source()
     if flags & _socket.NI_NAMEREQD:
         raise ResolveError(Kind.NXDOMAIN, address)

@@ -36,5 +36,3 @@ class Call(NamedTuple):
 
 
 Plan = Generator[Ask | Sources | Call, Any, T]
-
-

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 Table = tuple[tuple[int, int, int], ...]  # (prefix, its length, value), longest first
-_MAPPED = 0xFFFF << 32
+MAPPED = 0xFFFF << 32
 
 
 def table(rows: Sequence[tuple[str, int, int]]) -> Table:

@@ -1,0 +1,169 @@
+"""The search list: which names are asked in DNS for one name, in which order, and what the failure is called.
+
+As glibc's res_nquerydomain and res_nsearch (resolver(3), resolv.conf(5)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..errors import KIND_OF_RCODE, Kind, ResolveError
+from ..model import Answer, Question, RRType
+from ..names import domain
+from ..system.world import World
+from .plan import Ask, Plan
+
+# The values of h_errno, as in netdb.h.
+HOST_NOT_FOUND, TRY_AGAIN, NO_RECOVERY, NO_DATA, INTERNAL = 1, 2, 3, 4, -1
+_NO_ANSWER = frozenset((2, 4, 5))  # rcodes after which res_send goes on to the next server
+_AA_OR_RA = 0x0480
+
+
+class Result(NamedTuple):
+    """What a source said: (family, address) in its order, the canonical name, aliases; or why there is nothing.
+
+    ``status`` is nsswitch's word, or ``unknown`` of a table or a function that leaves the name to others, ``h_errno``
+    netdb.h's number, ``told`` the one that the last DNS query of all left in the global h_errno, where CPython looks
+    for it; ``error`` tells people.
+    """
+
+    status: str
+    h_errno: int = 0
+    found: Sequence[tuple[int, str]] = ()
+    canonical: str = ""
+    aliases: tuple[str, ...] = ()
+    error: ResolveError | None = None
+    told: int = 0
+
+
+class Failed(NamedTuple):
+    """Why a name has no answer: res_query's h_errno, and whether the servers did not even answer."""
+
+    h_errno: int
+    error: ResolveError
+    unanswered: bool = False
+    servfail: bool = False
+    refused: bool = False  # nobody listens
+
+
+def search(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] | Result]:
+    """The search list, as res_search goes through it: the answers of the first name that has any."""
+    config = world.config
+    dots = name.count(".")
+    trailing = name.endswith(".")
+    first: Failed | None = None
+    last: Failed | None = None
+    if world.aliases and not dots and (alias := world.aliases.get(name.lower())):
+        answered = yield from query(world, alias.removesuffix("."), types)
+        return _failure(name, answered, answered) if isinstance(answered, Failed) else answered
+    nodata = servfail = None
+    domains = () if trailing else config.search
+    root = "" in domains
+    if dots >= config.ndots or trailing:
+        answered = yield from query(world, name.removesuffix("."), types)
+        if not isinstance(answered, Failed):
+            return answered
+        first = last = answered
+        if trailing:
+            return _failure(name, first, first)
+    stop = False
+    for suffix in domains:
+        answered = yield from query(world, f"{name}.{suffix}".removesuffix("."), types)
+        if not isinstance(answered, Failed):
+            return answered
+        last = answered
+        if answered.refused:
+            return _failure(name, last, last)
+        if answered.h_errno == NO_DATA:
+            nodata = nodata or answered
+        elif answered.h_errno == TRY_AGAIN and answered.servfail:
+            servfail = servfail or answered
+        elif answered.h_errno != HOST_NOT_FOUND:
+            stop = True
+        if stop:
+            break
+    if first is None and not root and (dots or not domains or not config.no_tld_query):
+        answered = yield from query(world, name, types)
+        if not isinstance(answered, Failed):
+            return answered
+        last = answered
+    assert last is not None
+    return _failure(name, first or nodata or servfail or last, last)
+
+
+def _failure(name: str, why: Failed, last: Failed) -> Result:
+    # The status tells of the last name that was asked, h_errno of the one that counts.
+    status = "unavail" if last.unanswered else "notfound"
+    return Result(status, why.h_errno, error=_named(why.error, name), told=why.h_errno)
+
+
+def _named(error: ResolveError, name: str) -> ResolveError:
+    """The same failure of the name as it was asked, before the search list."""
+    return ResolveError(
+        error.kind,
+        name,
+        code=error.errno,
+        detail=error.detail,
+        server=error.server,
+        rcode=error.rcode,
+        tried=error.tried,
+    )
+
+
+def query(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] | Failed]:
+    """One absolute name, as res_query asks it: the answers to look into, or why there are none."""
+    if not domain.fits(name):
+        return Failed(NO_RECOVERY, ResolveError(Kind.ILLEGAL, name, detail="longer than a name can be"))
+    config = world.config
+    if config.no_aaaa and types[0] == RRType.AAAA:
+        # Whether the name exists is asked all the same.
+        answered = yield from query(world, name, (int(RRType.A),))
+        if isinstance(answered, Failed):
+            return answered
+        return Failed(NO_DATA, ResolveError(Kind.NODATA, name, detail="option no-aaaa"))
+    questions = tuple([Question(name, one) for one in types])
+    outcomes: list[Answer | ResolveError]
+    if (config.single_request or config.single_request_reopen) and len(questions) > 1:
+        outcomes = []
+        for question in questions:
+            outcomes += yield Ask((question,))
+            last = outcomes[-1]
+            if isinstance(last, ResolveError) or (last.rcode in _NO_ANSWER and not config.use_vc):
+                break  # res_send waits for an answer to the first before it sends the second
+    else:
+        outcomes = yield Ask(questions)
+    failed: list[Failed] = []
+    answers: list[Answer] = []
+    for index, outcome in enumerate(outcomes):
+        if isinstance(outcome, ResolveError):
+            lost = Failed(TRY_AGAIN, outcome, True, refused=outcome.kind is Kind.NETWORK)
+            if index == 0 and len(outcomes) > 1 and world.ways.strict:
+                return lost  # without the A records there is no answer, whatever else came
+            failed.append(lost)
+        elif outcome.rcode in _NO_ANSWER and not config.use_vc:
+            failed.append(Failed(TRY_AGAIN, _refusal(name, outcome), True, outcome.rcode == 2))
+        elif lame(outcome):
+            failed.append(Failed(TRY_AGAIN, ResolveError(Kind.SERVFAIL, name, detail="a lame server"), True))
+        else:
+            answers.append(outcome)
+    if not answers:
+        return failed[0]
+    if any(one.rcode == 0 and (one.records or one.unrelated) for one in answers):
+        return answers  # libc looks into what is unrelated, too, and finds no address
+    rcode = answers[0].rcode or answers[-1].rcode
+    if rcode == 0:
+        return Failed(NO_DATA, ResolveError(Kind.NODATA, name, server=answers[0].server, rcode=0))
+    h_errno = {2: TRY_AGAIN, 3: HOST_NOT_FOUND}.get(rcode, NO_RECOVERY)
+    return Failed(h_errno, _refusal(name, next(one for one in answers if one.rcode)), servfail=rcode == 2)
+
+
+def lame(answer: Answer) -> bool:
+    """An empty answer from who neither knows nor asks others: res_send goes on to the next server."""
+    some = answer.records or answer.unrelated or answer.additional
+    return not (some or not answer.flags or answer.rcode or answer.flags & _AA_OR_RA)
+
+
+def _refusal(name: str, answer: Answer) -> ResolveError:
+    kind = KIND_OF_RCODE.get(answer.rcode, Kind.OTHER)
+    return ResolveError(kind, name, server=answer.server, rcode=answer.rcode)
