@@ -16,10 +16,10 @@ from .automatic import Automatic
 from .bounded import Bounded
 from .chain import ChainResolver
 from .dns.exchange import Tuning
+from .engines.limited import Limited, Limits
 from .errors import ResolveError, ResolverConfigError, ResolverUnavailable
 from .events import OnEvent, printer
 from .front import StubResolver
-from .limit import Limited, Limits
 from .model import Config, Server
 from .names.address import normal
 from .names.domain import to_ascii

@@ -14,7 +14,7 @@ from .errors import ResolverUnavailable
 #: The rare record types, by dnspython.
 RDATA = "dns.rdata_dnspython"
 #: The python engine's connection to a server, by the scheme of its address.
-TRANSPORTS = {"tls": "engines.python_tls", "https": "engines.python_https", "quic": "engines.python_quic"}
+TRANSPORTS = {"tls": "engines.python.tls", "https": "engines.python.https", "quic": "engines.python.quic"}
 
 
 def rdata() -> Any:

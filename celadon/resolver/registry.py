@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -11,30 +11,31 @@ from .events import OnEvent
 from .model import Config, QueryOptions, Server
 from .protocols import Engine, Resolver
 
-# Engines answer DNS questions, and stand under the policy; resolvers bring a policy of their own (the system's libc).
-ENGINES = {"ares": "ares", "python": "python"}
+# Name -> module, read as imports by tests/test_layers.py. Engines answer DNS questions under the policy; resolvers bring
+# a policy of their own (the system's libc).
+ENGINES = {"ares": "engines.ares.ares_engine", "python": "engines.python.python_engine"}
 TUNED = frozenset(("python",))
 # The same engines, telling of what they send.
-OBSERVED = {"ares": "ares_observed", "python": "python_observed"}
+OBSERVED = {"ares": "engines.ares.ares_observed", "python": "engines.python.python_observed"}
 AUTOMATIC = "ares"  # the engine of ``auto``
 # What a query with nothing special is asked with: c-ares tells neither EDNS nor which of several servers answered, our
 # own exchange does.
 ASKS_WITH = {"ares": QueryOptions()}
-RESOLVERS = {"thread": "thread", "block": "block"}
+RESOLVERS = {"thread": "engines.thread", "block": "engines.block"}
 
 
-def _maker(module: str) -> Callable[..., Any]:
+def _maker(modules: Mapping[str, str], name: str) -> Callable[..., Any]:
     try:
-        found = import_module(f"{__package__}.engines.{module}")
+        found = import_module(f"{__package__}.{modules[name]}")
     except ImportError as error:
-        raise ResolverUnavailable(f"the resolver {module!r} needs a library that is not here: {error}") from None
+        raise ResolverUnavailable(f"the resolver {name!r} needs a library that is not installed: {error}") from None
     made: Callable[..., Any] = found.make
     return made
 
 
 def ready(name: str) -> None:
     """Import an engine now: with c-ares that would keep the hub from its work for some 50 ms at the first lookup."""
-    _maker(ENGINES[name])
+    _maker(ENGINES, name)
 
 
 def names() -> tuple[str, ...]:
@@ -77,9 +78,9 @@ def make_engine(name: str, config: Config, tuning: Any = None, on_event: OnEvent
         raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(names())}")
     speaks(name, config.servers)
     if on_event is not None:
-        observed: Callable[..., Engine] = _maker(OBSERVED[name])
+        observed: Callable[..., Engine] = _maker(OBSERVED, name)
         return observed(config, tuning, on_event)
-    maker: Callable[..., Engine] = _maker(ENGINES[name])
+    maker: Callable[..., Engine] = _maker(ENGINES, name)
     return maker(config) if tuning is None or name not in TUNED else maker(config, tuning)
 
 
@@ -88,10 +89,10 @@ def make_resolver(name: str, config: Config | None) -> Resolver:
     if name not in RESOLVERS:
         raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(names())}")
     speaks(name, config.servers if config is not None else ())
-    resolver: Resolver = _maker(RESOLVERS[name])(config)
+    resolver: Resolver = _maker(RESOLVERS, name)(config)
     return resolver
 
 
 def preload() -> None:
     """Import the libraries that must see the unpatched standard library."""
-    import_module(f"{__package__}.engines.ares").preload()
+    import_module(f"{__package__}.{ENGINES['ares']}").preload()

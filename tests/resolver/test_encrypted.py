@@ -23,7 +23,7 @@ from celadon import resolver
 from celadon.hub import joinall, sleep, spawn
 from celadon.resolver import Config, ResolverConfigError, Server
 from celadon.resolver.cli import main
-from celadon.resolver.engines import python
+from celadon.resolver.engines.python import python_engine
 from celadon.resolver.system.servers import parse_server
 from celadon.resolver.testing import ZONE, Drop, NameServer, check_engine
 
@@ -279,7 +279,7 @@ def config(front, **changes):
 
 
 def test_every_promise_of_an_engine(front):
-    assert check_engine(lambda: python.make(config(front)))
+    assert check_engine(lambda: python_engine.make(config(front)))
 
 
 def test_many_over_one_connection(front, behind):
@@ -332,7 +332,7 @@ def test_a_server_that_speaks_something_else(behind):
         speaking = threading.Thread(target=speak)
         speaking.start()
         for scheme in ("tls", "https"):
-            made = python.make(Config(servers=(Server("127.0.0.1", port, scheme),), timeout=1.0, attempts=1))
+            made = python_engine.make(Config(servers=(Server("127.0.0.1", port, scheme),), timeout=1.0, attempts=1))
             came = []
             made.submit(resolver.Question("n.test", 1), came.append)
             while not came:

@@ -244,7 +244,7 @@ def test_the_kernel_keeps_from_c_ares_what_is_no_reply(fault, server):
 
 def test_c_ares_without_the_filter_is_still_covered(server, monkeypatch):
     """Where the kernel cannot filter, a lookup succeeds all the same."""
-    monkeypatch.setattr("celadon.resolver.engines.cares.only_replies", lambda fd: None)
+    monkeypatch.setattr("celadon.resolver.engines.ares.library.only_replies", lambda fd: None)
     engine = make_engine("ares", Config(servers=(Server("127.0.0.1", server.port),), timeout=0.4))
     for fault in ("garbage", "garbage under the id", "no question", "two questions", "a header alone"):
         name = re.sub(r"\W", "-", fault) + ".test"

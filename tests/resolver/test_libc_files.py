@@ -5,7 +5,7 @@ import os
 import pytest
 
 from celadon.resolver import Config, Server
-from celadon.resolver.engines.cares import Channel
+from celadon.resolver.engines.ares.library import Channel
 from celadon.resolver.system.gai_conf import Rules, parse_gai_conf
 from celadon.resolver.system.host_conf import parse_aliases, parse_host_conf
 from celadon.resolver.system.hosts import parse_hosts

@@ -265,7 +265,7 @@ def test_who_may_end_a_chain():
 
 
 def test_a_missing_library_goes_on(server, monkeypatch):
-    monkeypatch.setitem(sys.modules, "celadon.resolver.engines.away", None)  # as if what it imports were not there
+    monkeypatch.setitem(sys.modules, "celadon.resolver.away", None)  # as if what it imports were not there
     monkeypatch.setitem(ENGINES, "ares", "away")
     with resolver.scope("ares", servers=server.servers), pytest.raises(ResolverUnavailable, match="library"):
         resolver.gethostbyname("a.test")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..dns.exchange import Query, Tuning
-from ..dns.server_health import Health
-from ..events import Event, OnEvent
-from ..model import Config
-from .python import PythonEngine
-from .python_links import Link
+from ...dns.exchange import Query, Tuning
+from ...dns.server_health import Health
+from ...events import Event, OnEvent
+from ...model import Config
+from .links import Link
+from .python_engine import PythonEngine
 
 
 class ObservedPython(PythonEngine):

@@ -14,14 +14,14 @@ from collections import deque
 from contextlib import suppress
 from struct import Struct
 
-from ...hub import Timer, get_hub
-from ..dns.exchange import AGAIN, Exchange, Query, Tuning, Verdict
-from ..dns.server_health import Health
-from ..errors import Kind, ResolveError
-from ..model import Config, Question
-from ..protocols import Cancel, Done
-from .python_links import SEGMENTS, Link, Stream, UdpLink
-from .python_transports import stream_to
+from ....hub import Timer, get_hub
+from ...dns.exchange import AGAIN, Exchange, Query, Tuning, Verdict
+from ...dns.server_health import Health
+from ...errors import Kind, ResolveError
+from ...model import Config, Question
+from ...protocols import Cancel, Done
+from .links import SEGMENTS, Link, Stream, UdpLink
+from .transports import stream_to
 
 _LARGEST = 4096
 _TICKS = 128  # buckets a second

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .. import lazy
-from ..dns.server_health import Health
-from .python_links import Driver, Framed, Stream, StreamLink
+from ... import lazy
+from ...dns.server_health import Health
+from .links import Driver, Framed, Stream, StreamLink
 
 
 def stream_to(engine: Driver, state: Health, now: float) -> Stream:

@@ -13,10 +13,10 @@ from aioquic.quic import events
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 
-from ...hub import Timer, get_hub, watch
-from ..dns.exchange import Query
-from ..dns.server_health import Health
-from .python_links import Driver, Stream, connected
+from ....hub import Timer, get_hub, watch
+from ...dns.exchange import Query
+from ...dns.server_health import Health
+from .links import Driver, Stream, connected
 
 _IDLE = 10.0  # seconds after which a connection that nobody used is not trusted to be there still
 _LARGEST = 65535

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import Kind, ResolveError
-from .model import Question
-from .protocols import Cancel, Done, Engine, Outcome
+from ..errors import Kind, ResolveError
+from ..model import Question
+from ..protocols import Cancel, Done, Engine, Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,18 @@ from collections import deque
 from dataclasses import replace
 from functools import partial
 
-from ...hub import Timer, Watch, get_hub, watch
-from ..errors import Kind, ResolveError
-from ..model import CLASS_IN, Answer, Config, Question
-from ..protocols import Cancel, Done, Engine, Outcome
-from . import cares, python
+from ....hub import Timer, Watch, get_hub, watch
+from ...errors import Kind, ResolveError
+from ...model import CLASS_IN, Answer, Config, Question
+from ...protocols import Cancel, Done, Engine, Outcome
+from ..python import python_engine
+from . import library
 
 _IN_FLIGHT = 8192  # c-ares spins for ever at 65,536
 _TICK = 0.1  # seconds: c-ares shortens its timeouts down to 0.25 s as it learns
 _LAST = 0.02  # seconds before a question's end in which it is not worth asking again
 
-_KINDS = {cares.BADRESP: Kind.FORMERR, cares.TIMEOUT: Kind.TIMEOUT}
+_KINDS = {library.BADRESP: Kind.FORMERR, library.TIMEOUT: Kind.TIMEOUT}
 _plain = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*").fullmatch  # what c-ares needs no escapes for
 
 
@@ -69,7 +70,7 @@ class AresEngine:
         self._closed = False
         self._fallback: Engine | None = None
         # With one server there is none to go on to: it may be as late as the question allows.
-        self._channel = cares.Channel(config, self._whole if len(servers) == 1 else config.timeout, self._sock_state)
+        self._channel = library.Channel(config, self._whole if len(servers) == 1 else config.timeout, self._sock_state)
 
     def __repr__(self) -> str:
         return f"<ares engine, {len(self._young) + len(self._old) + len(self._waiting)} in flight>"
@@ -79,7 +80,7 @@ class AresEngine:
         if self._closed:
             raise ResolveError(Kind.CANCELLED, question.name, detail="the engine is closed")
         if (
-            question.rdtype not in cares.READ
+            question.rdtype not in library.READ
             or question.options is not None
             or question.rdclass != CLASS_IN
             or not _plain(question.name)
@@ -89,7 +90,7 @@ class AresEngine:
         query = _Query(question, question.name.encode("ascii"), done)
         if self._channel.inside >= _IN_FLIGHT:
             self._waiting.append(query)
-        elif self._ask(query) == cares.BADNAME:
+        elif self._ask(query) == library.BADNAME:
             raise ResolveError(Kind.ILLEGAL, question.name, detail="not a legal domain name (RFC 1035 §2.3.4)")
         return partial(self._forget, query)
 
@@ -107,7 +108,7 @@ class AresEngine:
         return dict(counts())
 
     def _exchange_for(self, config: Config) -> Engine:
-        return python.make(config)
+        return python_engine.make(config)
 
     # -- what goes into c-ares, and what comes out -------------------------------------------------------------
 
@@ -116,7 +117,7 @@ class AresEngine:
         query.inside = True
         self._young[query] = None
         status = self._channel.ask(query, query.name, query.question.rdtype)
-        if status == cares.BADNAME:
+        if status == library.BADNAME:
             self._leave(query)
         elif self._channel.arrived:
             self._hub.call_soon(self._deliver)  # never from inside submit
@@ -138,26 +139,26 @@ class AresEngine:
         waiting = self._waiting
         while waiting and channel.inside < _IN_FLIGHT and not self._closed:
             query = waiting.popleft()
-            if self._ask(query) == cares.BADNAME:
+            if self._ask(query) == library.BADNAME:
                 self._finish(query, ResolveError(Kind.ILLEGAL, query.question.name))
 
-    def _said(self, query: _Query, status: int, reply: cares.Reply) -> None:
-        told = cares.TOLD.get(status)
+    def _said(self, query: _Query, status: int, reply: library.Reply) -> None:
+        told = library.TOLD.get(status)
         if told is not None:
             # c-ares calls an unusual response code an answer, with data or without.
             self._finish(query, self._answer(query, told if reply.rcode is None else reply.rcode, reply))
-        elif query not in self._young or status in (cares.CANCELLED, cares.DESTROYED):
+        elif query not in self._young or status in (library.CANCELLED, library.DESTROYED):
             return  # our own exchange has it already; or nobody waits
         else:
-            rcode = cares.REFUSALS.get(status)
+            rcode = library.REFUSALS.get(status)
             if rcode is not None:
-                query.refusal = self._answer(query, rcode, cares.Reply(flags=reply.flags))
+                query.refusal = self._answer(query, rcode, library.Reply(flags=reply.flags))
                 if self._config.attempts < 2:
                     self._finish(query, query.refusal)
                     return
-            self._ask_on(query, _KINDS.get(status, Kind.NETWORK), cares.describe(status))
+            self._ask_on(query, _KINDS.get(status, Kind.NETWORK), library.describe(status))
 
-    def _answer(self, query: _Query, rcode: int, reply: cares.Reply) -> Answer:
+    def _answer(self, query: _Query, rcode: int, reply: library.Reply) -> Answer:
         return Answer(
             query.question,
             rcode,

@@ -8,9 +8,9 @@ from __future__ import annotations
 import ssl
 from functools import lru_cache
 
-from ..dns.server_health import Health
-from ..model import Server
-from .python_links import Driver, Framed, Layer, Stream, StreamLink
+from ...dns.server_health import Health
+from ...model import Server
+from .links import Driver, Framed, Layer, Stream, StreamLink
 
 
 @lru_cache(64)

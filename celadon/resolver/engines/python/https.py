@@ -9,10 +9,10 @@ import h2.connection
 import h2.events
 import h2.exceptions
 
-from ..dns.server_health import Health
-from ..model import Server
-from .python_links import Driver, Stream, StreamLink
-from .python_tls import Tls
+from ...dns.server_health import Health
+from ...model import Server
+from .links import Driver, Stream, StreamLink
+from .tls import Tls
 
 _TYPE = "application/dns-message"
 

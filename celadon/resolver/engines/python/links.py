@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Protocol, TypeAlias
 
-from ...hub import Watch, watch
-from ..dns.exchange import Query, Tuning
-from ..dns.server_health import Health
-from ..model import Server
+from ....hub import Watch, watch
+from ...dns.exchange import Query, Tuning
+from ...dns.server_health import Health
+from ...model import Server
 
 _RCVBUF = 4 << 20  # the default overflows silently at some 250 answers
 _OLD = 10.0  # seconds after which a source port is given up

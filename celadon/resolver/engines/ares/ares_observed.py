@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..dns.exchange import Tuning
-from ..events import Event, OnEvent
-from ..model import Config
-from ..protocols import Engine
-from .ares import AresEngine, _Query
-from .python_observed import ObservedPython
+from ...dns.exchange import Tuning
+from ...events import Event, OnEvent
+from ...model import Config
+from ...protocols import Engine
+from ..python.python_observed import ObservedPython
+from .ares_engine import AresEngine, _Query
 
 
 class ObservedAres(AresEngine):

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import pycares
 
-from ..model import CLASS_IN, Config, Record, RRType, Server
+from ...model import CLASS_IN, Config, Record, RRType, Server
 
 _errno = pycares.errno
 NOERROR, NODATA, NXDOMAIN = _errno.ARES_SUCCESS, _errno.ARES_ENODATA, _errno.ARES_ENOTFOUND

@@ -1,0 +1,1 @@
+"""The engine ``ares``: c-ares through pycares."""
