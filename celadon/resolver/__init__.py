@@ -7,7 +7,6 @@ from .crawlmodel import CrawlEvent, CrawlStats, Lookup
 from .errors import Kind, ResolveError, ResolverConfigError, ResolverUnavailable
 from .events import Event, ResolverStats
 from .factory import ResolverLike, make
-from .front import StubResolver
 from .guard import BlockedAddress, Guard
 from .in_use import (
     current,
@@ -31,6 +30,7 @@ from .policy.explain import Explanation
 from .protocols import Engine, Resolver
 from .query_answer import Https, Mx, QueryAnswer, Srv
 from .record_queries import https, mx, query, reverse, srv, txt
+from .resolvers.stub import StubResolver
 
 __all__ = [
     "AddrInfo",

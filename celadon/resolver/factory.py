@@ -12,25 +12,25 @@ from typing import Any, NamedTuple
 from ..hub import get_hub
 from . import registry
 from .answers.cache import Cache, CachePolicy
-from .automatic import Automatic
-from .bounded import Bounded
-from .chain import ChainResolver
 from .dns.exchange import Tuning
 from .engines.limited import Limited, Limits
 from .errors import ResolveError, ResolverConfigError, ResolverUnavailable
 from .events import OnEvent, printer
-from .front import StubResolver
 from .model import Config, Server
 from .names.address import normal
 from .names.domain import to_ascii
 from .names.idna import load as load_idna
-from .observed import Observed, ObservedStub, harmless
 from .policy import libc_or_engine
 from .protocols import Engine, Resolver
+from .resolvers.chain import ChainResolver
+from .resolvers.custom import LookResolver, engine_maker, is_engine, is_look, name_of, resolver_of
+from .resolvers.deadline import Bounded
+from .resolvers.libc_names import Automatic
+from .resolvers.observed import Observed, ObservedStub, harmless
+from .resolvers.stub import StubResolver
 from .system.reload import System
 from .system.servers import parse_server
 from .system.world import Ways, World, look_source, table_source
-from .users import LookResolver, engine_maker, is_engine, is_look, name_of, resolver_of
 
 #: Decides name by name.
 DEFAULT = "auto"

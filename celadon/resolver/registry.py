@@ -21,7 +21,7 @@ AUTOMATIC = "ares"  # the engine of ``auto``
 # What a query with nothing special is asked with: c-ares tells neither EDNS nor which of several servers answered, our
 # own exchange does.
 ASKS_WITH = {"ares": QueryOptions()}
-RESOLVERS = {"thread": "engines.thread", "block": "engines.block"}
+RESOLVERS = {"thread": "resolvers.libc_threads", "block": "resolvers.libc"}
 
 
 def _maker(modules: Mapping[str, str], name: str) -> Callable[..., Any]:

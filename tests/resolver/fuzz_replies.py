@@ -22,8 +22,8 @@ import dns.wire
 from celadon.hub import get_hub, joinall, spawn
 from celadon.resolver import Answer, Config, Question, ResolveError, Server
 from celadon.resolver.answers.cname import follow
-from celadon.resolver.front import ask
 from celadon.resolver.registry import make_engine
+from celadon.resolver.resolvers.stub import ask
 from celadon.resolver.testing import NameServer, Script
 from celadon.resolver.testing.hostile import FAULTS, message, question_of, record
 from celadon.resolver.testing.nameserver import Sent

@@ -3,8 +3,8 @@
 import pytest
 
 from celadon import resolver
-from celadon.resolver.automatic import Automatic
 from celadon.resolver.policy.libc_or_engine import decide, ours
+from celadon.resolver.resolvers.libc_names import Automatic
 from celadon.resolver.system.hosts import Hosts
 from celadon.resolver.system.nsswitch import parse_nsswitch
 from celadon.resolver.system.reload import System

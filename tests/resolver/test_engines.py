@@ -4,8 +4,8 @@ import pytest
 
 from celadon.hub import get_hub, sleep, spawn
 from celadon.resolver import Config, Question, Server
-from celadon.resolver.front import ask
 from celadon.resolver.registry import make_engine
+from celadon.resolver.resolvers.stub import ask
 from celadon.resolver.testing import Drop, NameServer
 
 

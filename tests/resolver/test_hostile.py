@@ -14,8 +14,8 @@ import pytest
 from celadon import resolver
 from celadon.hub import Timeout, get_hub, joinall, killall, sleep, spawn
 from celadon.resolver import Config, Question, Server
-from celadon.resolver.front import ask
 from celadon.resolver.registry import make_engine
+from celadon.resolver.resolvers.stub import ask
 from celadon.resolver.testing import NameServer, Script, outcome_of
 from celadon.resolver.testing.hostile import BAD, FAULTS, GOOD, first, message, record
 

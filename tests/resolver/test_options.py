@@ -6,8 +6,8 @@ from dns.message import from_wire
 
 from celadon.resolver import Answer, Config, Edns, QueryOptions, Question, ResolveError, Server
 from celadon.resolver.dns.wire import encode_question
-from celadon.resolver.front import ask
 from celadon.resolver.registry import make_engine
+from celadon.resolver.resolvers.stub import ask
 from celadon.resolver.testing import NameServer, Truncate
 
 

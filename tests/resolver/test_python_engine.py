@@ -14,7 +14,7 @@ from celadon.resolver.dns.exchange import Tuning
 from celadon.resolver.engines.python import links
 from celadon.resolver.engines.python.links import bursts
 from celadon.resolver.engines.python.python_engine import make
-from celadon.resolver.front import ask
+from celadon.resolver.resolvers.stub import ask
 from celadon.resolver.testing import Delay, Drop, NameServer, Script, Truncate, synthetic_address
 
 A = Question("a.test", 1)

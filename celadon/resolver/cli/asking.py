@@ -12,10 +12,10 @@ from typing import NamedTuple
 from .. import registry
 from ..errors import Kind, ResolveError, ResolverConfigError
 from ..factory import make
-from ..front import ask
 from ..model import Answer, Config, Question, Rcode, Record, RRType, Server
 from ..names.domain import candidates
 from ..protocols import Engine, Outcome, Resolver
+from ..resolvers.stub import ask
 from ..system.reload import System
 from ..system.servers import SCHEMES, parse_server
 from .exits import UsageError

@@ -13,10 +13,10 @@ from typing import Any
 
 from ...hub import Timeout, get_hub, joinall, move_on_after, sleep, spawn
 from ..errors import Kind, ResolveError
-from ..front import ask
 from ..model import Config, Question, RRType, Server
 from ..protocols import Engine, Outcome, Resolver
-from ..users import resolver_of
+from ..resolvers.custom import resolver_of
+from ..resolvers.stub import ask
 from . import nameserver as script
 from .nameserver import NameServer
 from .querycases import QUERY_CASES

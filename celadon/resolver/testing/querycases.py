@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from ..answers.cname import pruned
 from ..errors import Kind, ResolveError
-from ..front import ask
 from ..model import Answer, Edns, QueryOptions, Question, RRType, Server
 from ..protocols import Engine
 from ..query_answer import QueryAnswer, told
+from ..resolvers.stub import ask
 from .nameserver import NameServer, Script
 
 _QR, _RD = 0x8000, 0x0100

@@ -13,7 +13,7 @@ from typing import Any
 from ...hub import ThreadPool, get_hub
 from ..model import AddrInfo, Config
 from ..names.address import value_of
-from .block import BlockResolver
+from .libc import BlockResolver
 
 # Bound at import: the C-level function, whatever is patched.
 _getaddrinfo: Any = _socket.getaddrinfo

@@ -10,13 +10,13 @@ import _socket
 from collections.abc import Callable
 from typing import Any
 
-from .errors import Kind, ResolveError, ResolverConfigError
-from .front import StubResolver
-from .model import AddrInfo, Answer, Config, Question, SockAddr
-from .names.address import digits_and_dots, normal, value_of
-from .policy.getaddrinfo import host_argument
-from .protocols import Engine
-from .system.world import Look, World
+from ..errors import Kind, ResolveError, ResolverConfigError
+from ..model import AddrInfo, Answer, Config, Question, SockAddr
+from ..names.address import digits_and_dots, normal, value_of
+from ..policy.getaddrinfo import host_argument
+from ..protocols import Engine
+from ..system.world import Look, World
+from .stub import StubResolver
 
 _CALLS = ("gethostbyname", "gethostbyname_ex", "gethostbyaddr")
 _UNKNOWN_HOST, _NO_RECOVERY = (1, "Unknown host"), (3, "Unknown server error")  # netdb.h's numbers

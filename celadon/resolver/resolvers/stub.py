@@ -13,19 +13,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from ..hub import TIMED_OUT, Hub, get_hub, getcurrent, park, park_for
-from .answers.cache import Cache, aged, asked_as
-from .answers.single_flight import Flights
-from .errors import Kind, ResolveError
-from .events import ResolverStats
-from .model import AddrInfo, Answer, Config, QueryOptions, Question, SockAddr
-from .names.domain import candidates
-from .names.domain import to_ascii as _ascii
-from .policy import getaddrinfo
-from .policy.explain import Explanation, steps
-from .policy.plan import Ask, Plan, Sources
-from .protocols import Cancel, Engine, Outcome
-from .system.world import World
+from ...hub import TIMED_OUT, Hub, get_hub, getcurrent, park, park_for
+from ..answers.cache import Cache, aged, asked_as
+from ..answers.single_flight import Flights
+from ..errors import Kind, ResolveError
+from ..events import ResolverStats
+from ..model import AddrInfo, Answer, Config, QueryOptions, Question, SockAddr
+from ..names.domain import candidates
+from ..names.domain import to_ascii as _ascii
+from ..policy import getaddrinfo
+from ..policy.explain import Explanation, steps
+from ..policy.plan import Ask, Plan, Sources
+from ..protocols import Cancel, Engine, Outcome
+from ..system.world import World
 
 T = TypeVar("T")
 

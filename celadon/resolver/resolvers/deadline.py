@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..hub import move_on_after
-from .errors import Kind, ResolveError
-from .model import AddrInfo, Answer, Question, SockAddr
+from ...hub import move_on_after
+from ..errors import Kind, ResolveError
+from ..model import AddrInfo, Answer, Question, SockAddr
 
 T = TypeVar("T")
 

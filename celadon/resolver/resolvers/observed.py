@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..hub import get_hub, getcurrent
-from .bounded import Bounded
-from .events import Event, OnEvent
-from .front import StubResolver
-from .model import AddrInfo, Answer, Config, Question, SockAddr
-from .protocols import Outcome
+from ...hub import get_hub, getcurrent
+from ..events import Event, OnEvent
+from ..model import AddrInfo, Answer, Config, Question, SockAddr
+from ..protocols import Outcome
+from .deadline import Bounded
+from .stub import StubResolver
 
 
 def harmless(on_event: OnEvent) -> OnEvent:

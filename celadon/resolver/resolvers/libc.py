@@ -6,9 +6,9 @@ import _socket
 from collections.abc import Callable
 from typing import Any
 
-from .. import libc
 from ..model import AddrInfo, Config, SockAddr
 from ..policy.explain import Explanation
+from . import libc_servers
 
 # Bound at import: whoever patches the module must not come back here.
 _getaddrinfo = _socket.getaddrinfo
@@ -32,7 +32,7 @@ class BlockResolver:
     def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call libc, after having set its servers for the thread that this runs in."""
         if self._config is not None:
-            libc.apply(self._config)
+            libc_servers.apply(self._config)
         return function(*args)
 
     _call = _in_thread

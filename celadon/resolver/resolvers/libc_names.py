@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import registry
-from .model import Config
-from .names.address import value_of
-from .policy import libc_or_engine
-from .system.world import World
+from .. import registry
+from ..model import Config
+from ..names.address import value_of
+from ..policy import libc_or_engine
+from ..system.world import World
 
 
 class Automatic:

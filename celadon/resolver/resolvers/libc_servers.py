@@ -14,8 +14,8 @@ import math
 import struct
 import sys
 
-from .errors import ResolverConfigError, ResolverUnavailable
-from .model import Config
+from ..errors import ResolverConfigError, ResolverUnavailable
+from ..model import Config
 
 _RETRANS, _RETRY, _NSCOUNT, _NSADDR, _NSADDRS = 0, 4, 16, 20, 536
 _MAX_SERVERS = 3  # MAXNS

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .errors import KIND_OF_RCODE, Kind, ResolveError, ResolverConfigError, ResolverUnavailable
-from .events import ResolverStats
-from .model import AddrInfo, Answer, Question, SockAddr
-from .policy.explain import Explanation
+from ..errors import KIND_OF_RCODE, Kind, ResolveError, ResolverConfigError, ResolverUnavailable
+from ..events import ResolverStats
+from ..model import AddrInfo, Answer, Question, SockAddr
+from ..policy.explain import Explanation
 
 #: The failures that are a resolver's and not an answer about the name.
 FAILURES = frozenset(
