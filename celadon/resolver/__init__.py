@@ -2,12 +2,12 @@
 
 from .answers.cache import Cache, CachePolicy, CacheStats
 from .bulk_lookup import bulk
-from .crawl import CrawlerResolver
-from .crawlmodel import CrawlEvent, CrawlStats, Lookup
+from .crawl.crawler import CrawlerResolver
+from .crawl.guard import BlockedAddress, Guard
+from .crawl.values import CrawlEvent, CrawlStats, Lookup
 from .errors import Kind, ResolveError, ResolverConfigError, ResolverUnavailable
 from .events import Event, ResolverStats
 from .factory import ResolverLike, make
-from .guard import BlockedAddress, Guard
 from .in_use import (
     current,
     discard,

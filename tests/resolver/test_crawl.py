@@ -13,7 +13,7 @@ from celadon.green.ssl import SSLSocket
 from celadon.hub import Pool, Timeout, get_hub, joinall, sleep, spawn
 from celadon.hub.testing import MockClock
 from celadon.resolver import BlockedAddress, CrawlerResolver, Guard, Kind, ResolveError, ResolverConfigError, factory
-from celadon.resolver.crawlmodel import interleave
+from celadon.resolver.crawl.values import interleave
 from celadon.resolver.testing import Delay, Drop, NameServer, Servfail
 
 

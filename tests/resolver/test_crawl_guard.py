@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from celadon.resolver.crawl.guard import BlockedAddress, Guard, carried, network
 from celadon.resolver.errors import Kind
-from celadon.resolver.guard import BlockedAddress, Guard, carried, network
 from celadon.resolver.names.address import value_of
 
 REFUSED = {
@@ -139,7 +139,7 @@ def test_v6_agrees_with_the_standard_library_where_that_refuses(number):
 
 
 def test_no_two_networks_of_the_table_overlap():
-    from celadon.resolver.guard import _V4, _V6
+    from celadon.resolver.crawl.guard import _V4, _V6
 
     for table in (_V4, _V6):
         rows = sorted(network(one) for one in table)

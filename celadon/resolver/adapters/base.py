@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 from ...hub import GreenletExit, getcurrent
-from ..crawl import CrawlerResolver
+from ..crawl.crawler import CrawlerResolver
 from ..protocols import Resolver
 
 #: Called once with what came, or with None and the error; after a cancel, with a CancelledError.

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pycurl
 
-from ..guard import BlockedAddress
+from ..crawl.guard import BlockedAddress
 
 
 class _Fd:

@@ -25,8 +25,8 @@ from typing import Any
 from pydispatch import dispatcher
 from scrapy import signals
 
-from ..crawl import CRAWL_CACHE
-from ..guard import Guard
+from ..crawl.crawler import CRAWL_CACHE
+from ..crawl.guard import Guard
 from . import twisted
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .answers.cache import CacheStats
-from .errors import Kind, ResolveError
+from ..answers.cache import CacheStats
+from ..errors import Kind, ResolveError
+from ..model import AddrInfo
+from ..names import domain
 from .guard import network
-from .model import AddrInfo
-from .names import domain
 
 _numeric: Any = _socket.getaddrinfo
 _NUMERICHOST, _CANONNAME = _socket.AI_NUMERICHOST, _socket.AI_CANONNAME

@@ -15,8 +15,8 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .errors import Kind, ResolveError
-from .names.address import V4_BITS, value_of
+from ..errors import Kind, ResolveError
+from ..names.address import V4_BITS, value_of
 
 _V4 = {
     "0.0.0.0/8": "this network",

@@ -14,18 +14,18 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ..hub import Timeout, get_hub, spawn
-from . import factory
-from .answers.cache import Cache, CachePolicy, Entry
-from .answers.cname import follow
-from .crawlmodel import KEYS, ORDERS, CrawlEvent, CrawlStats, Lookup, pinned_values, plain_name
-from .crawlmodel import pinned as pinned_rows
-from .errors import Kind, ResolveError, ResolverConfigError
+from ...hub import Timeout, get_hub, spawn
+from .. import factory
+from ..answers.cache import Cache, CachePolicy, Entry
+from ..answers.cname import follow
+from ..errors import Kind, ResolveError, ResolverConfigError
+from ..model import AddrInfo, Answer, Question, RRType, SockAddr
+from ..names.address import value_of
+from ..policy.explain import Explanation
+from ..protocols import Resolver
 from .guard import Guard
-from .model import AddrInfo, Answer, Question, RRType, SockAddr
-from .names.address import value_of
-from .policy.explain import Explanation
-from .protocols import Resolver
+from .values import KEYS, ORDERS, CrawlEvent, CrawlStats, Lookup, pinned_values, plain_name
+from .values import pinned as pinned_rows
 
 _numeric: Any = _socket.getaddrinfo
 _NUMERICHOST, _CANONNAME, _PASSIVE = _socket.AI_NUMERICHOST, _socket.AI_CANONNAME, _socket.AI_PASSIVE
