@@ -19,8 +19,8 @@ import pytest
 from celadon.hub import get_hub, sleep, spawn
 from celadon.resolver import Answer, Kind, ResolveError, ResolverConfigError, bulk
 from celadon.resolver.cli import main
-from celadon.resolver.cli.bulkfiles import PENDING, Output
-from celadon.resolver.cli.bulkinput import Form, Watermark, chunks, questions
+from celadon.resolver.cli.bulk.files import PENDING, Output
+from celadon.resolver.cli.bulk.names_in import Form, Watermark, chunks, questions
 from celadon.resolver.engines.static import make_static
 from celadon.resolver.testing import Drop, NameServer, Servfail, synthetic_address
 from celadon.resolver.testing.nameserver import synthetic_reply

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from celadon.resolver.cli import dig, main
+from celadon.resolver.cli import main
+from celadon.resolver.cli.dig import dig_command
 from celadon.resolver.testing import Drop, NameServer, Refused, Servfail
 
 
@@ -52,7 +53,7 @@ def test_an_error_inside(server, capsys, monkeypatch):
     def broken(*args):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(dig, "Asker", broken)
+    monkeypatch.setattr(dig_command, "Asker", broken)
     assert main([*at(server), "data.test"]) == 10
     out, err = capsys.readouterr()
     assert out == ""

@@ -113,8 +113,8 @@ def test_nssearch_asks_every_server_of_the_zone(world, capsys):
 #: What a plain question may not import, each with what it would cost: it is there for other commands.
 NOT_FOR_A_QUESTION = {
     "pycares", "dns", "dns.message", "asyncio", "importlib.metadata", "celadon.resolver.cli.manual",
-    "celadon.resolver.cli.formats", "celadon.resolver.cli.trace", "celadon.resolver.cli.compare",
-    "celadon.resolver.cli.bulk", "celadon.resolver.engines.ares.ares_engine", "encodings.idna",
+    "celadon.resolver.cli.dig.formats", "celadon.resolver.cli.dig.trace", "celadon.resolver.cli.compare",
+    "celadon.resolver.cli.bulk.bulk_command", "celadon.resolver.engines.ares.ares_engine", "encodings.idna",
 }  # fmt: skip
 
 

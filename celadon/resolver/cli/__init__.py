@@ -1,44 +1,5 @@
-"""The ``resolve`` command: one name as dig, many as massdns. stdout is data only; an error is one line on stderr.
+"""The ``resolve`` command: ``main`` is its entry."""
 
-Exit status as dig's: 0 for any answer, 1 for bad usage, 8 for files that cannot be read or written, 9 when no server
-answered, 10 for what went wrong inside; 130 after Ctrl-C, 141 when nobody reads the output any more.
-"""
+from .entry import main
 
-from __future__ import annotations
-
-import os
-import sys
-
-from ..errors import ResolveError, ResolverConfigError, ResolverUnavailable
-from .exits import BROKEN_PIPE, FILES, INSIDE, INTERRUPTED, NO_REPLY, USAGE, UsageError, complain
-from .lazy import COMMANDS, load
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    command = COMMANDS.get(words[0]) if words else None
-    try:
-        code: int = load(command).main(words[1:]) if command else load("dig").main(words)
-        sys.stdout.flush()
-        return code
-    except (UsageError, ResolverConfigError, ResolverUnavailable) as error:
-        return complain(str(error), USAGE)
-    except BrokenPipeError:
-        _stdout_to_nowhere()
-        return BROKEN_PIPE
-    except ResolveError as error:
-        return complain(error.explain(), NO_REPLY)
-    except OSError as error:
-        return complain(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), FILES)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except Exception as error:  # noqa: BLE001  (a person sees one line, whatever broke)
-        return complain(f"internal error: {type(error).__name__}: {error}", INSIDE)
-
-
-def _stdout_to_nowhere() -> None:
-    """Or the interpreter complains at its end that what is still buffered cannot be written."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+__all__ = ["main"]

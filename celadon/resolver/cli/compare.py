@@ -14,10 +14,10 @@ from .. import registry
 from ..errors import ResolveError, ResolverUnavailable
 from ..factory import make
 from ..model import Answer, rcode_name, type_name
-from .asking import Asker
-from .commandline import parse
+from .dig.asker import Asker
+from .dig.grammar import parse
+from .dig.settings import Command, Lookup, Run
 from .exits import NO_REPLY, OK, UsageError
-from .settings import Command, Lookup, Run
 
 _DIFFER = 2
 _USAGE = """\

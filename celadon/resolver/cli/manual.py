@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 
 from ..model import RRType
-from .lazy import COMMANDS
-from .options import TABLE, Option
+from .commands import COMMANDS
+from .dig.dig_options import TABLE, Option
 
 _FORMS = (
     ("resolve [@SERVER...] NAME... [TYPE...] [+OPTION...] [OPTIONS]", "ask DNS, as dig"),

@@ -6,7 +6,7 @@ import _socket
 import re
 from base64 import b64decode
 
-from ..model import Record, type_name
+from ...model import Record, type_name
 from .settings import Settings
 
 _CLASSES = {1: "IN", 3: "CH", 4: "HS", 254: "NONE", 255: "ANY"}

@@ -6,10 +6,10 @@ import json
 import time
 from collections.abc import Sequence
 
-from ..errors import ResolveError
-from ..model import Answer, Record, rcode_name, type_name
-from .asking import Reply, server_of
-from .records import class_name, data_of, dotted, shown
+from ...errors import ResolveError
+from ...model import Answer, Record, rcode_name, type_name
+from .asker import Reply, server_of
+from .record_text import class_name, data_of, dotted, shown
 from .settings import Settings
 from .text import counts, edns_options, flag_words
 

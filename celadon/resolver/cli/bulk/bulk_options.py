@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import ResolverConfigError
-from ..model import Rcode, Server
-from ..names.record_type import parse_type
-from ..system.servers import parse_server
-from .exits import UsageError
+from ...errors import ResolverConfigError
+from ...model import Rcode, Server
+from ...names.record_type import parse_type
+from ...system.servers import parse_server
+from ..exits import UsageError
 
 
 def _number(least: float, most: float, what: str, whole: bool = True) -> Callable[[str], object]:

@@ -16,16 +16,16 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
-from ...hub import Timer, get_hub, getcurrent
-from .. import registry
-from . import lazy
-from .bulkfiles import Checkpoint, Output, PipeLines, open_input
-from .bulkinput import Watermark, questions
-from .bulkjob import Job, job_of, work
-from .bulkoptions import Options, help_text, parse
-from .bulkworkers import WorkerLost, run_workers
-from .exits import INSIDE, INTERRUPTED, NO_REPLY, complain
+from ....hub import Timer, get_hub, getcurrent
+from ... import registry
+from .. import commands
+from ..exits import INSIDE, INTERRUPTED, NO_REPLY, complain
+from .bulk_options import Options, help_text, parse
+from .files import Checkpoint, Output, PipeLines, open_input
+from .job import Job, job_of, work
+from .names_in import Watermark, questions
 from .tally import Progress, Tally
+from .workers import WorkerLost, run_workers
 
 _TERMINATED = 143
 _CHECKPOINT_EVERY = 5.0  # seconds
@@ -39,7 +39,7 @@ def main(words: list[str]) -> int:
         print(help_text())
         return 0
     if options["--version"]:
-        print(f"celadon {lazy.version()}")
+        print(f"celadon {commands.version()}")
         return 0
     processes = options["--processes"]
     return _Run(options, job_of(options, processes)).run(processes)
@@ -105,7 +105,7 @@ class _Run:
             form = "text"
             if sys.stderr.isatty():
                 try:
-                    bar = lazy.load("bar").bar(self.size, done)
+                    bar = commands.load("bulk.bar").bar(self.size, done)
                 except ImportError:
                     bar = None  # tqdm is an extra
         return Progress(form, bar, self.size, done, self.began)
@@ -215,7 +215,7 @@ class _Run:
         target = self.options["--metadata-file"]
         if target is not None:
             with open(target, "w", encoding="utf-8") as file:
-                json.dump(self.tally.summary(self.began, aborted, lazy.version(), **more), file, indent=1)
+                json.dump(self.tally.summary(self.began, aborted, commands.version(), **more), file, indent=1)
                 file.write("\n")
         if not self.options["--quiet"]:
             again = f"; {more['repeated']} of the run before are there twice" if more.get("repeated") else ""

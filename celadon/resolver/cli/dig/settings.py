@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..model import QueryOptions, RRType
+from ...model import QueryOptions, RRType
 
 
 class Settings(NamedTuple):

@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from ...hub import get_hub
-from .. import registry
-from .bulkfiles import PENDING, Output, PipeLines
-from .bulkinput import Asked, Block, Form, Key, Watermark, chunks, of_line
-from .bulkjob import Job, work
+from ....hub import get_hub
+from ... import registry
+from .files import PENDING, Output, PipeLines
+from .job import Job, work
+from .names_in import Asked, Block, Form, Key, Watermark, chunks, of_line
 from .tally import Tally
 
 _STOP = signal.SIGUSR1

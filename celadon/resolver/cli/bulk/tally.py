@@ -10,9 +10,9 @@ import time
 from collections import Counter
 from typing import Any
 
-from ..dns.wire import OneAddress
-from ..errors import Kind, ResolveError
-from ..protocols import Outcome
+from ...dns.wire import OneAddress
+from ...errors import Kind, ResolveError
+from ...protocols import Outcome
 from .schemas import status
 
 _UNANSWERED = frozenset((Kind.TIMEOUT, Kind.NETWORK))

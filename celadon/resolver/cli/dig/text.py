@@ -6,9 +6,9 @@ import _socket
 import time
 from binascii import hexlify
 
-from ..model import Answer, rcode_name
-from .asking import Reply
-from .records import data_of, question_line, record_line
+from ...model import Answer, rcode_name
+from .asker import Reply
+from .record_text import data_of, question_line, record_line
 from .settings import Settings
 
 _FLAGS = (

@@ -15,11 +15,11 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
-from ..dns.wire import OneAddress
-from ..errors import Kind, ResolveError
-from ..model import Answer, Record, rcode_name, type_name
-from ..protocols import Outcome
-from .bulkinput import Key
+from ...dns.wire import OneAddress
+from ...errors import Kind, ResolveError
+from ...model import Answer, Record, rcode_name, type_name
+from ...protocols import Outcome
+from .names_in import Key
 
 Schema = Callable[[Key, Outcome], str]
 

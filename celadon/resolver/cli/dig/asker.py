@@ -9,16 +9,16 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from .. import registry
-from ..errors import Kind, ResolveError, ResolverConfigError
-from ..factory import make
-from ..model import Answer, Config, Question, Rcode, Record, RRType, Server
-from ..names.domain import candidates
-from ..protocols import Engine, Outcome, Resolver
-from ..resolvers.stub import ask
-from ..system.reload import System
-from ..system.servers import SCHEMES, parse_server
-from .exits import UsageError
+from ... import registry
+from ...errors import Kind, ResolveError, ResolverConfigError
+from ...factory import make
+from ...model import Answer, Config, Question, Rcode, Record, RRType, Server
+from ...names.domain import candidates
+from ...protocols import Engine, Outcome, Resolver
+from ...resolvers.stub import ask
+from ...system.reload import System
+from ...system.servers import SCHEMES, parse_server
+from ..exits import UsageError
 from .settings import Lookup, Run, Settings
 
 _COOKIE = 8  # bytes of a client cookie (RFC 7873 §4)

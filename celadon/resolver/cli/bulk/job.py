@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .. import registry
-from ..bulk_lookup import run
-from ..dns.exchange import Tuning
-from ..errors import ResolveError
-from ..model import Config, QueryOptions, RRType
-from ..protocols import Engine
-from ..system.reload import System
-from .bulkfiles import PENDING
-from .bulkinput import Asked, Form
-from .bulkoptions import Options
-from .exits import UsageError
+from ... import registry
+from ...bulk_lookup import run
+from ...dns.exchange import Tuning
+from ...errors import ResolveError
+from ...model import Config, QueryOptions, RRType
+from ...protocols import Engine
+from ...system.reload import System
+from ..exits import UsageError
+from .bulk_options import Options
+from .files import PENDING
+from .names_in import Asked, Form
 from .schemas import Schema, schema, status, unanswered
 from .tally import Tally
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..errors import ResolveError
-from ..model import Answer, RRType, Server
-from .asking import Asker
+from ...errors import ResolveError
+from ...model import Answer, RRType, Server
+from .asker import Asker
 from .settings import Lookup
 
 

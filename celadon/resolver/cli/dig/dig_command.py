@@ -6,16 +6,16 @@ import os
 import sys
 from collections.abc import Iterator
 
-from ...hub import Greenlet, Group, Queue, spawn, to_thread
-from .. import registry
-from ..dns.wire import decode, encode_question, question_tail
-from ..errors import Kind, ResolveError
-from ..model import Answer, Question
+from ....hub import Greenlet, Group, Queue, spawn, to_thread
+from ... import registry
+from ...dns.wire import decode, encode_question, question_tail
+from ...errors import Kind, ResolveError
+from ...model import Answer, Question
+from ..commands import load, version
+from ..exits import NO_REPLY, OK, USAGE, UsageError, complain
 from . import text
-from .asking import Asker, Reply
-from .commandline import parse
-from .exits import NO_REPLY, OK, USAGE, UsageError, complain
-from .lazy import load, version
+from .asker import Asker, Reply
+from .grammar import parse
 from .settings import Command, Lookup, Settings
 
 _AT_ONCE = 100  # questions of one command in flight
@@ -80,7 +80,7 @@ class Printer:
         finally:
             self.asker.close()
         if self.table:
-            sys.stdout.write(load("formats").as_table(self.table, self._color()))
+            sys.stdout.write(load("dig.formats").as_table(self.table, self._color()))
         sys.stdout.flush()
         return self.code
 
@@ -146,9 +146,9 @@ class Printer:
         outcome = reply.outcome
         self._judge(outcome)
         if settings.format == "json":
-            self._write(load("formats").as_json(reply) + "\n")
+            self._write(load("dig.formats").as_json(reply) + "\n")
         elif settings.format == "yaml":
-            self._write(load("formats").as_yaml(reply))
+            self._write(load("dig.formats").as_yaml(reply))
         elif settings.format == "table":
             self.table.append(reply)
         elif isinstance(outcome, Answer):
@@ -181,13 +181,13 @@ class Printer:
         if self.command.run.resolver in registry.RESOLVERS:
             raise UsageError("libc cannot be told whom to ask: +trace and +nssearch go with --resolver python")
         if lookup.settings.nssearch:
-            lines, errors = load("nssearch").search(self.asker, lookup)
+            lines, errors = load("dig.nssearch").search(self.asker, lookup)
             self._write(lines)
             for error in errors:
                 self._judge(error)
             return
         run = self.command.run
-        trace = load("trace")
+        trace = load("dig.trace")
         settings = lookup.settings._replace(comments=False, question=False, additional=False, stats=False)
         lookup = lookup._replace(settings=settings._replace(identify=settings.identify or not settings.short))
         servers = self.asker.servers(settings)
@@ -211,7 +211,7 @@ class Printer:
             self.code = max(self.code, complain(outcome.explain(), code))
         elif self.command.run.by_rcode and outcome.rcode not in (0, 3):
             self.code = max(self.code, _FAILED)
-        elif self.command.run.by_rcode and (outcome.rcode == 3 or load("formats").no_data(outcome)):
+        elif self.command.run.by_rcode and (outcome.rcode == 3 or load("dig.formats").no_data(outcome)):
             self.code = max(self.code, _NO_DATA)
 
     def _color(self) -> bool:
@@ -229,7 +229,7 @@ class Printer:
             listed = ", ".join(map(str, servers.found))
             chosen = "--resolver" if run.resolver != "python" else "the command's default"
             complain(f"why: {run.resolver} ({chosen}) asks {listed} ({source})", OK)
-        for line in load("why").of_programs([one.name for one in self.command.lookups]):
+        for line in load("dig.why").of_programs([one.name for one in self.command.lookups]):
             complain(f"why: {line}", OK)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..factory import make
-from ..policy.explain import Explanation
+from ...factory import make
+from ...policy.explain import Explanation
 
 
 def of_programs(names: Iterable[str]) -> Iterator[str]:

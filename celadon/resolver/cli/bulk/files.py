@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import IO, Any
 
-from ...hub import Watch, watch
-from .exits import UsageError
+from ....hub import Watch, watch
+from ..exits import UsageError
 
 _poll = select.poll
 _BUFFER = 1 << 16

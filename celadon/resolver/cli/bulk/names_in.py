@@ -14,12 +14,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..bulk_lookup import question_for
-from ..errors import Kind, ResolveError, ResolverConfigError
-from ..model import QueryOptions, Question
-from ..names.address import reverse
-from ..names.record_type import parse_type
-from .bulkfiles import PENDING
+from ...bulk_lookup import question_for
+from ...errors import Kind, ResolveError, ResolverConfigError
+from ...model import QueryOptions, Question
+from ...names.address import reverse
+from ...names.record_type import parse_type
+from .files import PENDING
 
 _CHUNK = 128  # lines that another process gets at a time
 _BLOCK = 64  # questions that are finished together, as far as the note knows

@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ..errors import Kind, ResolveError, ResolverConfigError
-from ..model import Answer, RRType, Server
-from ..protocols import Outcome
-from ..system.servers import parse_server
-from .exits import UsageError
+from ...errors import Kind, ResolveError, ResolverConfigError
+from ...model import Answer, RRType, Server
+from ...protocols import Outcome
+from ...system.servers import parse_server
+from ..exits import UsageError
 from .settings import Lookup
 
 _STEPS = 30  # delegations, lest two zones point at each other for ever

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..dns.rdata import Message
-from ..dns.wire import encode_name
-from ..errors import ResolveError
-from ..model import RRType
-from ..names.address import normal, reverse
-from ..names.domain import to_ascii
-from .exits import UsageError
-from .options import LETTERS, LONG, PLUS, Option, find, rdclass, rdtype
+from ...dns.rdata import Message
+from ...dns.wire import encode_name
+from ...errors import ResolveError
+from ...model import RRType
+from ...names.address import normal, reverse
+from ...names.domain import to_ascii
+from ..exits import UsageError
+from .dig_options import LETTERS, LONG, PLUS, Option, find, rdclass, rdtype
 from .settings import Command, Lookup, Run, Settings
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..errors import ResolverConfigError
-from ..names.record_type import parse_type
-from ..system.servers import parse_server
-from .exits import UsageError
+from ...errors import ResolverConfigError
+from ...names.record_type import parse_type
+from ...system.servers import parse_server
+from ..exits import UsageError
 from .settings import Run, Settings
 
 CLASSES = {"IN": 1, "CH": 3, "CHAOS": 3, "HS": 4, "HESIOD": 4, "NONE": 254, "ANY": 255}

@@ -1,0 +1,1 @@
+"""``resolve bulk``: one record for each of millions of names."""

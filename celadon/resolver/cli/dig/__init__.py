@@ -1,0 +1,1 @@
+"""``resolve NAME``: one question in dig's dialect."""
