@@ -1,10 +1,10 @@
 """Standard-library-shaped cooperative modules, and the patch that puts them in place."""
 
-from .dial import create_connection, create_server, happy_eyeballs
+from .connections import create_connection, create_server, happy_eyeballs
 from .fileobject import FileObject, FileObjectBlock, FileObjectPosix, FileObjectThread
 from .imports import import_patched
+from .originals import original_module
 from .patch import DoNotPatch, Report, after_patch, before_patch, is_patched, original, patch_all, report, restore
-from .pristine import original_module
 
 __all__ = [
     "DoNotPatch",

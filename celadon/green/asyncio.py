@@ -12,7 +12,7 @@ import sys
 from types import FunctionType, ModuleType
 from typing import Any
 
-from . import turns
+from . import fairness
 from .local import local
 
 _C_INSISTS = sys.version_info >= (3, 14)
@@ -34,7 +34,7 @@ def events(module: ModuleType) -> dict[str, Any]:
             set_in_c(loop)
 
     if _C_INSISTS:
-        turns.around[:] = [(lambda: set_in_c(None), lambda: set_in_c(get_here()))]
+        fairness.around[:] = [(lambda: set_in_c(None), lambda: set_in_c(get_here()))]
     return {
         "_running_loop": _RunningLoop(),
         "_set_running_loop": _set_running_loop,
@@ -76,10 +76,10 @@ def loop(module: ModuleType) -> dict[str, Any]:
     original = std.BaseEventLoop._run_once
 
     def _run_once(self: Any) -> None:
-        before = turns.count
+        before = fairness.count
         original(self)
-        if turns.count == before:
-            turns.give_way()
+        if fairness.count == before:
+            fairness.give_way()
 
     return {"_run_once": _run_once}
 

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..hub import get_hub, getcurrent
+from .fairness import can_park
 from .thread import allocate_lock, lock
-from .turns import can_park
 
 
 class _Meta(ABCMeta):

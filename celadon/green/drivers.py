@@ -10,18 +10,11 @@ import os
 from collections.abc import Callable, Iterator
 from itertools import chain, zip_longest
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..hub import Timeout, wait_readable, wait_writable
+from .hook import Hook
 from .socket import getaddrinfo
-
-
-class Hook(NamedTuple):
-    """What is done to a library by a call of its own, in place of setting an attribute, and how it is undone."""
-
-    install: Callable[[ModuleType], object]
-    remove: Callable[[ModuleType], object]
-
 
 # -- psycopg2 --------------------------------------------------------------------------------------------------
 

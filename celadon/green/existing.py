@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import BuiltinMethodType, FunctionType, ModuleType
 from typing import Any
 
-from .pristine import ORIGINAL, is_ours
+from .originals import ORIGINAL, is_ours
 from .thread import RLock, allocate_lock, lock
 
 _NATIVE_LOCK: Any = type(ORIGINAL["_thread"].allocate_lock())

@@ -17,9 +17,9 @@ from typing import Any
 
 from ..hub import notify_closing, to_thread
 from . import buffered, descriptor
-from .pristine import original_module
+from .fairness import can_park
+from .originals import original_module
 from .thread import RLock
-from .turns import can_park
 
 _open = _io.open
 _CHUNK = 65536

@@ -20,7 +20,7 @@ from importlib.machinery import ExtensionFileLoader, ModuleSpec, SourceFileLoade
 from types import FunctionType, ModuleType
 from typing import Any
 
-from . import dial, files, socket
+from . import connections, files, socket
 from .hooks import Finder
 from .ssl import SSLSocket
 from .table import BY_CHOICE, TABLE
@@ -229,7 +229,7 @@ class World:
             vars(made)["import_module"] = self.import_module
         functions: dict[int, Any] = {}
         # What modules took from `socket` by name, as `ssl` does.
-        sockets = {one: getattr(sys.modules["socket"], one) for one in socket.__all__ + dial.__all__}
+        sockets = {one: getattr(sys.modules["socket"], one) for one in socket.__all__ + connections.__all__}
         for attribute, value in list(vars(made).items()):
             if isinstance(value, ModuleType) and value.__name__ in NAMESPACES | EXECUTED and value is not made:
                 vars(made)[attribute] = self.load(value.__name__)

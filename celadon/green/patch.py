@@ -11,9 +11,9 @@ from typing import Any
 from .. import resolver as _resolver
 from ..resolver import ResolverLike
 from . import existing, signal, streams
-from .drivers import Hook
+from .hook import Hook
 from .hooks import Finder
-from .pristine import is_ours, original_module, shield
+from .originals import is_ours, original_module, shield
 from .table import BY_CHOICE, TABLE, Attributes
 
 _MISSING: Any = object()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..hub import get_hub, wait_readable, wait_writable
-from .turns import during, give_way
+from .fairness import during, give_way
 
 _select, _poll, _epoll = _std.select, _std.poll, _std.epoll
 _MOST = (1 << 31) - 1  # milliseconds that a C int holds

@@ -13,8 +13,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..hub import WaitQueue, get_hub, getcurrent, sleep, spawn_ahead
+from .fairness import tried_in_vain
 from .thread import _stand_ins, get_ident, native_ident
-from .turns import tried_in_vain
 
 _signal, _getsignal = _std.signal, _std.getsignal
 _sigtimedwait: Any = getattr(_std, "sigtimedwait", None)

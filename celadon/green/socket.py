@@ -18,7 +18,7 @@ from ..hub import Registration, Timeout, get_hub, notify_closing, sleep
 from ..resolver import getaddrinfo as _getaddrinfo
 from ..resolver import getfqdn, gethostbyaddr, gethostbyname, gethostbyname_ex, permit
 from ..resolver import getnameinfo as _getnameinfo
-from .turns import give_way, tried_in_vain
+from .fairness import give_way, tried_in_vain
 
 _base = _std.socket
 # As Any: the stubs leave out what the standard library's own subclass uses.

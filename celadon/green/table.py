@@ -19,9 +19,9 @@ from . import (
     buffered,
     children,
     connecting,
+    connections,
     ctypes,
     descriptor,
-    dial,
     drivers,
     files,
     local,
@@ -36,11 +36,12 @@ from . import (
     threading,
     time,
 )
-from .builtin import builtins
+from .as_builtin import builtins
+from .hook import Hook
 from .polling import polled, repeated
 from .ssl import context
 
-Attributes = Mapping[str, Any] | Callable[[ModuleType], Mapping[str, Any]] | drivers.Hook
+Attributes = Mapping[str, Any] | Callable[[ModuleType], Mapping[str, Any]] | Hook
 
 
 def _names(module: Any, *more: str) -> dict[str, Any]:
@@ -92,7 +93,7 @@ TABLE: dict[str, dict[str, Attributes]] = {
     "signal": {"signal": _names(signal)},
     "time": {"time": builtins("time", {"sleep": time.sleep})},
     "socket": {
-        "socket": {**_names(socket), **_names(dial), "io": files.FileModule()},
+        "socket": {**_names(socket), **_names(connections), "io": files.FileModule()},
         "urllib3.util.connection": connecting.bounded,
     },
     "select": {

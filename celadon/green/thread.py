@@ -19,8 +19,8 @@ from typing import Any, Final
 from weakref import WeakSet, WeakValueDictionary, ref
 
 from ..hub import GreenletExit, Hub, HubClosedError, get_hub, getcurrent, park_for, spawn_raw
-from .pristine import ORIGINAL
-from .turns import give_way, tried_in_vain
+from .fairness import give_way, tried_in_vain
+from .originals import ORIGINAL
 
 _new_native_lock = _thread.allocate_lock
 _native_ident = _thread.get_ident

@@ -12,8 +12,8 @@ from weakref import ref
 
 from ..hub import getcurrent
 from . import local, thread
-from .builtin import builtin
-from .turns import give_way
+from .as_builtin import builtin
+from .fairness import give_way
 
 
 def _dummy(module: ModuleType) -> type:

@@ -8,7 +8,7 @@ import pytest
 
 from celadon import patch_all, resolver
 from celadon.green import create_connection, create_server, happy_eyeballs, restore
-from celadon.green.dial import interleaved
+from celadon.green.connections import interleaved
 from celadon.hub import Timeout, joinall, spawn
 from celadon.resolver.testing import NameServer
 

@@ -7,6 +7,7 @@ import pytest
 
 from celadon import patch_all, resolver
 from celadon.green import drivers, is_patched, report, restore
+from celadon.green.hook import Hook
 from celadon.green.table import TABLE
 from celadon.resolver.testing import NameServer
 
@@ -29,7 +30,7 @@ def package(tmp_path, monkeypatch):
 
 def test_a_hook_is_installed_at_the_import_and_removed(package, monkeypatch):
     done = []
-    hook = drivers.Hook(lambda module: done.append(("in", module)), lambda module: done.append(("out", module)))
+    hook = Hook(lambda module: done.append(("in", module)), lambda module: done.append(("out", module)))
     monkeypatch.setitem(TABLE, "driver", {"driver.part": hook})
     package(__init__="", part="")
     patch_all(driver=True)

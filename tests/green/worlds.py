@@ -12,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-from celadon.green import dial
+from celadon.green import connections
 from celadon.green import select as green_select
 from celadon.green import socket as green_socket
 from celadon.green import ssl as green_ssl
@@ -147,7 +147,7 @@ class Greenlets(_Worlds):
 
     name = "greenlets"
     socket_class = green_socket.socket
-    create_connection = staticmethod(dial.create_connection)
+    create_connection = staticmethod(connections.create_connection)
     fromfd = staticmethod(green_socket.fromfd)
     select = green_select
     ssl_socket_class = green_ssl.SSLSocket
