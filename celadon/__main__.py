@@ -7,7 +7,7 @@ import runpy
 import sys
 
 from .green import patch_all
-from .green.table import BY_CHOICE, TABLE
+from .green.patching.table import BY_CHOICE, TABLE
 
 _USAGE = """usage: python -m celadon [--resolver NAME] [--servers A,B] [--no-MODULE] [--sys] [--files]
                          script.py|-m module [args...]"""

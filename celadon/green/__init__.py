@@ -1,10 +1,20 @@
 """Standard-library-shaped cooperative modules, and the patch that puts them in place."""
 
 from .connections import create_connection, create_server, happy_eyeballs
-from .fileobject import FileObject, FileObjectBlock, FileObjectPosix, FileObjectThread
-from .imports import import_patched
+from .files.fileobject import FileObject, FileObjectBlock, FileObjectPosix, FileObjectThread
 from .originals import original_module
-from .patch import DoNotPatch, Report, after_patch, before_patch, is_patched, original, patch_all, report, restore
+from .patching.import_patched import import_patched
+from .patching.patch_all import (
+    DoNotPatch,
+    Report,
+    after_patch,
+    before_patch,
+    is_patched,
+    original,
+    patch_all,
+    report,
+    restore,
+)
 
 __all__ = [
     "DoNotPatch",

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from ..hub import get_hub, sleep
-from . import descriptor
+from .files import descriptor
 
 _SHORTEST, _LONGEST = 0.0002, 0.02
 

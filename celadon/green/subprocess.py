@@ -10,7 +10,7 @@ from typing import Any
 
 from ..hub import get_hub
 from .children import await_child
-from .files import FileModule
+from .files.open_file import FileModule
 
 
 def popen(module: ModuleType) -> dict[str, Any]:

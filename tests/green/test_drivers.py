@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from celadon import patch_all, resolver
-from celadon.green import drivers, is_patched, report, restore
+from celadon.green import is_patched, report, restore
 from celadon.green.hook import Hook
-from celadon.green.table import TABLE
+from celadon.green.libraries import psycopg
+from celadon.green.patching.table import TABLE
 from celadon.resolver.testing import NameServer
 
 
@@ -75,7 +76,7 @@ def test_each_address_is_an_attempt():
         def tried(**given):
             return [
                 one if isinstance(one, str) else (one.get("host"), one.get("port"), one.get("hostaddr"))
-                for one in drivers._attempts(given)
+                for one in psycopg._attempts(given)
             ]
 
         assert sorted(tried(host="db.test", port="1")) == [
@@ -93,9 +94,9 @@ def test_each_address_is_an_attempt():
 
 
 def test_a_standby_is_preferred():
-    both = list(drivers._preferred({"host": "a", "target_session_attrs": "prefer-standby"}))
+    both = list(psycopg._preferred({"host": "a", "target_session_attrs": "prefer-standby"}))
     assert both == [{"host": "a", "target_session_attrs": "standby"}, {"host": "a"}]
-    assert list(drivers._preferred({"host": "a"})) == [{"host": "a"}]
+    assert list(psycopg._preferred({"host": "a"})) == [{"host": "a"}]
 
 
 @pytest.mark.parametrize("state", ["own", "none"])
@@ -104,7 +105,7 @@ def test_a_callback_of_the_user_stays(state):
     module = SimpleNamespace(POLL_OK=0, POLL_READ=1, POLL_WRITE=2, callback=callback)
     module.get_wait_callback = lambda: module.callback
     module.set_wait_callback = lambda value: setattr(module, "callback", value)
-    drivers.PATIENT.install(module)
+    psycopg.PATIENT.install(module)
     assert (module.callback is print) == (state == "own")
-    drivers.PATIENT.remove(module)
+    psycopg.PATIENT.remove(module)
     assert module.callback is callback

@@ -13,7 +13,7 @@ import pytest
 
 from celadon import patch_all
 from celadon.green import FileObject, FileObjectBlock, FileObjectPosix, FileObjectThread, is_patched, restore
-from celadon.green.files import ParkingFile, ThreadedFile
+from celadon.green.files.open_file import ParkingFile, ThreadedFile
 from celadon.hub import Timeout, get_hub, sleep, spawn
 
 

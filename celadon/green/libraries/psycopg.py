@@ -12,9 +12,9 @@ from itertools import chain, zip_longest
 from types import ModuleType
 from typing import Any
 
-from ..hub import Timeout, wait_readable, wait_writable
-from .hook import Hook
-from .socket import getaddrinfo
+from ...hub import Timeout, wait_readable, wait_writable
+from ..hook import Hook
+from ..socket import getaddrinfo
 
 # -- psycopg2 --------------------------------------------------------------------------------------------------
 

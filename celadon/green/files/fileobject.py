@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from .files import BlockingFile, ParkingFile, ThreadedFile, opener_of, waits
+from .open_file import BlockingFile, ParkingFile, ThreadedFile, opener_of, waits
 
 
 def _over(make: Callable[..., Any], fobj: Any, mode: str, close: bool, options: dict[str, Any]) -> Any:

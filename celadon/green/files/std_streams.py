@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from . import buffered
-from .files import ParkingFile, waits
+from .open_file import ParkingFile, waits
 
 _MODES = {"stdin": "rb", "stdout": "wb", "stderr": "wb"}
 

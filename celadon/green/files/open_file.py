@@ -15,11 +15,11 @@ from functools import cache
 from types import FunctionType, ModuleType
 from typing import Any
 
-from ..hub import notify_closing, to_thread
+from ...hub import notify_closing, to_thread
+from ..fairness import can_park
+from ..originals import original_module
+from ..thread import RLock
 from . import buffered, descriptor
-from .fairness import can_park
-from .originals import original_module
-from .thread import RLock
 
 _open = _io.open
 _CHUNK = 65536

@@ -14,9 +14,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ..hub import get_hub, getcurrent
-from .fairness import can_park
-from .thread import allocate_lock, lock
+from ...hub import get_hub, getcurrent
+from ..fairness import can_park
+from ..thread import allocate_lock, lock
 
 
 class _Meta(ABCMeta):

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from .. import resolver as _resolver
-from ..resolver import ResolverLike
-from . import existing, signal, streams
-from .hook import Hook
-from .hooks import Finder
-from .originals import is_ours, original_module, shield
+from ... import resolver as _resolver
+from ...resolver import ResolverLike
+from .. import signal
+from ..files import std_streams
+from ..hook import Hook
+from ..originals import is_ours, original_module, shield
+from . import already_bound
+from .import_hook import Finder
 from .table import BY_CHOICE, TABLE, Attributes
 
 _MISSING: Any = object()
@@ -203,7 +205,7 @@ def patch_all(resolver: ResolverLike = None, servers: Iterable[str] | None = Non
                     _apply(home, path, attributes)
     _mend(_now.changes[begin:])
     if "thread" in new:
-        repair = existing.LockRepair()
+        repair = already_bound.LockRepair()
         repair.run()
         _now.locks += repair.changed
         _now.left += repair.left
@@ -223,11 +225,11 @@ def _mend(changes: list[tuple[Any, str, str, Any, Any]]) -> None:
         if isinstance(target, ModuleType) and callable(old) and not isinstance(old, ModuleType)
     }
     # All of them first: defaults of functions, once replaced, would be met a second time under another name.
-    for holder, name, old, new in list(existing.bound_names(replaced)):
+    for holder, name, old, new in list(already_bound.bound_names(replaced)):
         _put(holder, name, new)
         _now.rebound.append((holder, name, old))
     classes = [(old, new) for old, new in replaced.values() if isinstance(old, type) and isinstance(new, type)]
-    _now.left += existing.subclasses(classes)
+    _now.left += already_bound.subclasses(classes)
 
 
 def restore() -> None:
@@ -238,7 +240,7 @@ def restore() -> None:
     if "signal" in _now.keywords:
         signal.disown()
     if "sys" in _now.keywords:
-        streams.flush()
+        std_streams.flush()
     for names, name, old in reversed(_now.locks):
         names[name] = old
     for holder, name, old in reversed(_now.rebound):
@@ -259,7 +261,7 @@ def report() -> Report:
     """What is patched now, what was mended that had been there before, and what could not be."""
     return Report(
         (*(f"{path}.{name}" for _, path, name, _, _ in _now.changes), *(path for _, path, _ in _now.hooks)),
-        tuple(f"{existing.holder_name(holder)}.{name}" for holder, name, _ in _now.rebound),
+        tuple(f"{already_bound.holder_name(holder)}.{name}" for holder, name, _ in _now.rebound),
         len(_now.locks),
         tuple(dict.fromkeys(_now.left)),
     )

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from types import BuiltinMethodType, FunctionType, ModuleType
 from typing import Any
 
-from .originals import ORIGINAL, is_ours
-from .thread import RLock, allocate_lock, lock
+from ..originals import ORIGINAL, is_ours
+from ..thread import RLock, allocate_lock, lock
 
 _NATIVE_LOCK: Any = type(ORIGINAL["_thread"].allocate_lock())
 _NATIVE_RLOCK: Any = ORIGINAL["_thread"].RLock

@@ -14,8 +14,8 @@ import select as _select
 import stat
 from typing import Any
 
-from ..hub import hub_fds, hub_if_any, notify_closing, to_thread, wait_readable, wait_writable
-from .fairness import can_park
+from ...hub import hub_fds, hub_if_any, notify_closing, to_thread, wait_readable, wait_writable
+from ..fairness import can_park
 
 _fcntl = fcntl.fcntl
 _open, _read, _write, _close = os.open, os.read, os.write, os.close

@@ -14,32 +14,28 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-from . import (
+from .. import (
     asyncio,
-    buffered,
     children,
-    connecting,
     connections,
     ctypes,
-    descriptor,
-    drivers,
-    files,
     local,
     multiprocessing,
     queue,
     select,
     signal,
     socket,
-    streams,
     subprocess,
     thread,
     threading,
     time,
 )
-from .as_builtin import builtins
-from .hook import Hook
-from .polling import polled, repeated
-from .ssl import context
+from ..as_builtin import builtins
+from ..files import buffered, descriptor, open_file, std_streams
+from ..hook import Hook
+from ..libraries import psycopg, urllib3
+from ..ssl import context
+from .polled import polled, repeated
 
 Attributes = Mapping[str, Any] | Callable[[ModuleType], Mapping[str, Any]] | Hook
 
@@ -73,8 +69,8 @@ _THREAD: dict[str, Any] = {
 }
 
 # One object in both modules, as the original is.
-_OPEN = builtins(open.__module__, {"open": files.open})
-_OPEN_IN_THREADS = builtins(open.__module__, {"open": files.open_in_threads})
+_OPEN = builtins(open.__module__, {"open": open_file.open})
+_OPEN_IN_THREADS = builtins(open.__module__, {"open": open_file.open_in_threads})
 _OS = builtins("posix", {**_names(descriptor), **_names(children)})
 TABLE: dict[str, dict[str, Attributes]] = {
     "os": {"os": {**_OS, "supports_dir_fd": {*os.supports_dir_fd, _OS["open"]}}},
@@ -93,8 +89,8 @@ TABLE: dict[str, dict[str, Attributes]] = {
     "signal": {"signal": _names(signal)},
     "time": {"time": builtins("time", {"sleep": time.sleep})},
     "socket": {
-        "socket": {**_names(socket), **_names(connections), "io": files.FileModule()},
-        "urllib3.util.connection": connecting.bounded,
+        "socket": {**_names(socket), **_names(connections), "io": open_file.FileModule()},
+        "urllib3.util.connection": urllib3.bounded,
     },
     "select": {
         "select": builtins("select", _names(select)),
@@ -126,12 +122,12 @@ TABLE: dict[str, dict[str, Attributes]] = {
         "multiprocessing.connection.Connection._recv": multiprocessing.RECV,
     },
     "psycopg": {
-        "psycopg2": drivers.connecting,
-        "psycopg2.extensions": drivers.PATIENT,
-        "psycopg.waiting": drivers.waiting,
-        "psycopg.connection": drivers.interruptions,
+        "psycopg2": psycopg.connecting,
+        "psycopg2.extensions": psycopg.PATIENT,
+        "psycopg.waiting": psycopg.waiting,
+        "psycopg.connection": psycopg.interruptions,
     },
-    "sys": {"sys": streams.streams},
+    "sys": {"sys": std_streams.streams},
     "files": {
         "io": _OPEN_IN_THREADS,
         "builtins": _OPEN_IN_THREADS,

@@ -20,9 +20,10 @@ from importlib.machinery import ExtensionFileLoader, ModuleSpec, SourceFileLoade
 from types import FunctionType, ModuleType
 from typing import Any
 
-from . import connections, files, socket
-from .hooks import Finder
-from .ssl import SSLSocket
+from .. import connections, socket
+from ..files import open_file
+from ..ssl import SSLSocket
+from .import_hook import Finder
 from .table import BY_CHOICE, TABLE
 
 _NAMESPACES = "_queue _thread dataclasses importlib io os select signal socket ssl sys time"
@@ -107,7 +108,7 @@ class World:
         self.asked: set[str] = set()
         self._shared = shared | {"celadon", "greenlet", "pycares", "dns"}
         self._reaches: dict[str, bool] = {}
-        self._builtins = {**vars(builtins), "__import__": self._import, "open": files.open}
+        self._builtins = {**vars(builtins), "__import__": self._import, "open": open_file.open}
 
     # -- which modules are copied -------------------------------------------------------------------------------
 

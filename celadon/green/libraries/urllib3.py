@@ -10,8 +10,8 @@ from functools import wraps
 from types import ModuleType
 from typing import Any
 
-from ..hub import get_hub
-from ..resolver import Kind, ResolveError, scope
+from ...hub import get_hub
+from ...resolver import Kind, ResolveError, scope
 
 
 def bounded(module: ModuleType) -> dict[str, Any]:

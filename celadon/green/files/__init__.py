@@ -1,0 +1,1 @@
+"""Files, pipes and descriptors whose reads and writes let others run."""

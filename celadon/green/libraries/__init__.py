@@ -1,0 +1,1 @@
+"""Hooks for libraries that wait outside of the standard library."""
