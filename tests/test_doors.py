@@ -14,7 +14,7 @@ DOORS = [
     "celadon.hub.debug",
     "celadon.resolver",
     "celadon.resolver.testing",
-    "celadon.green.server",
+    "celadon.green.servers",
 ]
 
 

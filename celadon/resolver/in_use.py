@@ -157,5 +157,3 @@ def getfqdn(name: str = "") -> str:
     except OSError:
         return name
     return next((one for one in (hostname, *aliases) if "." in one), hostname)
-
-

@@ -13,7 +13,7 @@ import pytest
 from celadon.green import create_connection
 from celadon.green import socket as green
 from celadon.green import ssl as green_ssl
-from celadon.green.server import DatagramServer, StreamServer
+from celadon.green.servers import DatagramServer, StreamServer
 from celadon.hub import Event, Pool, get_hub, joinall, sleep, spawn
 
 from .worlds import TLS
@@ -280,7 +280,7 @@ def test_a_listener_that_is_gone_ends_the_server(caplog):
 
 NO_DESCRIPTORS = """
 import logging, os, resource, time
-from celadon.green.server import StreamServer
+from celadon.green.servers import StreamServer
 from celadon.green.socket import socket
 from celadon.hub import sleep, spawn, joinall
 

@@ -48,7 +48,11 @@ class Automatic:
         world = self._base()
         known = self._known
         if known is None or known[0] is not world:
-            known = self._known = world, libc_or_engine.for_all(world, self._platform), libc_or_engine.looks_at_names(world)
+            known = self._known = (
+                world,
+                libc_or_engine.for_all(world, self._platform),
+                libc_or_engine.looks_at_names(world),
+            )
         text = name.decode("latin-1") if isinstance(name, bytes) else name
         if known[1] is None and not known[2] and "%" not in text and "\\" not in text:
             return None  # the commonest system, and a name as most are

@@ -12,18 +12,15 @@ import errno
 import logging
 import os
 import socket as _std
-import ssl as _ssl
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from types import TracebackType
 from typing import Any
 
-from ..hub import Event, Greenlet, Group, Pool, getcurrent, sleep
-from .socket import fromfd, getaddrinfo, socket
-from .ssl import SSLSocket
+from ...hub import Event, Greenlet, Group, Pool, getcurrent, sleep
+from ..socket import fromfd, getaddrinfo, socket
 
-_log = logging.getLogger("celadon.server")
+log = logging.getLogger("celadon.server")
 
 #: The machine has too few of something, which passes: accept(2), socket(7).
 _SCARCE = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
@@ -203,7 +200,7 @@ class BaseServer:
                     return
                 if error.errno in _SCARCE:
                     if delay == self.min_delay:
-                        _log.warning("%r cannot accept: %s; it tries again", self, error)
+                        log.warning("%r cannot accept: %s; it tries again", self, error)
                     sleep(delay)
                     delay = min(delay * 2, self.max_delay)
                 else:
@@ -216,99 +213,9 @@ class BaseServer:
 
     def _lost(self, error: OSError) -> None:
         if self._accepting is getcurrent():
-            _log.error("%r has lost its listener: %s", self, error)
+            log.error("%r has lost its listener: %s", self, error)
             self._accepting = None
             self.close()
 
     def _accept_one(self, listener: socket) -> None:
         raise NotImplementedError
-
-
-class StreamServer(BaseServer):
-    """Calls ``handle(socket, address)`` for each connection, and closes the socket after it.
-
-    ``backlog`` is the length of the kernel's queue. With ``ssl_context``, or ``certfile`` and ``keyfile`` (files in
-    PEM), connections are TLS, at least version 1.2; ``handle`` is called after the handshake.
-    """
-
-    #: Seconds that a client may take for the TLS handshake.
-    handshake_timeout = 10.0
-
-    def __init__(
-        self,
-        listener: Listener,
-        handle: Callable[[Any, Any], object] | None = None,
-        backlog: int | None = None,
-        spawn: int | Group | None = None,
-        *,
-        ssl_context: _ssl.SSLContext | None = None,
-        certfile: str | os.PathLike[str] | None = None,
-        keyfile: str | os.PathLike[str] | None = None,
-    ) -> None:
-        super().__init__(listener, handle, spawn)
-        if backlog is not None:
-            if self.socket is not None:
-                raise TypeError("StreamServer: a listener that is a socket has its backlog")
-            self.backlog = backlog
-        if certfile is not None:
-            if ssl_context is not None:
-                raise TypeError("StreamServer: either ssl_context or certfile")
-            ssl_context = _ssl.SSLContext(_ssl.PROTOCOL_TLS_SERVER)
-            ssl_context.minimum_version = _ssl.TLSVersion.TLSv1_2
-            ssl_context.load_cert_chain(certfile, keyfile)
-        if ssl_context is not None and not issubclass(ssl_context.sslsocket_class, SSLSocket):
-            ssl_context.sslsocket_class = SSLSocket
-        self.ssl_context = ssl_context
-
-    def _listen(self, made: socket) -> None:
-        made.listen(self.backlog)
-
-    def _accept_one(self, listener: socket) -> None:
-        client, peer = listener.accept()
-        try:
-            serving = self.pool.spawn(self._serve, client, peer)
-        except BaseException:
-            client.close()
-            raise
-        serving.rawlink(partial(_close, client))  # also when it is killed before it begins
-
-    def _serve(self, client: Any, peer: Any) -> None:
-        if self.ssl_context is None:
-            self.handle(client, peer)
-            return
-        with self.ssl_context.wrap_socket(client, server_side=True, do_handshake_on_connect=False) as secure:
-            secure.settimeout(self.handshake_timeout)
-            try:
-                secure.do_handshake()
-            except OSError as error:
-                # No news on a port that everybody may connect to.
-                _log.debug("%r: no TLS handshake with %s: %s", self, peer, error)
-                return
-            secure.settimeout(None)
-            self.handle(secure, peer)
-
-
-def _close(client: socket, _: object) -> None:
-    client.close()
-
-
-class DatagramServer(BaseServer):
-    """Calls ``handle(data, address)`` for each datagram; answer with ``sendto``."""
-
-    #: The most bytes of a datagram; what is beyond is lost.
-    max_size = 65536
-    reuse_addr = False  # with datagrams it would let two servers share a port
-    _kind = _socket.SOCK_DGRAM
-
-    def sendto(self, data: Any, *args: Any) -> int:
-        """See ``socket.sendto``. OSError(EBADF) once stopped."""
-        if self.socket is None:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        return self.socket.sendto(data, *args)
-
-    def _accept_one(self, listener: socket) -> None:
-        data, peer = listener.recvfrom(self.max_size)
-        self.pool.spawn(self.handle, data, peer)
-
-
-__all__ = ["BaseServer", "DatagramServer", "StreamServer"]
