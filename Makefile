@@ -59,8 +59,8 @@ test-soak: $(VENV)/.ready
 # against PostgreSQL, Redis, MariaDB, NSD and Knot, which apt-get installs where they are missing and we are root.
 test-integration: .venv-integration/.ready .venv-niquests/.ready
 	.venv-integration/bin/python -m tests.integration.servers
-	.venv-integration/bin/python -m pytest tests/adapters tests/integration
-	.venv-niquests/bin/python -m pytest tests/adapters/test_niquests.py
+	.venv-integration/bin/python -m pytest tests/resolver/adapters tests/integration
+	.venv-niquests/bin/python -m pytest tests/resolver/adapters/test_niquests.py
 
 bench:
 	$(MAKE) $(BENCH)/.ready

@@ -45,12 +45,15 @@ class Report:
         """Title and rows of each table."""
         asked = sorted(self.latencies)
         total = sum(self.sources.values()) or 1
-        yield "Lookups", [
-            ("all", sum(self.sources.values())),
-            ("a second", f"{total / max(time.time() - self.begin, 1):.1f}"),
-            *((f"from {name}", f"{count} ({count / total:.0%})") for name, count in self.sources.most_common()),
-            ("refused by the guard", stats.blocked),
-        ]
+        yield (
+            "Lookups",
+            [
+                ("all", sum(self.sources.values())),
+                ("a second", f"{total / max(time.time() - self.begin, 1):.1f}"),
+                *((f"from {name}", f"{count} ({count / total:.0%})") for name, count in self.sources.most_common()),
+                ("refused by the guard", stats.blocked),
+            ],
+        )
         yield "Outcomes", self.statuses.most_common()
         if asked:
             rows = [(f"{part:g} %", f"{asked[min(int(len(asked) * part / 100), len(asked) - 1)] * 1000:.1f} ms")

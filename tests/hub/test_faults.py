@@ -35,16 +35,16 @@ ROOT = Path(__file__).parent.parent
 
 # Row: where it is tested, as file and function; "" for tests of this file, "reason: …" for what is not tested.
 ROWS = {
-    1: ["green/test_server.py errors_of_accept_that_pass"],
-    2: ["", "green/test_server.py no_descriptors_left"],
-    3: ["green/test_server.py errors_of_accept_that_pass"],
+    1: ["green/servers/test_servers.py errors_of_accept_that_pass"],
+    2: ["", "green/servers/test_servers.py no_descriptors_left"],
+    3: ["green/servers/test_servers.py errors_of_accept_that_pass"],
     4: ["hub/test_signals.py a_storm_of_signals_loses_no_wake_up", "green/test_contracts_faults.py contract"],
     5: ["green/test_contracts.py contract"],
     6: ["green/test_contracts.py contract"],
     7: ["green/test_contracts.py contract"],
-    8: ["green/test_contracts_faults.py contract", "hub/test_io.py closing_a_registration_wakes_waiters"],
-    9: ["hub/test_io.py a_recycled_number_inherits_no_waiter", "green/test_contracts_faults.py contract"],
-    10: ["hub/test_io.py two_readers_and_a_writer_of_one_fd"],
+    8: ["green/test_contracts_faults.py contract", "hub/waiting/test_fds.py closing_a_registration_wakes_waiters"],
+    9: ["hub/waiting/test_fds.py a_recycled_number_inherits_no_waiter", "green/test_contracts_faults.py contract"],
+    10: ["hub/waiting/test_fds.py two_readers_and_a_writer_of_one_fd"],
     11: ["hub/test_forks.py parent_and_child_go_on", "hub/test_forks.py the_parent_gets_no_events_of_the_child"],
     12: ["hub/test_forks.py parent_and_child_go_on"],
     13: ["hub/test_signals.py what_a_handler_raises_while_the_hub_waits_goes_to_the_main_greenlet"],
@@ -54,14 +54,17 @@ ROWS = {
     17: [""],
     18: [""],
     19: ["", "hub/test_soak.py two_seconds_of_it"],
-    20: ["hub/test_forks.py twenty_threads_with_a_hub_come_and_go", "hub/test_crossing.py ping_pong_of_two_hubs"],
+    20: [
+        "hub/test_forks.py twenty_threads_with_a_hub_come_and_go",
+        "hub/loop/test_other_threads.py ping_pong_of_two_hubs",
+    ],
     21: ["hub/test_exits.py it_ends"],
-    22: ["", "hub/test_timers.py very_many_at_once_come_in_order_and_each_once"],
+    22: ["", "hub/loop/test_timers.py very_many_at_once_come_in_order_and_each_once"],
     23: ["reason: 100,000 greenlets take seconds; `make bench` measures their memory and the time to wake all"],
     38: [""],
     39: ["", "reason: huge names, ports and records are the resolver's: its wire, front and options tests"],
     40: [
-        "hub/test_shuffle.py the_seed_makes_the_order",
+        "hub/loop/test_shuffle.py the_seed_makes_the_order",
         "reason: the whole suite in a random order: make test-shuffle",
     ],
 }

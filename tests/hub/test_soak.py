@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent.parent
 # Each breaks one promise in a way that only some orders of events show.
 PLANTED = {
     "a released unit wakes nobody, now and then": """
-from celadon.hub.sync import Semaphore
+from celadon.hub.waiting.sync import Semaphore
 def release(self, n=1, before=Semaphore.release, count=[0]):
     count[0] += 1
     if count[0] % 7 == 0 and n == 1 and type(self) is Semaphore:
@@ -21,19 +21,19 @@ def release(self, n=1, before=Semaphore.release, count=[0]):
 Semaphore.release = release
 """,
     "whoever is killed stays in line and takes an item along": """
-from celadon.hub.park import Waiters
+from celadon.hub.waiting.park import Waiters
 Waiters.give_up = lambda self, waiter: True
 from celadon.hub import Queue
 """,
     "a late item is handed to one whose time is over": """
-from celadon.hub.loop import Hub
+from celadon.hub.loop.hub import Hub
 def expire(self, waiter, value):
     if self.parked.pop(waiter, None) is not None:
         self.ready.append((waiter, value))
 Hub.expire = expire
 """,
     "an end wakes only one of those who join": """
-from celadon.hub.greenlets import Greenlet
+from celadon.hub.greenlets.greenlet import Greenlet
 def wake(self):
     for waiter, hub in list((self._joiners or {}).items())[:1]:
         if self._joiners.pop(waiter, None) is not None:
@@ -41,12 +41,12 @@ def wake(self):
 Greenlet._wake_joiners = wake
 """,
     "a deadline stays when its block has ended": """
-from celadon.hub import cancel
+from celadon.hub.waiting import timeouts as cancel
 cancel.Timeout.cancel = lambda self: None
 """,
     "an edge wakes only the first reader": """
-from celadon.hub.io import _Entry
-from celadon.hub.poller import READ_READY, WRITE_READY
+from celadon.hub.waiting.fds import _Entry
+from celadon.hub.loop.pollers import READ_READY, WRITE_READY
 def fire(self, mask):
     if mask & READ_READY and self.readers:
         self.hub.unpark(self.readers.pop(0))
@@ -55,7 +55,7 @@ def fire(self, mask):
 _Entry.fire = fire
 """,
     "a bounded queue lets one too few in": """
-from celadon.hub.queues import Queue
+from celadon.hub.waiting.queues import Queue
 Queue._let_in = lambda self: False
 """,
 }

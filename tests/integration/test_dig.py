@@ -9,7 +9,7 @@ from celadon.resolver.cli import main
 from tests.integration.authorities import authority
 from tests.integration.digcases import CASES
 from tests.integration.record_dig import KNOT, dig
-from tests.resolver.test_cli_dig import steady
+from tests.resolver.cli.dig.test_dig_text import steady
 
 pytestmark = pytest.mark.skipif(shutil.which("dig") is None, reason="dig is not installed")
 

@@ -24,19 +24,19 @@ ALL = [*DNS, "thread", "block"]
 HTTP, STREAM, DGRAM, RAW = 80, 1, 2, 3
 
 ELSEWHERE = {
-    "gevent 3: a temporary failure is EAI_AGAIN": "resolver/test_front.py::test_as_libc",
+    "gevent 3: a temporary failure is EAI_AGAIN": "resolver/resolvers/test_stub.py::test_as_libc",
     "gevent 10: create_connection's timeout covers the lookup": (
-        "green/test_patched.py::test_the_timeout_covers_the_lookup"
+        "green/patching/test_patch_all.py::test_the_timeout_covers_the_lookup"
     ),
     "gevent 11: two hundred lookups of a name are two queries": (
-        "resolver/test_flight.py::test_two_hundred_at_once_are_two_queries_and_later_none"
+        "resolver/answers/test_single_flight.py::test_two_hundred_at_once_are_two_queries_and_later_none"
     ),
-    "gevent 11: a Timeout cancels the query": "resolver/test_engines.py::test_a_kill_leaves_no_query_and_no_fd",
+    "gevent 11: a Timeout cancels the query": "resolver/engines/test_engines.py::test_a_kill_leaves_no_query_and_no_fd",
     "eventlet: connect, connect_ex, sendto, bind with a name do not block": (
-        "green/test_patched.py::test_every_path_that_takes_a_name"
+        "green/patching/test_patch_all.py::test_every_path_that_takes_a_name"
     ),
-    "eventlet: gethostbyaddr and getfqdn do not reach libc": "green/test_patched.py::test_libc_is_never_asked",
-    "eventlet: a negative answer without SOA is not kept for long": "resolver/test_cache.py::test_how_long",
+    "eventlet: gethostbyaddr and getfqdn do not reach libc": "green/patching/test_patch_all.py::test_libc_is_never_asked",
+    "eventlet: a negative answer without SOA is not kept for long": "resolver/answers/test_cache.py::test_how_long",
     "eventlet: the order is RFC 6724's": "resolver/test_parity.py::test_world",
 }
 

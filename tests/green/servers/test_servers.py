@@ -16,7 +16,7 @@ from celadon.green import ssl as green_ssl
 from celadon.green.servers import DatagramServer, StreamServer
 from celadon.hub import Event, Pool, get_hub, joinall, sleep, spawn
 
-from .worlds import TLS
+from ..worlds import TLS
 
 
 def echo(client, peer):

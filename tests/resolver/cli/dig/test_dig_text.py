@@ -13,7 +13,7 @@ import pytest
 
 from celadon.resolver.cli import main
 
-RECORDED = Path(__file__).parents[2] / "fixtures" / "dig"
+RECORDED = Path(__file__).parents[4] / "fixtures" / "dig"
 CASES = [json.loads(line) for file in sorted(RECORDED.glob("*.jsonl")) for line in file.read_text().splitlines()]
 
 

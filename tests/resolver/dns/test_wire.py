@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from celadon.resolver import Answer, Question, Record, ResolveError, RRType
 from celadon.resolver.dns.wire import WireAnswer, WireError, decode, encode_name, encode_question, question_tail
 
-PACKETS = sorted(Path(__file__).parents[2].joinpath("fixtures/packets").glob("*.hex"))
+PACKETS = sorted(Path(__file__).parents[3].joinpath("fixtures/packets").glob("*.hex"))
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no finding
 settings.load_profile("patient")

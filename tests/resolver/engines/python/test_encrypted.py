@@ -27,7 +27,7 @@ from celadon.resolver.engines.python import python_engine
 from celadon.resolver.system.servers import parse_server
 from celadon.resolver.testing import ZONE, Drop, NameServer, check_engine
 
-KEYS = Path(__file__).parents[2] / "fixtures" / "tls"
+KEYS = Path(__file__).parents[4] / "fixtures" / "tls"
 CA = str(KEYS / "ca.pem")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("scrapy", reason="Scrapy is not installed (make test-integration has it)")
 
-PROJECT = Path(__file__).parent.parent.parent / "examples" / "scrapy_project"
+PROJECT = Path(__file__).parents[3] / "examples" / "scrapy_project"
 
 
 def test_the_project(names, site, tmp_path):
