@@ -4,6 +4,6 @@ Each module is for one library, imports it, and is imported by nobody but its us
 patched: the resolver's hub runs in a native thread of its own (``ResolverThread``), or as a guest in the other loop.
 """
 
-from .thread import ResolverThread
+from .in_thread import ResolverThread
 
 __all__ = ["ResolverThread"]

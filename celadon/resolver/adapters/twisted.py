@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from ..errors import Kind, ResolveError
 from .base import Calls, Done, Job
-from .thread import ResolverThread
+from .in_thread import ResolverThread
 from .twisted_reactor import ReactorResolver
 
 _log = logging.getLogger(__name__)
