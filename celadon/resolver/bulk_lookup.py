@@ -6,10 +6,10 @@ Exactly one outcome for each question, whatever happens to it; what is asked twi
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..hub import get_hub, getcurrent, park, sleep
 from . import registry
@@ -44,90 +44,140 @@ def run(
     comes through as its outcome. A source that may have nothing for now says so by the item ``later``, and calls what
     ``pending`` gives it once it has more. Parks the calling greenlet; closing the generator cancels what is in flight.
     """
-    ready: deque[tuple[K, Outcome]] = deque()
-    flight: dict[Question, Cancel] = {}
-    twins: dict[Question, list[K]] = {}  # who else asked what is in flight
-    hub = get_hub()
-    me = getcurrent()
-    waiting = False
-    count = 0  # asked and not yet yielded
-
-    def wake() -> None:
-        nonlocal waiting
-        if waiting:
-            waiting = False
-            hub.unpark(me)
-
-    def gave_up() -> None:  # a kill or a Timeout was first
-        nonlocal waiting
-        waiting = False
-
-    def done(key: K, question: Question, outcome: Outcome) -> None:
-        del flight[question]
-        ready.append((key, outcome))
-        if twins:
-            for other in twins.pop(question, ()):
-                ready.append((other, outcome.fresh() if isinstance(outcome, ResolveError) else outcome))
-        if waiting:
-            wake()
-
-    source = chain(asked, (None,))  # with a mark at its end
-    submit = engine.submit
-    order: deque[list[Any]] = deque()  # what was asked, with its outcome once there is one; used when ordered
-    exhausted = dry = False
+    lookups = _Lookups(asked, engine, concurrency, ordered, later)
     try:
         while True:
-            dry = False
-            for item in islice(source, min(concurrency - count, _RUN)):
-                if item is None:
-                    exhausted = True
-                    break
-                if item is later:
-                    dry = True
-                    break
-                count += 1
-                key: Any
-                key, question = item
-                if ordered:
-                    key = [key, None]
-                    order.append(key)
-                if isinstance(question, ResolveError):
-                    ready.append((key, question))
-                elif question in flight:
-                    twins.setdefault(question, []).append(key)
-                else:
-                    try:
-                        flight[question] = submit(question, partial(done, key, question))
-                    except ResolveError as error:
-                        ready.append((key, error))
-            if ready:
-                for _ in range(min(len(ready), _RUN)):
-                    if not ordered:
-                        count -= 1
-                        yield ready.popleft()
-                        continue
-                    place: Any
-                    place, outcome = ready.popleft()
-                    place[1] = (place[0], outcome)
-                    while order and order[0][1] is not None:
-                        count -= 1
-                        yield order.popleft()[1]
-                if ready:
+            lookups.ask_more()
+            if lookups.ready:
+                yield from lookups.take()
+                if lookups.ready:
                     sleep(0)
-            elif not exhausted and not dry and count < concurrency:
+            elif not lookups.exhausted and not lookups.dry and lookups.count < concurrency:
                 sleep(0)
-            elif flight or dry:
-                waiting = True
-                me = getcurrent()
-                if dry and pending is not None:
-                    pending(wake)
-                park(gave_up)
-            elif exhausted:
+            elif lookups.flight or lookups.dry:
+                lookups.wait(pending)
+            elif lookups.exhausted:
                 return
     finally:
-        for cancel in list(flight.values()):
+        lookups.cancel()
+
+
+class _Lookups(Generic[K]):
+    """The lookups of one run: what is still to be read, what is in flight, and what is ready to be taken."""
+
+    __slots__ = (
+        "_hub",
+        "_later",
+        "_me",
+        "_most",
+        "_order",
+        "_source",
+        "_submit",
+        "_twins",
+        "_waiting",
+        "count",
+        "dry",
+        "exhausted",
+        "flight",
+        "ready",
+    )
+
+    def __init__(
+        self,
+        asked: Iterable[tuple[K, Question | ResolveError]],
+        engine: Engine,
+        most: int,
+        ordered: bool,
+        later: object,
+    ) -> None:
+        self._source = chain(asked, (None,))  # with a mark at its end
+        self._submit = engine.submit
+        self._most = most
+        self._later = later
+        self._hub = get_hub()
+        self._me: Any = None  # who waits
+        self._waiting = False
+        #: Asked and not yet taken.
+        self.count = 0
+        self.ready: deque[tuple[Any, Outcome]] = deque()
+        self.flight: dict[Question, Cancel] = {}
+        #: Who else asked what is in flight.
+        self._twins: dict[Question, list[Any]] = {}
+        #: ``[key, (key, outcome) once there is one]`` in the order of the questions; None when the order is free.
+        self._order: deque[list[Any]] | None = deque() if ordered else None
+        self.exhausted = self.dry = False
+
+    def ask_more(self) -> None:
+        """Read and ask what there is room for, at most ``_RUN`` questions."""
+        flight, order, done = self.flight, self._order, self._done
+        self.dry = False
+        for item in islice(self._source, min(self._most - self.count, _RUN)):
+            if item is None:
+                self.exhausted = True
+                break
+            if item is self._later:
+                self.dry = True
+                break
+            self.count += 1
+            key: Any
+            key, question = item
+            if order is not None:
+                key = [key, None]
+                order.append(key)
+            if isinstance(question, ResolveError):
+                self.ready.append((key, question))
+            elif question in flight:
+                self._twins.setdefault(question, []).append(key)
+            else:
+                try:
+                    flight[question] = self._submit(question, partial(done, key, question))
+                except ResolveError as error:
+                    self.ready.append((key, error))
+
+    def take(self) -> Iterator[tuple[K, Outcome]]:
+        """What is ready, at most ``_RUN`` outcomes before other greenlets get their turn."""
+        ready, order = self.ready, self._order
+        for _ in range(min(len(ready), _RUN)):
+            if order is None:
+                self.count -= 1
+                yield ready.popleft()
+                continue
+            place, outcome = ready.popleft()
+            place[1] = (place[0], outcome)
+            while order and order[0][1] is not None:
+                self.count -= 1
+                yield order.popleft()[1]
+
+    def wait(self, pending: Callable[[Callable[[], None]], None] | None) -> None:
+        """Park until an outcome is there, or the source has more."""
+        self._waiting = True
+        self._me = getcurrent()
+        if self.dry and pending is not None:
+            pending(self._wake)
+        park(self._gave_up)
+
+    def cancel(self) -> None:
+        """Cancel what is in flight."""
+        for cancel in list(self.flight.values()):
             cancel()
-        flight.clear()
+        self.flight.clear()
+
+    def _done(self, key: Any, question: Question, outcome: Outcome) -> None:
+        del self.flight[question]
+        self.ready.append((key, outcome))
+        if self._twins:
+            for other in self._twins.pop(question, ()):
+                self.ready.append((other, outcome.fresh() if isinstance(outcome, ResolveError) else outcome))
+        if self._waiting:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting:
+            self._waiting = False
+            self._hub.unpark(self._me)
+
+    def _gave_up(self) -> None:  # a kill or a Timeout was first
+        self._waiting = False
 
 
 def question_for(name: str, rdtype: int) -> Question | ResolveError:
