@@ -11,8 +11,8 @@ from .events import OnEvent
 from .model import Config, QueryOptions, Server
 from .protocols import Engine, Resolver
 
-# Name -> module, read as imports by tests/test_layers.py. Engines answer DNS questions under the policy; resolvers bring
-# a policy of their own (the system's libc).
+# Name -> module; tests/test_layers.py reads these as imports. Engines answer DNS questions under the policy; resolvers
+# bring a policy of their own (the system's libc).
 ENGINES = {"ares": "engines.ares.ares_engine", "python": "engines.python.python_engine"}
 TUNED = frozenset(("python",))
 # The same engines, telling of what they send.

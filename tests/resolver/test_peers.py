@@ -35,7 +35,7 @@ ELSEWHERE = {
     "eventlet: connect, connect_ex, sendto, bind with a name do not block": (
         "green/patching/test_patch_all.py::test_every_path_that_takes_a_name"
     ),
-    "eventlet: gethostbyaddr and getfqdn do not reach libc": "green/patching/test_patch_all.py::test_libc_is_never_asked",
+    "eventlet: gethostbyaddr, getfqdn do not reach libc": "green/patching/test_patch_all.py::test_libc_is_never_asked",
     "eventlet: a negative answer without SOA is not kept for long": "resolver/answers/test_cache.py::test_how_long",
     "eventlet: the order is RFC 6724's": "resolver/test_parity.py::test_world",
 }

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from ... import lazy
+from importlib import import_module
+
 from ...dns.server_health import Health
+from ...errors import ResolverUnavailable
 from .links import Driver, Framed, Stream, StreamLink
+
+# Scheme -> module, imported when a server of that scheme is asked: its library may be slow to import, or missing.
+TRANSPORTS = {"tls": "tls", "https": "https", "quic": "quic"}
 
 
 def stream_to(engine: Driver, state: Health, now: float) -> Stream:
-    """A new connection to the server by the scheme of its address. Raises OSError when it cannot be made."""
+    """A new connection to the server by the scheme of its address.
+
+    Raises OSError when it cannot be made, ResolverUnavailable without the library that the scheme needs.
+    """
     scheme = state.server.scheme
     if scheme in ("udp", "tcp"):
         return StreamLink(engine, state, now, Framed())
-    made: Stream = lazy.transport(scheme)(engine, state, now)
+    try:
+        module = import_module(f"{__package__}.{TRANSPORTS[scheme]}")
+    except ImportError as error:
+        raise ResolverUnavailable(f"servers by {scheme}:// need a library that is not installed: {error}") from None
+    made: Stream = module.connect(engine, state, now)
     return made
