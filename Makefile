@@ -1,9 +1,17 @@
-# Two commands do everything, set-up included: make demo, make test.
+# Two commands do everything, set-up included: make demo, make test. `make help` lists the others.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SOURCES := celadon tests examples benchmarks
+# The suites that need servers have a target of their own.
+SERVERS := --ignore=tests/integration/test_dig.py --ignore=tests/integration/test_encrypted.py
 
-.PHONY: demo test test-bulk-scale test-parity test-stdlib test-integration bench bench-hub bench-bulk bench-scrapy bench-requests clean
+.DEFAULT_GOAL := help
+.PHONY: help demo format check test test-fast test-shuffle test-poll test-soak test-bulk-scale test-parity test-stdlib \
+  test-stdlib-names test-integration fuzz bench bench-hub bench-bulk bench-scrapy bench-requests clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: pyproject.toml setup.py celadon/hub/accel/_arena.c
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -19,30 +27,41 @@ BENCH = .venv-bench-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.versio
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	touch $@
 
-demo: $(VENV)/.ready
+demo: $(VENV)/.ready ## Crawl 500 names on loopback with unchanged urllib, once for each engine
 	$(BIN)/python -m examples.demo
 
-test: $(VENV)/.ready
-	$(BIN)/ruff check celadon tests examples benchmarks
-	$(BIN)/mypy
-	$(BIN)/python -m pytest --ignore=tests/integration/test_dig.py --ignore=tests/integration/test_encrypted.py
+format: $(VENV)/.ready ## Format the sources, and mend what ruff can mend
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
 
-.PHONY: test-shuffle test-soak test-poll
+check: $(VENV)/.ready ## Format, lint and types, in seconds
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+
+test: check ## Everything that needs only Python and packages: about five minutes on two cores
+	$(BIN)/python -m pytest $(SERVERS)
+
+# What takes more than a few seconds, or starts processes by the dozen, is left out.
+SLOW := $(addprefix --ignore=tests/, @@SLOW@@)
+test-fast: $(VENV)/.ready ## The tests that take less than a minute together
+	$(BIN)/python -m pytest $(SERVERS) $(SLOW)
+
 
 # The whole suite, with what is ready run in a random order; a failing seed fails again: make test-shuffle SEED=3
 SEED ?= $(shell date +%s)
-test-shuffle: $(VENV)/.ready
+test-shuffle: $(VENV)/.ready ## The whole suite, ready work in random order; SEED=3 repeats a run
 	@echo "make test-shuffle SEED=$(SEED)"
 	CELADON_SHUFFLE=$(SEED) $(BIN)/python -m pytest
 
 # The hub's tests on each poller that this system has besides the best one.
-test-poll: $(VENV)/.ready
+test-poll: $(VENV)/.ready ## The hub's tests on each poller that this system has besides the best one
 	CELADON_POLLER=poll $(BIN)/python -m pytest tests/hub
 	CELADON_POLLER=select $(BIN)/python -m pytest tests/hub
 
 # Random things done to the hub, checked against a model; SEED=7/41 is one round of SEED=7 again.
 SECONDS ?= 60
-test-soak: $(VENV)/.ready
+test-soak: $(VENV)/.ready ## Random things done to the hub, checked against a model; SECONDS=60
 	$(BIN)/python -m tests.hub.soak --seconds $(SECONDS) --seed $(SEED)
 
 .venv-integration/.ready: pyproject.toml
@@ -57,12 +76,12 @@ test-soak: $(VENV)/.ready
 
 # What `make test` skips: the adapters of Scrapy, Twisted, pycurl and niquests; libraries as they are under patch_all,
 # against PostgreSQL, Redis, MariaDB, NSD and Knot, which apt-get installs where they are missing and we are root.
-test-integration: .venv-integration/.ready .venv-niquests/.ready
+test-integration: .venv-integration/.ready .venv-niquests/.ready ## Real servers and libraries, installed by apt-get and pip where we are root
 	.venv-integration/bin/python -m tests.integration.servers
 	.venv-integration/bin/python -m pytest tests/resolver/adapters tests/integration
 	.venv-niquests/bin/python -m pytest tests/resolver/adapters/test_niquests.py
 
-bench:
+bench: ## Time beside gevent, eventlet, asyncio and uvloop; PYTHON= chooses another Python
 	$(MAKE) $(BENCH)/.ready
 	$(BENCH)/bin/python -m benchmarks.run
 	$(BENCH)/bin/python -m benchmarks.cost
@@ -70,38 +89,38 @@ bench:
 
 # The table of the hub alone, without lookups and sockets; ROUNDS=1 for a first look.
 ROUNDS ?= 3
-bench-hub:
+bench-hub: ## The table of the hub alone; ROUNDS=1 for a first look
 	$(MAKE) $(BENCH)/.ready
 	$(BENCH)/bin/python -m benchmarks.run --parts time,parked,asleep --rounds $(ROUNDS)
 	$(BENCH)/bin/python -m benchmarks.cost
 
 # A broad crawl of 20,000 hosts by Scrapy, its resolvers against ours, without and with loss: needs root, takes minutes.
-bench-scrapy: .venv-integration/.ready
+bench-scrapy: .venv-integration/.ready ## A broad crawl of 20,000 hosts by Scrapy: needs root, takes minutes
 	.venv-integration/bin/python -m benchmarks.crawl_scrapy
 
 # Exactly one right record for each of a million names, through loss, death, stops and several processes; and memory.
-test-bulk-scale: $(VENV)/.ready
+test-bulk-scale: $(VENV)/.ready ## One right record for each of a million names, through loss and stops
 	$(BIN)/python -m benchmarks.bulk_proof
 
 # A million names to JSON, beside massdns (MASSDNS=its binary), aiodns, gevent, dnspython; needs nsd and dnsperf.
-bench-bulk:
+bench-bulk: ## A million names beside massdns (MASSDNS=its binary), aiodns, gevent; needs nsd, dnsperf
 	$(MAKE) $(BENCH)/.ready
 	$(BENCH)/bin/python -m benchmarks.bulk --rounds 2
 
 # requests over 5,000 hosts with 500 greenlets of ours, of gevent, and threads: needs root.
-bench-requests:
+bench-requests: ## requests over 5,000 hosts with 500 greenlets: needs root
 	$(MAKE) $(BENCH)/.ready
 	$(BENCH)/bin/python -m benchmarks.crawl_requests
 
 # Thousands of calls of libc and of every engine in private worlds: needs root, takes minutes.
-test-parity: $(VENV)/.ready
+test-parity: $(VENV)/.ready ## Every engine against libc in private worlds: needs root, takes minutes
 	PARITY_COUNT=400 PARITY_SEEDS=2 PARITY_DRAWN=100 $(BIN)/python -m pytest tests/resolver/test_parity.py
 
 # CPython's own tests under patch_all, beside the same unpatched; takes about half an hour for each Python, of which a
 # second one is taken where it is present. What looks names up is run with each resolver engine as well.
 OTHER_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3) $(shell command -v python3.13))
 
-test-stdlib: $(VENV)/.ready
+test-stdlib: $(VENV)/.ready ## CPython's own tests under patch_all: about half an hour for each Python
 	status=0; for engine in ares python thread; do \
 	  $(BIN)/python -m tests.stdlib.run --names --engine $$engine || status=1; done; \
 	$(BIN)/python -m tests.stdlib.run || status=1; \
@@ -111,17 +130,16 @@ test-stdlib: $(VENV)/.ready
 	  .venv-other/bin/python -m tests.stdlib.run || status=1; \
 	fi; exit $$status
 
-.PHONY: fuzz test-stdlib-names
 # A minute of replies bent at random, to each engine that reads them; ten thousand lookups over a bad network.
-fuzz: $(VENV)/.ready
+fuzz: $(VENV)/.ready ## A minute of bent replies to each engine; ten thousand lookups over a bad network
 	$(BIN)/python -m tests.resolver.fuzz_replies --seconds 60
 	ROUGH_LOOKUPS=10000 $(BIN)/python -m pytest tests/resolver/test_requirements.py -k loses
 
 # The modules that look names up or move bytes, with each resolver patched in; about three minutes for each.
-test-stdlib-names: $(VENV)/.ready
+test-stdlib-names: $(VENV)/.ready ## CPython's tests that look names up, with each resolver: three minutes each
 	for engine in auto ares python thread block; do \
 		$(BIN)/python -m tests.stdlib.run --engine $$engine --names --per-test 30 || failed=1; \
 	done; exit $${failed:-0}
 
-clean:
+clean: ## Remove what was built
 	rm -rf $(VENV) .venv-bench-* .venv-integration .venv-niquests build *.egg-info .mypy_cache .ruff_cache

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from ..answers.cname import follow
 from ..errors import Kind, ResolveError
-from ..model import Answer, RRType, new_tuple
+from ..model import Answer, RRType
 from ..names import domain
 from ..names.address import AF_INET, AF_INET6, normal
 from ..system.world import Source, World
@@ -15,12 +15,6 @@ from .plan import Call, Plan
 from .search import HOST_NOT_FOUND, INTERNAL, NO_DATA, NO_RECOVERY, Result, search
 
 TYPE_OF = {AF_INET: int(RRType.A), AF_INET6: int(RRType.AAAA)}
-
-
-def one_address(name: str, address: str) -> Result:
-    """``Result("success", 0, [(AF_INET, address)], name)``, sooner: it is the commonest."""
-    made: Result = new_tuple(Result, ("success", 0, [(AF_INET, address)], name, (), None, 0))
-    return made
 
 
 ABSENT = Result("unavail", INTERNAL, told=INTERNAL)
