@@ -242,7 +242,7 @@ def restore() -> None:
     if "sys" in _now.keywords:
         std_streams.flush()
     for names, name, old in reversed(_now.locks):
-        names[name] = old
+        dict.__setitem__(names, name, old)
     for holder, name, old in reversed(_now.rebound):
         _put(holder, name, old)
     for target, _, name, old, _ in reversed(_now.changes):

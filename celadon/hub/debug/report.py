@@ -74,7 +74,8 @@ def tree(stacks: bool = False) -> str:
 
     Of all threads. Looks through all objects there are, so it is for a person who asks, not for every second.
     """
-    living = [one for one in gc.get_objects() if isinstance(one, greenlet) and not one.dead]
+    # By their types: isinstance asks a proxy for what it stands for, and that may not be there any more.
+    living = [one for one in gc.get_objects() if issubclass(type(one), greenlet) and not one.dead]
     waits: dict[greenlet, str] = {}
     for hub in all_hubs():
         living = [one for one in living if one is not hub.greenlet]
