@@ -11,8 +11,8 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-#: Where functions of a module in C are looked for.
-_PUBLIC = {"posix": "os"}
+#: Where functions of a module in C are looked for. ``open`` is one of ``_io`` since Python 3.12.
+_PUBLIC = {"posix": "os", "_io": "io"}
 
 
 class _Module:
