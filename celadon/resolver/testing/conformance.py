@@ -377,6 +377,8 @@ def outcome_of(call: Callable[..., object], *args: object) -> object:
         # Of ResolveError as of gaierror: what ``except`` clauses and ``errno`` see.
         kind = next(one.__name__ for one in type(error).__mro__ if one.__module__ in ("socket", "builtins"))
         return {"raises": kind, "args": list(error.args)}
+    except UnicodeError:
+        return {"raises": "UnicodeError"}  # CPython raises a subclass of it since 3.13
     except Exception as error:  # noqa: BLE001  (the exception is the outcome)
         return {"raises": type(error).__name__}
     return _plain(result)
