@@ -16,6 +16,9 @@ from .worlds import WORLDS, Contracts, outcome, run
 contract = Contracts()
 
 DATA = bytes(range(256)) * 4096
+# Python 3.11.2 has OpenSSL 3 take this end for a clean one; later ones do not (python/cpython#95494).
+_IGNORED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).options & ssl.OP_IGNORE_UNEXPECTED_EOF
+RAGGED_END = b"" if _IGNORED else "SSLEOFError"
 TIMED_OUT = ("TimeoutError", "The read operation timed out")
 
 
@@ -94,7 +97,7 @@ def half_close(world):
     return reading.result(), client.version() is None
 
 
-@contract(("SSLError", b"", "SSLEOFError"))
+@contract(("SSLError", b"", RAGGED_END))
 def an_end_without_close_notify(world):
     seen = []
     for ragged in (None, True, False):
@@ -227,7 +230,8 @@ def what_tls_does_not_allow(world):
 
 @contract((("OSError", errno.EBADF), True))
 def after_close(world):
-    client, server = world.tls_pair()
+    # Without session tickets: a close over unread ones is a reset, which Python reports since 3.13.
+    client, server = world.tls_pair(server_settings={"num_tickets": 0})
     reading = world.spawn(server.recv, 1)
     world.settle()
     client.close()
