@@ -3,12 +3,16 @@
 import contextlib
 import gc
 import os
+import socket
 import time
+from importlib.util import find_spec
 
 import pytest
 
 from celadon import resolver
-from celadon.hub import get_hub, sleep
+from celadon.green import restore
+from celadon.hub import get_hub, killall, sleep
+from celadon.hub.loop import current
 from celadon.hub.loop.shuffle import Shuffle
 
 # How the tests themselves are run: `make test-shuffle`, `make test-poll`.
@@ -21,6 +25,80 @@ def _fds():
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile: by another thread, or that of the listing
             found[fd] = os.readlink(f"/proc/self/fd/{fd}")
     return found
+
+
+def _has_ipv6():
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as one:
+        one.bind(("::1", 0))
+        return True
+    return False
+
+
+def _has_configured_address():
+    with contextlib.suppress(OSError):
+        return bool(socket.getaddrinfo("localhost", 1, socket.AF_INET, 0, 0, socket.AI_ADDRCONFIG))
+    return False
+
+
+def _has_cpython_tests():
+    with contextlib.suppress(ImportError):
+        return find_spec("test.test_socket") is not None
+    return False
+
+
+# What a machine may lack: the mark of the tests that need it, whether it is there, and why they are skipped.
+_NEEDS = {
+    "ipv6": (_has_ipv6, "there is no ::1 on this machine"),
+    "addrconfig": (
+        _has_configured_address,
+        "no address but loopback ones: AI_ADDRCONFIG finds nothing, in libc as well",
+    ),
+    "cpython_tests": (_has_cpython_tests, "CPython's package test is not installed"),
+}
+
+
+def pytest_configure(config):
+    for name, (_, reason) in _NEEDS.items():
+        config.addinivalue_line("markers", f"{name}: skipped where {reason}")
+
+
+def pytest_collection_modifyitems(items):
+    lacking = {name: pytest.mark.skip(reason=reason) for name, (there, reason) in _NEEDS.items() if not there()}
+    for item in items:
+        for name, skip in lacking.items():
+            if item.get_closest_marker(name) is not None:
+                item.add_marker(skip)
+
+
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    item.stash[_FAILED] = report.failed or item.stash.get(_FAILED, False)
+    return report
+
+
+def _clear():
+    """Give the next test a hub of its own, so that one failure is one: what a failed test left is not its fault."""
+    restore()
+    with contextlib.suppress(BaseException):
+        killall(list(get_hub().parked), timeout=0.5)
+    get_hub().close()
+    current._local.hub = current._local.slot = None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item):
+    try:
+        return (yield)
+    except BaseException:
+        item.stash[_FAILED] = True
+        raise
+    finally:
+        if item.stash.get(_FAILED, False):
+            _clear()
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +114,8 @@ def leaves_nothing(monkeypatch, request):
     yield
     resolver.reset()
     hub.exception_handler = handler
+    if request.node.stash.get(_FAILED, False):
+        return  # it has said enough
     sleep(0)
     for _ in range(100):
         if not hub.parked and not hub.ready and len(hub.fds) == 1:

@@ -301,6 +301,7 @@ def test_a_first_server_of_no_use(server, name, first):
         assert server.queries == []
 
 
+@pytest.mark.ipv6
 def test_a_server_by_ipv6_only(name):
     with NameServer(host="::1") as six:
         six.add("a.test", "A", GOOD)

@@ -6,6 +6,7 @@ from .modules import FAST
 from .run import main
 
 
+@pytest.mark.cpython_tests
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("module", FAST)
 def test_module(module, capsys):

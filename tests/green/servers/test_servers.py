@@ -53,7 +53,17 @@ def test_echo_to_many():
         server.start()
 
 
-@pytest.mark.parametrize("form", ["text", "number", "ipv6", "green socket", "socket of the standard library", "unix"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "text",
+        "number",
+        pytest.param("ipv6", marks=pytest.mark.ipv6),
+        "green socket",
+        "socket of the standard library",
+        "unix",
+    ],
+)
 def test_forms_of_a_listener(form, tmp_path):
     made = None
     if form == "green socket":

@@ -17,6 +17,7 @@ CLIENTS = ("requests", "urllib", "httpx", "async httpx", "aiohttp")
 PROGRAM = Path(__file__).parent / "patched.py"
 
 
+@pytest.mark.addrconfig  # aiohttp asks with it
 def test_unchanged_clients(names, site, private):
     bad, good = socket.inet_aton("127.0.0.1"), socket.inet_aton("127.0.1.3")
     for client in CLIENTS:
