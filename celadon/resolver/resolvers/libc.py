@@ -12,7 +12,7 @@ from . import libc_servers
 
 # Bound at import: whoever patches the module must not come back here.
 _getaddrinfo = _socket.getaddrinfo
-_getnameinfo = _socket.getnameinfo
+_getnameinfo = libc_servers.getnameinfo
 _gethostbyname = _socket.gethostbyname
 _gethostbyname_ex = _socket.gethostbyname_ex
 _gethostbyaddr = _socket.gethostbyaddr
