@@ -47,6 +47,21 @@ SLOW := $(addprefix --ignore=tests/, @@SLOW@@)
 test-fast: $(VENV)/.ready ## The tests that take less than a minute together
 	$(BIN)/python -m pytest $(SERVERS) $(SLOW)
 
+# The tests on each of these Pythons that is installed (by pyenv or on PATH), each in an environment of its own.
+PYTHONS ?= $(foreach version,3.11 3.12 3.13,$(firstword \
+  $(wildcard $(HOME)/.pyenv/versions/$(version).*/bin/python$(version)) $(shell command -v python$(version))))
+
+.PHONY: test-pythons test-suite
+test-suite: $(VENV)/.ready
+	$(BIN)/python -m pytest $(SERVERS)
+
+test-pythons: ## The tests on each installed Python of 3.11, 3.12 and 3.13
+	@test -n "$(strip $(PYTHONS))" || { echo "test-pythons: no Python 3.11, 3.12 or 3.13 is installed: give one, as PYTHONS=/usr/bin/python3" >&2; exit 1; }
+	@failed=; for python in $(PYTHONS); do \
+	  version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); echo "== $$python"; \
+	  $(MAKE) --no-print-directory test-suite VENV=.venv-$$version PYTHON=$$python || failed="$$failed $$version"; \
+	done; test -z "$$failed" || { echo "test-pythons: failed on Python$$failed" >&2; exit 1; }
+
 
 # The whole suite, with what is ready run in a random order; a failing seed fails again: make test-shuffle SEED=3
 SEED ?= $(shell date +%s)
@@ -142,4 +157,4 @@ test-stdlib-names: $(VENV)/.ready ## CPython's tests that look names up, with ea
 	done; exit $${failed:-0}
 
 clean: ## Remove what was built
-	rm -rf $(VENV) .venv-bench-* .venv-integration .venv-niquests build *.egg-info .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-3.* .venv-bench-* .venv-integration .venv-niquests build *.egg-info .mypy_cache .ruff_cache
