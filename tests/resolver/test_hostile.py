@@ -79,9 +79,9 @@ def short(outcome):
     return " ".join(addresses) if len(addresses) < 4 else str(len(addresses))
 
 
-def run(engine, name, servers):
+def run(engine, name, servers, timeout=TIMEOUT):
     """The fault's outcome, and that of a plain lookup on the same resolver after it."""
-    asking = resolver.make(engine, servers=servers, timeout=TIMEOUT, attempts=ATTEMPTS)
+    asking = resolver.make(engine, servers=servers, timeout=timeout, attempts=ATTEMPTS)
     found = []
     for host in (name, "fine.test"):
         try:
@@ -97,16 +97,25 @@ def run_all(engine, second=False):
     with NameServer() as hostile, NameServer() as good:
         for server in (hostile, good):
             server.add("fine.test", "A", GOOD)
-        running = {}
+        names, running = {}, {}
         for number, (fault, script) in enumerate(FAULTS.items()):
-            name = f"f{number}.test"
+            name = names[fault] = f"f{number}.test"
             for server in (hostile, good):
                 server.add(name, "A", GOOD)
             hostile.script(name, script)
             servers = hostile.servers + good.servers if second else hostile.servers
             running[fault] = spawn(run, engine, name, servers)
         joinall(list(running.values()))
-        return {fault: one.get() for fault, one in running.items()}
+        found = {fault: one.get() for fault, one in running.items()}
+        for fault, outcomes in found.items():
+            # On a busy machine a hundred at once may be late for their tries: alone, and with more time, none is.
+            if AGAIN in outcomes and (second or expected(engine, fault) != AGAIN):
+                found[fault] = run(engine, names[fault], servers, 4 * TIMEOUT)
+        return found
+
+
+def expected(engine, fault):
+    return DIFFERENT.get(("", fault), DIFFERENT.get((engine, fault), WANTED.get(fault, GOOD)))
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -117,10 +126,8 @@ def outcomes(request):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_fault(outcomes, fault):
     engine, found = outcomes
-    wanted = WANTED.get(fault, GOOD)
-    wanted = DIFFERENT.get(("", fault), DIFFERENT.get((engine, fault), wanted))
     outcome, after = found[fault]
-    assert outcome == wanted
+    assert outcome == expected(engine, fault)
     assert after == GOOD, "a plain lookup after it"
 
 
