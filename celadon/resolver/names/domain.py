@@ -23,7 +23,7 @@ def to_ascii(name: str, year: int = 2003) -> str:
     try:
         return encode(name, year).decode("ascii")
     except UnicodeError as error:
-        raise ResolveError(Kind.ILLEGAL, name, detail=str(error)) from None
+        raise ResolveError(Kind.ILLEGAL, name, detail=f"it has no IDNA form: {error}") from None
 
 
 def fits(name: str) -> bool:

@@ -77,7 +77,9 @@ def test_many_at_once_are_one_query(here_or_there, site, names):
             return await asyncio.gather(*(one() for _ in range(50)))
 
     assert set(asyncio.run(main())) == {"good.test at 127.0.1.1"}
-    assert len(names.queries) == 2, "A and AAAA"
+    asked = [one.rdtype for one in names.queries]
+    assert "A" in asked
+    assert len(asked) == len(set(asked)), "A, and AAAA where this machine has an IPv6 address (AI_ADDRCONFIG)"
 
 
 def test_the_plain_resolver(here_or_there):

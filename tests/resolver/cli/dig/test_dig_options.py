@@ -46,7 +46,7 @@ def test_why(server, capsys):
         (["@SERVER", "x" * 64], 1, "legal"),
         (["@SERVER", ".".join(["abcdefg"] * 40)], 1, "legal"),
         (["@SERVER", "a\0b"], 1, "null"),
-        (["@SERVER", "\udcff"], 1, "idna"),
+        (["@SERVER", "\udcff"], 1, "IDNA"),
         (["@SERVER", "x", "--resolver", "nonsense"], 1, "nonsense"),
         (["@SERVER", "x", "-t", "NONSENSE"], 1, "NONSENSE"),
         (["@nowhere", "x"], 1, "nowhere"),
