@@ -298,7 +298,7 @@ def test_a_first_server_of_no_use(server, name, first):
             other.script(host, {"servfail": Servfail(), "only TCP": FAULTS["truncated, empty"]}.get(first, Drop()))
             server.add(host, "A", GOOD)
         useless = {"refused port": f"127.0.0.1:{port}", "no route": "[2001:db8:ffff::1]:53"}.get(first, other.address)
-        resolver.use(name, servers=[useless, server.address], timeout=0.3, attempts=4, cache=False)
+        resolver.use(name, servers=[useless, server.address], timeout=0.3, attempts=8, cache=False)
         for host in ("a.test", "c.test", "a.test"):
             assert look(host)[0] == GOOD
     if first == "only TCP":
