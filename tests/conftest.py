@@ -40,6 +40,14 @@ def _has_configured_address():
     return False
 
 
+def _asks_both_families():
+    if not _has_configured_address():
+        return True  # with loopback addresses only, both families are looked up
+    with contextlib.suppress(OSError), open("/proc/net/if_inet6") as file:
+        return any(line.split()[3] != "10" for line in file)  # 10: the host's own, ::1
+    return False
+
+
 def _has_cpython_tests():
     with contextlib.suppress(ImportError):
         return find_spec("test.test_socket") is not None
@@ -53,6 +61,7 @@ _NEEDS = {
         _has_configured_address,
         "no address but loopback ones: AI_ADDRCONFIG finds nothing, in libc as well",
     ),
+    "both_families": (_asks_both_families, "only IPv4 is configured: AI_ADDRCONFIG asks for no AAAA"),
     "cpython_tests": (_has_cpython_tests, "CPython's package test is not installed"),
 }
 

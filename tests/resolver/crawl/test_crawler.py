@@ -145,6 +145,7 @@ def test_order():
     assert interleave(rows[:1]) == rows[:1]
 
 
+@pytest.mark.both_families
 def test_order_of_a_lookup(make, server):
     for n in range(1, 3):
         server.add("dual.test", "A", f"9.9.9.{n}")
@@ -188,6 +189,7 @@ def test_lookup_tells_where_it_came_from(make, server):
         crawler.lookup("nx.test")
 
 
+@pytest.mark.both_families
 def test_key_never_waits(make, server):
     crawler = make()
     server.script("public.test", Delay(0.05))
@@ -265,6 +267,7 @@ def test_events(make, server):
     assert all(0 <= one.seconds < 5 and abs(one.when - time.time()) < 60 for one in events)
 
 
+@pytest.mark.both_families
 def test_many_waiters_are_one_query(make, server):
     server.script("public.test", Delay(0.1))
     crawler = make(timeout=30)  # none is asked again, however late the answer
