@@ -91,7 +91,7 @@ def test_threads_children_and_errors_that_all_know():
     with futures.ThreadPoolExecutor(5) as pool:
         assert list(pool.map(run, range(5))) == [f"{n}\n" for n in range(5)]
     ticking.kill()
-    assert len(ticks) == 10
+    assert len(ticks) > 1, "the hub ran meanwhile; how often is the machine's affair"
     with pytest.raises(subprocess.CalledProcessError):
         processes.run(["false"], check=True)
     with pytest.raises(subprocess.TimeoutExpired):
