@@ -9,7 +9,7 @@ Names in these values are text in presentation form (RFC 4343: ``\\.`` and ``\\D
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -110,12 +110,12 @@ class Rcode(IntEnum):
     BADCOOKIE = 23
 
 
+_TYPE_NAMES = {int(one): one.name for one in RRType}
+
+
 def type_name(rdtype: int) -> str:
     """The mnemonic of a record type, or ``TYPE123`` (RFC 3597 §5) where it has none here."""
-    try:
-        return RRType(rdtype).name
-    except ValueError:
-        return f"TYPE{rdtype}"
+    return _TYPE_NAMES.get(rdtype) or f"TYPE{rdtype}"
 
 
 def rcode_name(rcode: int) -> str:
@@ -259,6 +259,14 @@ class Answer:
     cached: bool = False
     stale: bool = False
     unrelated: int = 0
+
+    def soa(self) -> Record | None:
+        """The first SOA record of the authority section, which says how long a negative answer may be kept."""
+        return next((one for one in self.authority if one.rdtype == RRType.SOA), None)
+
+    def changed(self, **changes: Any) -> Answer:
+        """The same with other fields, as ``dataclasses.replace``."""
+        return replace(self, **changes)
 
 
 @dataclass(frozen=True, slots=True)

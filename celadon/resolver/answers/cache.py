@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..model import Answer, Question, Record, RRType
 from .cname import follow
@@ -99,17 +99,16 @@ def asked_as(question: Question, answer: Answer) -> Answer:
         return answer
     old, new = answer.question.name, question.name
     records = tuple(one._replace(name=new) if one.name == old else one for one in answer.records)
-    return replace(answer, question=question, records=records)
+    return answer.changed(question=question, records=records)
 
 
 def _soa_ttl(answer: Answer) -> float | None:
     """RFC 2308 §5: the lesser of the SOA's TTL and its minimum field; None without an SOA."""
-    for one in answer.authority:
-        if one.rdtype == RRType.SOA:
-            minimum = one.data.split()[-1:]
-            if minimum and minimum[0].isdigit():
-                return min(one.ttl, int(minimum[0]))
-    return None
+    one = answer.soa()
+    minimum = one.data.split()[-1:] if one is not None else []
+    if one is None or not minimum or not minimum[0].isdigit():
+        return None
+    return min(one.ttl, int(minimum[0]))
 
 
 def lifetime(answer: Answer, policy: CachePolicy) -> float:
@@ -249,7 +248,7 @@ class Cache:
                 continue
             found = True
             if any(one.rdtype == rdtype for one in left):
-                made = Entry(replace(entry.answer, records=left), entry.stored, entry.expires)
+                made = Entry(entry.answer.changed(records=left), entry.stored, entry.expires)
                 self._entries[key] = made
             else:
                 self._entries.pop(key, None)
@@ -345,7 +344,7 @@ def aged(entry: Entry, now: float, policy: CachePolicy) -> Answer:
     answer = entry.answer
     if now >= entry.expires:
         records = tuple(one._replace(ttl=policy.stale_ttl) for one in answer.records)
-        return replace(answer, records=records, cached=True, stale=True)
+        return answer.changed(records=records, cached=True, stale=True)
     age, left = int(now - entry.stored), int(entry.expires - now)
     records = tuple(one._replace(ttl=max(min(one.ttl - age, left), 0)) for one in answer.records)
-    return replace(answer, records=records, cached=True)
+    return answer.changed(records=records, cached=True)

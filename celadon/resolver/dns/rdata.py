@@ -10,6 +10,8 @@ import _socket
 import time
 from base64 import b32hexencode, b64encode
 from collections.abc import Callable
+from functools import lru_cache
+from itertools import compress
 
 from .. import lazy
 from ..model import type_name
@@ -25,83 +27,103 @@ class WireError(ValueError):
 
 
 _SAFE = bytes(c for c in range(0x21, 0x7F) if c not in b'"().;\\@$')  # what needs no escape in a label
-_SAFE_DOTTED = _SAFE + b"."
+_ESCAPED = [chr(c) if c in _SAFE else "\\" + chr(c) if 0x20 < c < 0x7F else f"\\{c:03d}" for c in range(256)]
+_MOST_JUMPS = 128  # pointers in one name; a name has no more labels than that
+_EXOTIC, _EACH = 8192, 64  # bytes that dnspython, which is slow, reads of one section; each record counts for 64 more
+_TOO_LONG = "a name longer than 255 bytes, or with more than 128 pointers"
 
 
 def _label(label: bytes) -> str:
     """A label with what is not plain escaped (RFC 4343 §2.1)."""
     if not label.translate(None, _SAFE):
         return label.decode("ascii")
-    return "".join(chr(c) if c in _SAFE else "\\" + chr(c) if 0x20 < c < 0x7F else f"\\{c:03d}" for c in label)
+    return "".join([_ESCAPED[c] for c in label])
 
 
 class Message:
-    """A message's bytes, and the names in it that were read already, by their offset."""
+    """The names in a message's bytes. Each byte is read once, however many names share it through pointers.
 
-    __slots__ = ("_names", "data")
+    Both memos have an entry for each label and each pointer that was read, so they grow with the message: keep the
+    bytes, not this object. ``exotic`` counts down the bytes that dnspython may still read.
+    """
+
+    __slots__ = ("_sizes", "_texts", "data", "exotic")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self._names: dict[int, tuple[str, int, int]] = {}
+        self.exotic = _EXOTIC
+        self._sizes: dict[int, tuple[int, int]] = {}  # offset -> bytes that the name has there, and pointers in it
+        self._texts: dict[int, str] = {}
 
-    def name(self, at: int) -> tuple[str, int, int]:
-        """The name at an offset, where it ends there, and its length on the wire; WireError if there is none."""
-        names = self._names
-        known = names.get(at)
-        if known is not None:
-            return known
-        data = self.data
-        labels: list[bytes] = []
-        size = 1
-        end = first = first_count = first_size = 0
-        low = here = at
-        tail = ""
+    def skip(self, at: int) -> int:
+        """Where the name at an offset ends there. WireError if it is not a name (RFC 1035 §4.1.4)."""
+        data, sizes = self.data, self._sizes
+        if at in sizes:
+            return _end_of(data, at)
+        here = low = at
+        end = 0
+        path = []
         try:
-            while True:
+            if data[at] >= 0xC0:  # nearly always: a pointer to a name that was read
+                target = (data[at] & 0x3F) << 8 | data[at + 1]
+                known = sizes.get(target)
+                if known is not None and target < at and known[1] < _MOST_JUMPS:
+                    return at + 2
+            while (known := sizes.get(here)) is None:
                 count = data[here]
-                if count == 0:
-                    end = end or here + 1
+                if not count:
+                    known = (1, 0)
                     break
-                if count > 63:
-                    target = (count & 0x3F) << 8 | data[here + 1]
-                    if count < 0xC0 or target >= low or target < 12:
-                        raise WireError("a label of an unknown kind, or a pointer that does not point back")
-                    if not end:
-                        end = here + 2
-                        first, first_count, first_size = target, len(labels), size
-                    known = names.get(target)
-                    if known is not None:
-                        tail = known[0]
-                        size += known[2] - 1
-                        break
-                    low = here = target
+                path.append(here)
+                if count <= 63:
+                    here += count + 1
                     continue
-                here += 1
-                labels.append(data[here : here + count])
-                here += count
-                size += count + 1
-                if size > 255:
-                    break
+                target = (count & 0x3F) << 8 | data[here + 1]
+                if count < 0xC0 or target >= low or target < 12:
+                    raise WireError("a label of an unknown kind, or a pointer that does not point back")
+                end = end or here + 2
+                low = here = target
         except IndexError:
             raise WireError("a name runs out of the message") from None
-        if size > 255 or here > len(data):
-            raise WireError("a name longer than 255 bytes, or than the message")
-        if first and first not in names:
-            # Whatever else points there need not walk again; its end is not known, nor needed through a pointer.
-            names[first] = (_joined(labels[first_count:], tail), 0, size - first_size + 1)
-            known = names[at] = (_joined(labels[:first_count], names[first][0]), end, size)
-        else:
-            known = names[at] = (_joined(labels, tail), end, size)
-        return known
+        size, jumps = known
+        for one in reversed(path):
+            count = data[one]
+            if count <= 63:
+                size += count + 1
+            else:
+                jumps += 1
+            if size > 255 or jumps > _MOST_JUMPS:
+                raise WireError(_TOO_LONG)
+            sizes[one] = (size, jumps)
+        return end or _end_of(data, here)
+
+    def name(self, at: int) -> tuple[str, int]:
+        """The name at an offset as text, without final dot, and where it ends there. WireError if it is not a name."""
+        end = self.skip(at)
+        data, texts = self.data, self._texts
+        path = []
+        while (text := texts.get(at)) is None:
+            count = data[at]
+            if not count:
+                text = ""
+                break
+            path.append(at)
+            at = (count & 0x3F) << 8 | data[at + 1] if count > 63 else at + count + 1
+        for one in reversed(path):
+            count = data[one]
+            if count <= 63:
+                label = _label(data[one + 1 : one + 1 + count])
+                text = f"{label}.{text}" if text else label
+            texts[one] = text
+        return text, end
 
 
-def _joined(labels: list[bytes], tail: str) -> str:
-    name = b".".join(labels)
-    if not name.translate(None, _SAFE_DOTTED) and name.count(b".") == len(labels) - 1:
-        text = name.decode("ascii")
-    else:
-        text = ".".join(map(_label, labels))
-    return f"{text}.{tail}" if text and tail else text or tail
+def _end_of(data: bytes, at: int) -> int:
+    while data[at]:
+        if data[at] > 63:
+            return at + 2
+        at += data[at] + 1
+    return at + 1
 
 
 # -- fields: each takes (message, offset, end) and gives (text, next offset) -------------------------------------
@@ -115,20 +137,10 @@ def _need(at: int, count: int, end: int) -> None:
 
 
 def _name(message: Message, at: int, end: int) -> tuple[str, int]:
-    name, after, _ = message.name(at)
-    if not after:  # known from a pointer only, its end was not noted
-        after = _end_of(message.data, at)
+    name, after = message.name(at)
     if after > end:
         raise WireError("a name runs out of its record")
     return name + ".", after
-
-
-def _end_of(data: bytes, at: int) -> int:
-    while data[at]:
-        if data[at] > 63:
-            return at + 2
-        at += data[at] + 1
-    return at + 1
 
 
 def _number(width: int) -> _Field:
@@ -153,16 +165,15 @@ def _type(message: Message, at: int, end: int) -> tuple[str, int]:
     return type_name(message.data[at] << 8 | message.data[at + 1]), at + 2
 
 
+_QUOTED = [
+    chr(c) if 0x20 <= c < 0x7F and c not in b'"\\' else "\\" + chr(c) if c in b'"\\' else f"\\{c:03d}"
+    for c in range(256)
+]
+
+
 def quoted(data: bytes) -> str:
     """A character string between quotes (RFC 1035 §5.1)."""
-    return (
-        '"'
-        + "".join(
-            chr(c) if 0x20 <= c < 0x7F and c not in b'"\\' else "\\" + chr(c) if c in b'"\\' else f"\\{c:03d}"
-            for c in data
-        )
-        + '"'
-    )
+    return f'"{"".join([_QUOTED[c] for c in data])}"'
 
 
 def _string(message: Message, at: int, end: int) -> tuple[str, int]:
@@ -174,9 +185,13 @@ def _string(message: Message, at: int, end: int) -> tuple[str, int]:
 
 def _strings(message: Message, at: int, end: int) -> tuple[str, int]:
     found: list[str] = []
+    data = message.data
     while at < end or not found:
-        one, at = _string(message, at, end)
-        found.append(one)
+        _need(at, 1, end)
+        after = at + 1 + data[at]
+        _need(at, after - at, end)
+        found.append(quoted(data[at + 1 : after]) if after > at + 1 else '""')
+        at = after
     return " ".join(found), at
 
 
@@ -221,16 +236,44 @@ def _hashed(message: Message, at: int, end: int) -> tuple[str, int]:
 
 def _bitmap(message: Message, at: int, end: int) -> tuple[str, int]:
     found: list[str] = []
+    before = -1
     while at < end:
         _need(at, 2, end)
         window, count = message.data[at], message.data[at + 1]
         _need(at, 2 + count, end)
-        if not 1 <= count <= 32:
-            raise WireError("a bitmap of an unknown form")
-        for index, byte in enumerate(message.data[at + 2 : at + 2 + count]):
-            found += [type_name(window << 8 | index * 8 + bit) for bit in range(8) if byte & 0x80 >> bit]
+        if not 1 <= count <= 32 or window <= before:
+            raise WireError("a bitmap of an unknown form (RFC 4034 §4.1.2)")
+        found += compress(_types_of(window), b"".join([_BITS[c] for c in message.data[at + 2 : at + 2 + count]]))
+        before = window
         at += 2 + count
     return " ".join(found), at
+
+
+_BITS = [bytes(c >> bit & 1 for bit in range(7, -1, -1)) for c in range(256)]
+
+
+@lru_cache(256)
+def _types_of(window: int) -> list[str]:
+    """The names of the 256 types of a window. A hostile bitmap has all 65,536 types: made once, they are 5 MB."""
+    return [type_name(window << 8 | n) for n in range(256)]
+
+
+def _host_identity(message: Message, at: int, end: int) -> tuple[str, int]:
+    """HIP (RFC 8005 §5): lengths, algorithm, tag, key, and the names of rendezvous servers."""
+    _need(at, 4, end)
+    data = message.data
+    tag, key = data[at], data[at + 2] << 8 | data[at + 3]
+    _need(at, 4 + tag + key, end)
+    words = [
+        str(data[at + 1]),
+        data[at + 4 : at + 4 + tag].hex(),
+        b64encode(data[at + 4 + tag : at + 4 + tag + key]).decode(),
+    ]
+    at += 4 + tag + key
+    while at < end:
+        name, at = _name(message, at, end)
+        words.append(name)
+    return " ".join(words), at
 
 
 def _ipv4(message: Message, at: int, end: int) -> tuple[str, int]:
@@ -279,10 +322,12 @@ def _addresses(family: int, width: int) -> Callable[[bytes], str]:
 
 def _alpn(data: bytes) -> str:
     found: list[str] = []
-    while data:
-        one, data = data[1 : 1 + data[0]], data[1 + data[0] :]
+    at = 0
+    while at < len(data):
+        one = data[at + 1 : at + 1 + data[at]]
         listed = one.replace(b"\\", b"\\\\").replace(b",", b"\\,")  # RFC 9460 §A.1, and then quoted as a whole
         found.append(quoted(listed)[1:-1])
+        at += 1 + data[at]
     return f'="{",".join(found)}"'
 
 
@@ -335,6 +380,8 @@ _FIELDS: dict[int, tuple[_Field, ...]] = {
     16: (_strings,),
     17: (_name, _name),
     18: (_u16, _name),
+    21: (_u16, _name),
+    26: (_u16, _name, _name),
     28: (_ipv6,),
     29: (_loc,),
     33: (_u16, _u16, _u16, _name),
@@ -350,6 +397,8 @@ _FIELDS: dict[int, tuple[_Field, ...]] = {
     51: (_u8, _u8, _u16, _salt),
     52: _TLSA,
     53: _TLSA,
+    55: (_host_identity,),
+    56: (_strings,),
     59: _DIGEST,
     60: _KEY,
     61: (_base64,),
@@ -360,6 +409,9 @@ _FIELDS: dict[int, tuple[_Field, ...]] = {
     99: (_strings,),
     256: (_u16, _u16, _rest_quoted),
     257: (_u8, _tag, _rest_quoted),
+    258: (_strings,),
+    261: (_strings,),
+    262: (_strings,),
 }
 _OF_INTERNET = {1, 28, 33}  # whose form holds for class IN only
 
@@ -379,8 +431,9 @@ def text(message: Message, rdtype: int, rdclass: int, start: int, end: int) -> s
             at = -1
         if at == end:
             return " ".join(words)
-    elif fields is None:
-        known = lazy.rdata().text(message.data, rdtype, rdclass, start, end)
+    elif fields is None and message.exotic >= _EACH + end - start:
+        message.exotic -= _EACH + end - start
+        known = lazy.rdata().text(message.data[start:end], rdtype, rdclass)
         if known is not None:
             return str(known)
     return generic(message.data[start:end])

@@ -4,20 +4,39 @@ so that only the registry does it, and only when it is asked for.
 
 from __future__ import annotations
 
+from pkgutil import iter_modules
+from types import ModuleType
+
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
+import dns.rdtypes.ANY
+import dns.rdtypes.IN
 
 
-def text(message: bytes, rdtype: int, rdclass: int, start: int, end: int) -> str | None:
-    """The data between two offsets in zone-file form; None for a type that dnspython does not know either."""
+def _modules(package: ModuleType) -> frozenset[str]:
+    return frozenset(one.name.replace("_", "-") for one in iter_modules(package.__path__))
+
+
+# dnspython looks for a module at the first sight of each type and class, and never forgets a pair: what a server
+# makes up must not get there.
+_OF_ALL_CLASSES, _OF_INTERNET = _modules(dns.rdtypes.ANY), _modules(dns.rdtypes.IN)
+
+
+def text(data: bytes, rdtype: int, rdclass: int) -> str | None:
+    """The data in zone-file form; None for a type that dnspython does not know either.
+
+    It gets the data without the message: pointers are for the types of RFC 1035 only (RFC 3597 §4), and dnspython
+    would follow each anew.
+    """
+    name = dns.rdatatype.to_text(dns.rdatatype.RdataType.make(rdtype))
+    if name not in _OF_ALL_CLASSES and (rdclass != dns.rdataclass.IN or name not in _OF_INTERNET):
+        return None
     try:
-        made = dns.rdata.from_wire(
-            dns.rdataclass.RdataClass.make(rdclass), dns.rdatatype.RdataType.make(rdtype), message, start, end - start
-        )
+        made = dns.rdata.from_wire(dns.rdataclass.IN, dns.rdatatype.RdataType.make(rdtype), data, 0, len(data))
+        return made.to_text()
     except Exception:  # noqa: BLE001  (hostile bytes may break dnspython in more ways than its own exceptions)
         return None
-    return None if isinstance(made, dns.rdata.GenericRdata) else made.to_text()
 
 
 def rdata(rdclass: int, rdtype: int, data: str) -> dns.rdata.Rdata:

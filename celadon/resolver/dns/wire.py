@@ -2,20 +2,21 @@
 
 A reply is checked whole before it is believed (every name, every count, every record's length), and only then put
 into words, when somebody looks; only an answer of one address, the commonest of all, is read at once. Work is
-linear in the message's size: each name is read once, pointers only lead back (RFC 1035 §4.1.4), no more than 255 bytes
-make a name. Whatever arrives, only WireError comes out.
+linear in the message's size: each byte of a name is read once, pointers only lead back (RFC 1035 §4.1.4), and a name
+has at most 255 bytes and 128 pointers. Whatever arrives, only WireError comes out.
 """
 
 from __future__ import annotations
 
 import _socket
+from collections.abc import Iterable
 from dataclasses import fields
 from functools import lru_cache
 from struct import Struct
 from typing import Any
 
 from ..errors import Kind, ResolveError
-from ..model import Answer, Edns, QueryOptions, Question, Record, new_tuple
+from ..model import Answer, Edns, QueryOptions, Question, Record, RRType, new_tuple
 from .rdata import Message, WireError, text
 
 __all__ = ["WireAnswer", "WireError", "decode", "encode_name", "encode_question", "question_tail", "subnet"]
@@ -158,8 +159,8 @@ def subnet(text: str) -> bytes:
 
 # A message, where its question ends, the server, the round trip time in seconds, whether over TCP, and the tries.
 Told = tuple[bytes, int, str, float, bool, int]
-# A record before it is one: owner, type, class, TTL, and its data's bounds in the message.
-_Raw = tuple[str, int, int, int, int, int]
+# A record before it is one: where its owner stands, type, class, TTL, and its data's bounds in the message.
+_Raw = tuple[int, int, int, int, int, int]
 
 
 class WireAnswer(Answer):
@@ -171,7 +172,7 @@ class WireAnswer(Answer):
     __slots__ = ("_parsed", "_raw", "told")
 
     told: Told
-    _raw: tuple[list[_Raw], list[_Raw], list[_Raw], Edns | None, int, Message]
+    _raw: tuple[list[_Raw], list[_Raw], list[_Raw], Edns | None, int]
     _parsed: list[tuple[Record, ...] | None] | None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -196,21 +197,44 @@ class WireAnswer(Answer):
         return self.told[0]
 
     def _section(self, index: int) -> tuple[Record, ...]:
-        raw = self._raw
         parsed = self._parsed
         if parsed is None:
             parsed = [None, None, None]
             _set_parsed(self, parsed)
         found = parsed[index]
         if found is None:
-            message = raw[5]
-            found = parsed[index] = tuple(
-                [
-                    Record(owner, rdtype, ttl, text(message, rdtype, rdclass, start, end), rdclass)
-                    for owner, rdtype, rdclass, ttl, start, end in raw[index]  # type: ignore[union-attr]
-                ]
-            )
+            found = parsed[index] = self._read(self._raw[index])  # type: ignore[arg-type]
         return found
+
+    def _read(self, raw: Iterable[_Raw]) -> tuple[Record, ...]:
+        message = Message(self.told[0])
+        return tuple(
+            [
+                Record(message.name(owner)[0], rdtype, ttl, text(message, rdtype, rdclass, start, end), rdclass)
+                for owner, rdtype, rdclass, ttl, start, end in raw
+            ]
+        )
+
+    def soa(self) -> Record | None:
+        """See ``Answer.soa``. Reads no other record of the section."""
+        if self._parsed is not None and self._parsed[1] is not None:
+            return Answer.soa(self)
+        found = self._read([one for one in self._raw[1] if one[1] == RRType.SOA][:1])
+        return found[0] if found else None
+
+    def changed(self, **changes: Any) -> Answer:
+        """See ``Answer.changed``. Sections that nobody has looked at stay as they came."""
+        if type(self) is OneAddress or not _CHANGES.issuperset(changes):
+            return Answer.changed(self, **changes)
+        made: Changed = _new(Changed)
+        _set_told(made, self.told)
+        _set_raw(made, self._raw)
+        _set_question(made, changes.get("question", self.question))
+        before = self._parsed or (None, None, None)
+        _set_parsed(made, [changes.get("records", before[0]), *before[1:]])
+        for name, put in _SET_CHANGED:
+            put(made, changes.get(name, getattr(self, name)))
+        return made
 
     server = property(lambda self: self.told[2])
     rtt = property(lambda self: self.told[3])
@@ -248,6 +272,12 @@ class OneAddress(WireAnswer):
         return Edns(message[at + 6], bool(message[at + 7] & 0x80), message[at + 3] << 8 | message[at + 4])
 
 
+class Changed(WireAnswer):
+    """A reply after the cache, or the check of its owners, has changed its answer section."""
+
+    __slots__ = ("cached", "stale", "unrelated")
+
+
 _FIELDS = tuple(field.name for field in fields(Answer))
 for _field in fields(Answer):
     if _field.name not in vars(WireAnswer) and _field.name != "question":
@@ -261,6 +291,8 @@ def _values(answer: Answer) -> tuple[Any, ...]:
 _new = object.__new__
 # The slots' own setters: the class is frozen, and this is where its instances are made.
 _set_told, _set_parsed, _set_raw = (vars(WireAnswer)[name].__set__ for name in ("told", "_parsed", "_raw"))
+_SET_CHANGED = [(name, vars(Changed)[name].__set__) for name in Changed.__slots__]
+_CHANGES = {"question", "records", *Changed.__slots__}  # what can change and leave the rest as it came
 _set_question, _set_records = (vars(Answer)[name].__set__ for name in ("question", "records"))
 _OWN_ADDRESS = b"\xc0\x0c\0\1\0\1"  # the owner that the question names, A, IN
 _only_address = Struct("!6sIH4s").unpack_from  # that; TTL; length; address
@@ -293,7 +325,7 @@ def decode(question: Question, told: Told) -> WireAnswer:
     return answer
 
 
-def _parse(data: bytes, at: int) -> tuple[list[_Raw], list[_Raw], list[_Raw], Edns | None, int, Message]:
+def _parse(data: bytes, at: int) -> tuple[list[_Raw], list[_Raw], list[_Raw], Edns | None, int]:
     message = Message(data)
     sections: list[list[_Raw]] = [[], [], []]
     edns: Edns | None = None
@@ -302,11 +334,12 @@ def _parse(data: bytes, at: int) -> tuple[list[_Raw], list[_Raw], list[_Raw], Ed
     counts = (data[6] << 8 | data[7], data[8] << 8 | data[9], data[10] << 8 | data[11])
     if sum(counts) * 11 > limit - at:
         raise WireError("more records announced than the message has room for")
-    read = message.name
+    skip = message.skip
     for index in range(3):
         keep = sections[index].append
         for _ in range(counts[index]):
-            owner, at, _size = read(at)
+            owner = at
+            at = skip(at)
             if at + 10 > limit:
                 raise WireError("a record runs out of the message")
             rdtype = data[at] << 8 | data[at + 1]
@@ -317,7 +350,7 @@ def _parse(data: bytes, at: int) -> tuple[list[_Raw], list[_Raw], list[_Raw], Ed
             if end > limit:
                 raise WireError("rdata runs out of the message")
             if rdtype == 41:
-                if edns is not None or index != 2 or owner:
+                if edns is not None or index != 2 or message.name(owner)[0]:
                     error = WireError("an OPT record where none may be (RFC 6891 §6.1.1)")
                     error.unusable = True
                     raise error
@@ -329,13 +362,13 @@ def _parse(data: bytes, at: int) -> tuple[list[_Raw], list[_Raw], list[_Raw], Ed
                     if length < wanted:
                         raise WireError("an address that is cut short")
                 elif rdtype in (5, 2, 12, 39):
-                    if read(start)[1] != end:
+                    if skip(start) != end:
                         raise WireError("a name that is not as long as it says")
                     keep((owner, rdtype, rdclass, _ttl(data, at + 4), start, end))
                 else:
                     keep((owner, rdtype, rdclass, _ttl(data, at + 4), start, end))
             at = end
-    return sections[0], sections[1], sections[2], edns, rcode, message
+    return sections[0], sections[1], sections[2], edns, rcode
 
 
 def _ttl(data: bytes, at: int) -> int:

@@ -160,8 +160,8 @@ def query(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] | 
 
 def lame(answer: Answer) -> bool:
     """An empty answer from who neither knows nor asks others: res_send goes on to the next server."""
-    some = answer.records or answer.unrelated or answer.additional
-    return not (some or not answer.flags or answer.rcode or answer.flags & _AA_OR_RA)
+    known = not answer.flags or answer.rcode or answer.flags & _AA_OR_RA
+    return not (known or answer.records or answer.unrelated or answer.additional)  # sections are read when looked at
 
 
 def _refusal(name: str, answer: Answer) -> ResolveError:
