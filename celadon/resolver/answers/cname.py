@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..model import Answer, Question, Record, RRType
@@ -19,48 +19,63 @@ class Found(NamedTuple):
 
 
 def follow(answer: Answer, any_order: bool = True) -> Found:
-    """Follow the chain within the answer, in whatever order it came. A loop or an over-long chain finds nothing.
+    """Follow the chain within the answer: in the records' order, as glibc does, and if that finds nothing in any order.
 
-    With ``any_order`` False as glibc does: one pass, in which each CNAME says what the next owner must be.
+    glibc makes one pass, in which each CNAME, whoever owns it, says what the next owner must be; ``any_order`` False
+    does just that. A chain that loops or has more than 32 names leads to nothing. The work is linear in the number of
+    records.
     """
     question = answer.question
     records = answer.records
-    if not any_order:
-        return _one_pass(answer)
-    rdtype, rdclass = question.rdtype, question.rdclass
     if len(records) == 1:
         one = records[0]
         same = one.name == question.name or one.name.lower() == question.name.lower()
-        if same and one.rdtype == rdtype and one.rdclass == rdclass:
-            return Found((one.data,), one.name, ())
-    records = tuple(one for one in records if one.rdclass == rdclass)
-    owner = question.name.lower()
-    canonical = question.name
-    aliases: list[str] = []
-    for _ in range(_MAX_CHAIN + 1):
-        ends = [one for one in records if one.rdtype == rdtype and one.name.lower() == owner]
-        if ends:
-            return Found(tuple([one.data for one in ends]), canonical if aliases else ends[0].name, tuple(aliases))
-        target = next((one.target for one in records if one.rdtype == RRType.CNAME and one.name.lower() == owner), None)
-        if target is None or target.lower() in [one.lower() for one in aliases]:
-            break
-        aliases.append(canonical)
-        canonical, owner = target, target.lower()
-    return Found((), canonical, tuple(aliases))
+        if same and one.rdtype == question.rdtype and one.rdclass == question.rdclass:
+            return Found((one.data,), question.name, ())
+    found = _one_pass(question, records, any_order)
+    return found if found.data or not any_order else _in_any_order(question, records)
 
 
-def _one_pass(answer: Answer) -> Found:
-    expected = answer.question.name
+def _one_pass(question: Question, records: Sequence[Record], check_owners: bool) -> Found:
+    expected, low = question.name, question.name.lower()
+    reached = {low}
     aliases: list[str] = []
     data = []
-    for one in answer.records:
-        if one.rdtype == RRType.CNAME:
-            aliases.append(one.name)
-            expected = one.target
-        elif one.rdtype == answer.question.rdtype and one.name.lower() == expected.lower():
+    for one in records:
+        if one.rdclass != question.rdclass:
+            continue
+        if one.rdtype == RRType.CNAME != question.rdtype:
+            if check_owners and one.name.lower() not in reached:
+                continue
+            aliases.append(expected)
+            expected, low = one.target, one.target.lower()
+            reached.add(low)
+        elif one.rdtype == question.rdtype and (one.name == expected or one.name.lower() == low):
             data.append(one.data)
-            expected = one.name
+    if len(aliases) > _MAX_CHAIN:
+        data.clear()
     return Found(tuple(data), expected, tuple(aliases))
+
+
+def _in_any_order(question: Question, records: Sequence[Record]) -> Found:
+    targets: dict[str, str] = {}
+    ends: dict[str, list[Record]] = {}
+    for one in records:
+        if one.rdclass == question.rdclass:
+            if one.rdtype == question.rdtype:
+                ends.setdefault(one.name.lower(), []).append(one)
+            elif one.rdtype == RRType.CNAME:
+                targets.setdefault(one.name.lower(), one.target)
+    canonical, owner = question.name, question.name.lower()
+    aliases: list[str] = []
+    seen = {owner}
+    while owner in targets:
+        aliases.append(canonical)
+        canonical, owner = targets[owner], targets[owner].lower()
+        if owner in seen or len(aliases) > _MAX_CHAIN:
+            return Found((), canonical, tuple(aliases))
+        seen.add(owner)
+    return Found(tuple([one.data for one in ends.get(owner, ())]), canonical, tuple(aliases))
 
 
 def pruned(answer: Answer) -> Answer:
@@ -77,19 +92,22 @@ def pruned(answer: Answer) -> Answer:
 
 def _pruned(answer: Answer) -> Answer:
     records = answer.records
-    owner = answer.question.name.lower()
-    reached: set[str] = set()
-    while owner not in reached and len(reached) <= _MAX_CHAIN:
-        reached.add(owner)
-        owner = next(
-            (one.target.lower() for one in records if one.rdtype == RRType.CNAME and one.name.lower() == owner), owner
-        )
+    targets: dict[str, list[str]] = {}
+    for one in records:
+        if one.rdtype == RRType.CNAME:
+            targets.setdefault(one.name.lower(), []).append(one.target.lower())
+    reached = {answer.question.name.lower(): None}
+    for owner in (waiting := list(reached)):  # grows meanwhile
+        for target in targets.get(owner, ()):
+            if target not in reached and len(reached) <= _MAX_CHAIN:
+                reached[target] = None
+                waiting.append(target)
     kept = tuple([one for one in records if one.name.lower() in reached or _above(one, reached)])
     dropped = len(records) - len(kept)
-    return replace(answer, records=kept, unrelated=dropped) if dropped else answer
+    return answer.changed(records=kept, unrelated=dropped) if dropped else answer
 
 
-def _above(record: Record, names: set[str]) -> bool:
+def _above(record: Record, names: Iterable[str]) -> bool:
     end = f".{record.name.lower()}" if record.name else ""
     return record.rdtype == RRType.DNAME and any(one.endswith(end) for one in names)
 
