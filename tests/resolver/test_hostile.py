@@ -200,7 +200,7 @@ def test_a_flood_is_neither_believed_nor_kept(dns, server):
     for _ in range(40):
         once()
     gc.collect()
-    assert len(gc.get_objects()) < objects + 200
+    assert len(gc.get_objects()) < objects + 1000  # of 8,000 datagrams; cancelled timers are kept until they are 256
     assert memory() < resident + (8 << 20)
     assert "0 in flight" in repr(dns)
 

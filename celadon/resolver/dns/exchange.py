@@ -58,7 +58,7 @@ class Tuning:
     adaptive_timeout: bool = True
     mixed_case: bool = False
     cookies: bool = False
-    uses: int = 128
+    uses: int = 64
     retry: frozenset[int] = frozenset(_SOFT)
 
 
@@ -103,7 +103,7 @@ class More:
         self.answer: Answer | None = None  # a reply that says no, kept in case nobody says better
         self.plain = False  # without EDNS
         self.guess = False  # because of silence, which may mean that
-        self.tcp = False  # never over UDP
+        self.tcp = False  # never over UDP; what comes over UDP all the same is not believed
         self.tcp_once = False  # this try over TCP
         self.ignore_tc = False
         self.final = False  # the first reply counts, whatever it says
@@ -285,6 +285,10 @@ class Exchange:
 
     def reply(self, query: Query, message: bytes, now: float, tcp: bool, state: Health) -> Verdict:
         """A message from a server that was asked, under an id that was asked."""
+        more = query.more
+        if more is not None and more.tcp and not tcp:
+            self.ignored += 1  # somebody is guessing: of the tries over UDP none counts any more
+            return None
         tail = query.tail
         end = 12 + len(tail)
         if message[12:end] != tail or message[2] & 0xFA != 0x80 or message[4:6] != b"\0\1":
@@ -295,7 +299,7 @@ class Exchange:
                 return self._truncated(query, now, state)
             if len(message) < end:
                 end = 12
-        more = query.more
+        more = query.more  # it may have come into being meanwhile
         rtt = now - query.sent
         if rtt < 0:
             rtt = 0.0  # ``now`` is that of a batch, and this one may have left within it
@@ -305,9 +309,9 @@ class Exchange:
                 (message, end, state.label, rtt, tcp, 1 if more is None else 1 + len(more.failures)),
             )
         except WireError as error:
-            self.ignored += 1
             if not error.unusable:
-                return None  # whoever sent it, a right answer may still come
+                return self._missed(query, now, tcp)  # whoever sent it, a right answer may still come
+            self.ignored += 1
             return self._refused(query, state, Kind.FORMERR, 1, None, now)
         self.answers += 1
         state.answered = count = state.answered + 1
@@ -323,8 +327,7 @@ class Exchange:
                 return answer
         rcode = answer.rcode
         if more is not None and not self._believable(more, state, answer, now):
-            self.ignored += 1
-            return None
+            return self._missed(query, now, tcp)
         if rcode in _SOFT and rcode in self.tuning.retry:
             if more is not None and more.final:
                 return answer
@@ -353,24 +356,26 @@ class Exchange:
         if header and message[4:6] == b"\0\1" and message[12:end].lower() == tail.lower():
             if not self.tuning.mixed_case or tcp:
                 return True
-            self.more_of(query, now).tcp = True  # in another case: the server's habit or a forgery, TCP tells
-            return AGAIN
+            return self.suspicious(query, now)  # in another case: the server's habit or a forgery, TCP tells
         if header and message[4:6] == b"\0\0" and message[3] & 15 in _SOFT:
             return True  # a refusal may leave the question out
+        return self._missed(query, now, tcp)
+
+    def _missed(self, query: Query, now: float, tcp: bool) -> Verdict:
+        """What came under the question's id is not its answer; too many of those are guesses (RFC 5452 §9)."""
         self.ignored += 1
         more = self.more_of(query, now)
         more.misses += 1
-        if more.misses == _MISSES and not tcp:
-            more.tcp = True
-            return AGAIN
-        return None
+        return None if tcp or more.misses < _MISSES else self.suspicious(query, now)
 
     def suspicious(self, query: Query, now: float) -> Verdict:
-        """Its socket gets many replies that nobody asked for: somebody is guessing (RFC 5452 §9); ask over TCP."""
+        """Somebody is guessing (RFC 5452 §9): ask over TCP, once, and believe no datagram any more."""
         more = self.more_of(query, now)
-        if more.tcp:
+        if self.over_tcp(query, query.state):
+            more.tcp = True
             return None
         more.tcp = True
+        self.tcp += 1
         return AGAIN
 
     def _believable(self, more: More, state: Health, answer: WireAnswer, now: float) -> bool:

@@ -3,28 +3,34 @@
 c-ares asks each server once. Where that brings no answer that can be used (silence, a refusal, a datagram that c-ares
 cannot parse, which ends all its queries at once), our own exchange, the python engine's, asks on until the question's
 time is over; so a forger cannot make a lookup fail, and a late answer that c-ares would not have waited for counts.
+Where many datagrams come that are no answers, somebody is guessing: all that c-ares has is asked over TCP instead.
 Record types and names that pycares cannot carry, and questions with options, go to that exchange at once.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections import deque
 from dataclasses import replace
 from functools import partial
+from weakref import WeakSet
 
 from ....hub import Timer, Watch, get_hub, watch
 from ...errors import Kind, ResolveError
-from ...model import CLASS_IN, Answer, Config, Question
+from ...model import CLASS_IN, Answer, Config, QueryOptions, Question
 from ...protocols import Cancel, Done, Engine, Outcome
 from ..python import python_engine
 from . import library
 
 _IN_FLIGHT = 8192  # c-ares spins for ever at 65,536
 _TICK = 0.1  # seconds: c-ares shortens its timeouts down to 0.25 s as it learns
+_PAUSE = 0.5  # seconds without a tick, which come each 0.1 s: the process was stopped, or its hub blocked
+_VAIN = 32  # datagrams to one port that brought nothing, beyond those that are late: then somebody is guessing
 _LAST = 0.02  # seconds before a question's end in which it is not worth asking again
 
 _KINDS = {library.BADRESP: Kind.FORMERR, library.TIMEOUT: Kind.TIMEOUT}
+_OVER_TCP = QueryOptions(tcp=True)
 _plain = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*").fullmatch  # what c-ares needs no escapes for
 
 
@@ -35,7 +41,7 @@ def preload() -> None:
 class _Query:
     """One question: until when it may take, and where it is asked. ``done`` None: nobody waits any more."""
 
-    __slots__ = ("cancel", "done", "inside", "name", "question", "refusal", "since", "timer")
+    __slots__ = ("cancel", "done", "inside", "name", "options", "question", "refusal", "since", "timer")
 
     def __init__(self, question: Question, name: bytes, done: Done) -> None:
         self.question = question
@@ -44,6 +50,7 @@ class _Query:
         self.since = 0.0
         self.inside = False  # c-ares has it, and has brought nothing yet
         self.refusal: Answer | None = None
+        self.options: QueryOptions | None = None  # how our own exchange asks
         self.cancel: Cancel | None = None  # of our own exchange
         self.timer: Timer | None = None  # for the end, once our own exchange has it
 
@@ -66,17 +73,31 @@ class AresEngine:
         self._old: dict[_Query, None] = {}
         self._waiting: deque[_Query] = deque()
         self._watches: dict[int, Watch] = {}
+        self._ports: dict[int, library.Port] = {}
+        self._late = 0  # queries that c-ares gave up, whose answers may still come
         self._timer: Timer | None = None
-        self._closed = False
+        self._ticked = 0.0
+        #: Seconds that the process was away while something was asked: no question's time runs then.
+        self._away = 0.0
+        self._closed = self._forked = False
         self._fallback: Engine | None = None
-        # With one server there is none to go on to: it may be as late as the question allows.
-        self._channel = library.Channel(config, self._whole if len(servers) == 1 else config.timeout, self._sock_state)
+        self._channel = self._new_channel()
+        _engines.add(self)
 
     def __repr__(self) -> str:
         return f"<ares engine, {len(self._young) + len(self._old) + len(self._waiting)} in flight>"
 
+    def _new_channel(self) -> library.Channel:
+        config = self._config
+        # With one server there is none to go on to: it may be as late as the question allows.
+        timeout = self._whole if len(config.servers) == 1 else config.timeout
+        return library.Channel(config, timeout, self._sock_state)
+
     def submit(self, question: Question, done: Done) -> Cancel:
         """See ``Engine.submit``. What pycares cannot carry goes to the python engine."""
+        if self._forked:
+            self._forked = False
+            self._channel = self._new_channel()
         if self._closed:
             raise ResolveError(Kind.CANCELLED, question.name, detail="the engine is closed")
         if (
@@ -113,7 +134,10 @@ class AresEngine:
     # -- what goes into c-ares, and what comes out -------------------------------------------------------------
 
     def _ask(self, query: _Query) -> int:
-        query.since = self._hub.now()
+        now = self._hub.now()
+        if self._timer is None:
+            self._ticked = now
+        query.since = now - self._away
         query.inside = True
         self._young[query] = None
         status = self._channel.ask(query, query.name, query.question.rdtype)
@@ -156,6 +180,7 @@ class AresEngine:
                 if self._config.attempts < 2:
                     self._finish(query, query.refusal)
                     return
+            self._late += status == library.TIMEOUT
             self._ask_on(query, _KINDS.get(status, Kind.NETWORK), library.describe(status))
 
     def _answer(self, query: _Query, rcode: int, reply: library.Reply) -> Answer:
@@ -167,9 +192,13 @@ class AresEngine:
             reply.additional,
             reply.flags,
             server=self._server,
-            rtt=self._hub.now() - query.since,
+            rtt=self._now() - query.since,
             engine=self.name,
         )
+
+    def _now(self) -> float:
+        """The hub's time without what the process was away."""
+        return self._hub.now() - self._away
 
     def _finish(self, query: _Query, outcome: Outcome) -> None:
         done = query.done
@@ -209,16 +238,17 @@ class AresEngine:
         self._old[query] = None
         ends = query.since + self._whole
         error = ResolveError(kind, query.question.name, detail=detail, server=self._server)
-        if ends - self._hub.now() <= _LAST:
+        if ends - self._now() <= _LAST:
             self._finish(query, query.refusal or error)
             return
-        query.timer = self._hub.timers.add(ends, self._over, (query, error))
+        query.timer = self._hub.timers.add(ends + self._away, self._over, (query, error))
         self._ask_again(query)
 
     def _ask_again(self, query: _Query) -> None:
         query.cancel = None
         try:
-            query.cancel = self._exchange().submit(query.question, partial(self._exchanged, query))
+            question = query.question._replace(options=query.options) if query.options else query.question
+            query.cancel = self._exchange().submit(question, partial(self._exchanged, query))
         except ResolveError as error:
             self._hub.call_soon(self._exchanged, query, error)
 
@@ -227,8 +257,8 @@ class AresEngine:
         if query.done is None:
             return
         if isinstance(outcome, Answer):
-            self._finish(query, outcome)
-        elif outcome.kind is Kind.TIMEOUT and query.since + self._whole - self._hub.now() > _LAST:
+            self._finish(query, outcome.changed(question=query.question) if query.options else outcome)
+        elif outcome.kind is Kind.TIMEOUT and query.since + self._whole - self._now() > _LAST:
             self._ask_again(query)
         else:
             self._finish(query, query.refusal or outcome)
@@ -247,29 +277,74 @@ class AresEngine:
             if current is not None:
                 del self._watches[fd]
                 current.close()
+                port = self._ports.pop(fd, None)
+                if port is not None:
+                    port.close()
             return
         on_readable = partial(self._process, fd, -1) if readable else None
         on_writable = partial(self._process, -1, fd) if writable else None
         if current is None:
             self._watches[fd] = watch(fd, on_readable, on_writable)
+            port = library.port_of(fd)
+            if port is not None:
+                self._ports[fd] = port
         else:
             current.update(on_readable, on_writable)
 
     def _process(self, readable: int, writable: int) -> None:
-        if not self._closed:
-            self._channel.process(readable, writable)
-            if self._channel.arrived:
-                self._deliver()
+        if self._closed:
+            return
+        channel = self._channel
+        port = self._ports.get(readable)
+        if port is not None:
+            port.before()
+        channel.process(readable, writable)
+        if port is not None:
+            port.after(len(channel.arrived))
+            if port.vain > _VAIN + self._late:
+                self._suspect()
+                return
+        if channel.arrived:
+            self._deliver()
+
+    def _suspect(self) -> None:
+        """Somebody is guessing (RFC 5452 §9): nothing that has just come is believed, and no port is used any more."""
+        self._close_channel()
+        self._channel = self._new_channel()
+        self._late = 0
+        for query in list(self._young):
+            query.inside = False
+            query.options = _OVER_TCP
+            self._ask_on(query, Kind.NETWORK, "many datagrams that nobody asked for")
+        if self._waiting:
+            self._hub.call_soon(self._deliver)
+
+    def _close_channel(self) -> None:
+        channel = self._channel
+        channel.cancel()
+        channel.arrived.clear()
+        for watched in self._watches.values():
+            watched.close()
+        for port in self._ports.values():
+            port.close()
+        self._watches.clear()
+        self._ports.clear()
+        channel.close()
 
     def _arm(self) -> None:
         oldest = next(iter(self._young), None)
-        wait = _TICK if oldest is None else oldest.since + self._round - self._hub.now()
+        wait = _TICK if oldest is None else oldest.since + self._round - self._now()
         self._timer = self._hub.call_later(max(min(wait, self._channel.wait(), _TICK), 0.001), self._tick)
 
     def _tick(self) -> None:
         self._timer = None
+        now = self._hub.now()
+        if now - self._ticked > _PAUSE:
+            # c-ares believes its clock, and gives up what lies in its sockets: that is asked again, in its full time.
+            self._away += now - self._ticked
+        self._ticked = now
         self._process(-1, -1)
-        limit = self._hub.now() - self._round
+        limit = self._now() - self._round
         late = []
         for query in self._young:
             if query.since > limit:
@@ -277,6 +352,7 @@ class AresEngine:
             late.append(query)
         for query in late:
             if query.done is not None:
+                self._late += query.inside
                 self._ask_on(query, Kind.TIMEOUT, f"no answer in {self._round:g} s")
         if (self._young or self._old) and not self._closed and self._timer is None:
             self._arm()
@@ -299,13 +375,31 @@ class AresEngine:
                 self._hub.call_soon(done, error)
         self._waiting.clear()
         self._disarm()
-        self._channel.cancel()
-        for one in self._watches.values():
-            one.close()
-        self._watches.clear()
-        self._channel.close()
+        self._close_channel()
         if self._fallback is not None:
             self._fallback.close()
+
+    def after_fork(self) -> None:
+        """In a forked child: the questions are the parent's, as are c-ares' sockets and its random bytes."""
+        for one in (self._young, self._old, self._waiting, self._watches):
+            one.clear()
+        for port in self._ports.values():
+            port.close()
+        self._ports.clear()
+        self._timer = None
+        self._forked = True
+
+
+_engines: WeakSet[AresEngine] = WeakSet()
+
+
+def _after_fork() -> None:
+    for engine in _engines:
+        engine.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def make(config: Config) -> AresEngine:

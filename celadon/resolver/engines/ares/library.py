@@ -39,7 +39,7 @@ REFUSALS: dict[int, int] = {
 TIMEOUT, BADRESP = _errno.ARES_ETIMEOUT, _errno.ARES_EBADRESP
 
 _RCVBUF = 4 << 20
-_USES = 128  # questions from one source port (RFC 5452 §9.2)
+_USES = 64  # questions from one source port (RFC 5452 §9.2)
 _OPT_UDP_MAX_QUERIES, _OPT_QUERY_CACHE = 1 << 19, 1 << 21  # ares.h
 _FLAGS = pycares.ARES_FLAG_STAYOPEN | pycares.ARES_FLAG_NOSEARCH | pycares.ARES_FLAG_NOALIASES
 
@@ -328,6 +328,57 @@ def only_replies(fd: int) -> None:
         return  # c-ares sees everything then, and our own exchange asks again
     finally:
         borrowed.detach()
+
+
+_SO_MEMINFO = 55  # socket(7), Linux 4.12: the bytes that lie in the socket first, as the kernel counts them
+_DATAGRAM = 1280  # bytes that the kernel counts for a datagram at most, up to 512 bytes of it, on loopback
+_REPLY = 8192  # and for the largest reply that is asked for, through whatever device
+_bytes_of = struct.Struct("=I").unpack
+
+
+class Port:
+    """What comes to one UDP socket of c-ares, which cannot be asked how many datagrams it has thrown away.
+
+    ``vain`` is how many there were beyond those that brought an answer, reckoned from their bytes in the kernel: too
+    many where devices are wasteful, half of them where they are small. 0 where the kernel cannot tell.
+    """
+
+    __slots__ = ("_socket", "_waiting", "vain")
+
+    def __init__(self, fd: int) -> None:
+        self._socket = _socket.socket(fileno=fd)
+        self.vain = self._waiting = 0
+
+    @property
+    def udp(self) -> bool:
+        """Whether it is one, and no stream."""
+        return self._socket.type == _socket.SOCK_DGRAM
+
+    def before(self) -> None:
+        """c-ares is going to read all there is."""
+        try:
+            (self._waiting,) = _bytes_of(self._socket.getsockopt(_socket.SOL_SOCKET, _SO_MEMINFO, 4))
+        except (OSError, struct.error):
+            self._waiting = 0
+
+    def after(self, answers: int) -> None:
+        """It has read, which brought so many answers."""
+        rest = self._waiting - answers * _REPLY
+        if rest > 0:
+            self.vain += 1 + rest // _DATAGRAM
+
+    def close(self) -> None:
+        """Let go of the socket, which is c-ares'."""
+        self._socket.detach()
+
+
+def port_of(fd: int) -> Port | None:
+    """The port of a socket that c-ares has made; None for a stream."""
+    port = Port(fd)
+    if port.udp:
+        return port
+    port.close()
+    return None
 
 
 @_ffi.callback("ares_sock_create_callback")  # type: ignore[untyped-decorator]
