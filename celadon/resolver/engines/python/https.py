@@ -6,6 +6,7 @@ from collections import deque
 
 import h2.config
 import h2.connection
+import h2.errors
 import h2.events
 import h2.exceptions
 
@@ -14,6 +15,7 @@ from ...model import Server
 from .links import Driver, Stream, StreamLink
 from .tls import Tls
 
+_LARGEST = 65535  # bytes of a message
 _TYPE = "application/dns-message"
 
 
@@ -73,22 +75,48 @@ class Http2:
                     self._most = connection.remote_settings.max_concurrent_streams
                 elif isinstance(event, h2.events.ResponseReceived):
                     _check({str(key): str(value) for key, value in event.headers or ()})
-                    self._bodies[event.stream_id or 0] = bytearray()
+                    if event.stream_id in self._names:
+                        self._bodies[event.stream_id] = bytearray()
                 elif isinstance(event, h2.events.DataReceived):
                     stream = event.stream_id or 0
-                    self._bodies[stream] += event.data or b""
                     connection.acknowledge_received_data(event.flow_controlled_length or 0, stream)
+                    body = self._bodies.get(stream)
+                    if body is not None:
+                        body += event.data or b""
+                        if len(body) > _LARGEST:
+                            self._drop(stream)
                 elif isinstance(event, h2.events.StreamEnded):
-                    body = self._bodies.pop(event.stream_id or 0, b"")
+                    ended = self._bodies.pop(event.stream_id or 0, b"")
                     name = self._names.pop(event.stream_id or 0, b"")
-                    if name and len(body) > 12:
-                        found.append((name, name + bytes(body[2:])))
+                    if name and len(ended) > 12:
+                        found.append((name, name + bytes(ended[2:])))
                 elif isinstance(event, h2.events.StreamReset | h2.events.ConnectionTerminated) and not found:
                     raise ConnectionResetError(104, f"HTTP/2: the server ended it with code {event.error_code}")
         except h2.exceptions.H2Error as error:
             raise ConnectionResetError(104, f"HTTP/2: {error}") from error
         self._request()
         return found
+
+    def _drop(self, stream: int) -> None:
+        """Have the server stop sending, and let go of what has come."""
+        self._names.pop(stream, None)
+        self._bodies.pop(stream, None)
+        try:
+            self._connection.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
+        except h2.exceptions.H2Error:
+            return  # it has ended meanwhile
+        self.out += self._connection.data_to_send()
+
+    def forget(self, name: bytes) -> None:
+        """See ``Layer.forget``."""
+        for stream in [stream for stream, other in self._names.items() if other == name]:
+            self._drop(stream)
+        for waiting in [one for one in self._waiting if one[0] == name]:
+            self._waiting.remove(waiting)
+
+    def partial(self) -> bool:
+        """See ``Layer.partial``. What belongs to no question is not kept."""
+        return False
 
 
 def _check(headers: dict[str, str]) -> None:

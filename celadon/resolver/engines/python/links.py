@@ -24,11 +24,13 @@ from ...model import Server
 _RCVBUF = 4 << 20  # the default overflows silently at some 250 answers
 _OLD = 10.0  # seconds after which a source port is given up
 _BATCH = 16  # datagrams read before others get their turn
-_STRANGERS = 64  # replies nobody asked for, then somebody is guessing at this port
+_STRANGERS = 32  # replies nobody asked for, then somebody is guessing at this port
 SEGMENTS = 64 if sys.platform == "linux" else 1  # the kernel's bound (UDP_MAX_SEGMENTS) before Linux 6.9
 _SOL_UDP, _UDP_SEGMENT = 17, 103  # <linux/udp.h>; the socket module has no names for them
 # How kernels, devices and tunnels say that they cannot cut a packet, whatever they say to a single one.
 _NO_SEGMENTS = (errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.ENOPROTOOPT, errno.EOPNOTSUPP)
+_MOST_OUT = 1 << 20  # bytes that wait to be sent, then the server makes us answer and does not read
+_MOST_FOREIGN = 1000  # messages over one connection that nobody waits for, then it is given up
 _IDLE = 10.0  # seconds after which a connection that nobody used is not trusted to be there still
 
 
@@ -183,6 +185,8 @@ class UdpLink:
             else:
                 self.strangers += 1
                 engine.stranger(self, self.strangers == _STRANGERS)
+                if self._watch.fd < 0:
+                    return
 
     def retire(self) -> None:
         """Let no more questions leave from this port."""
@@ -217,6 +221,12 @@ class Layer(Protocol):
         OSError for a broken stream.
         """
 
+    def forget(self, name: bytes) -> None:
+        """Nobody waits for this answer any more: let go of what has come of it."""
+
+    def partial(self) -> bool:
+        """Whether a message has begun and not ended."""
+
 
 class Framed:
     """Two bytes of length before each message (RFC 1035 §4.2.2)."""
@@ -243,11 +253,20 @@ class Framed:
         del buffer[:at]
         return found
 
+    def forget(self, name: bytes) -> None:
+        """See ``Layer.forget``. Which answer it is that comes, its end tells."""
+
+    def partial(self) -> bool:
+        """See ``Layer.partial``."""
+        return bool(self._buffer)
+
 
 class StreamLink:
     """A connection to a server, questions pipelined over it and answered in any order (RFC 7766)."""
 
-    __slots__ = ("_socket", "_watch", "answered", "closed", "engine", "flight", "layer", "state", "used_at", "uses")
+    __slots__ = (
+        "_foreign", "_socket", "_watch", "answered", "closed", "engine", "flight", "layer", "state", "used_at", "uses",
+    )  # fmt: skip
 
     @property
     def tcp(self) -> bool:
@@ -263,6 +282,7 @@ class StreamLink:
         self.answered = False
         self.closed = False
         self.layer = layer
+        self._foreign = 0
         self._socket = connected(state.server, _socket.SOCK_STREAM)
         with suppress(OSError):
             self._socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
@@ -303,17 +323,36 @@ class StreamLink:
             self.engine.link_failed(self, error)
             return
         now = self.engine.now()
+        unasked = bool(messages) and not self.flight
         for name, message in messages:
             query = self.flight.get(name or message[:2])
             if query is not None:
                 self.answered = True
                 self.engine.received(query, message, now, True, self.state)
-        if self.layer.out and not self.closed:
+            else:
+                self._foreign += 1
+        if self.closed:
+            return
+        if unasked or self._foreign > _MOST_FOREIGN or len(self.layer.out) > _MOST_OUT:
+            # Else a server that never stops would have us read for ever.
+            self.engine.link_failed(self, ConnectionAbortedError(103, "the server sends what nobody asked for"))
+        elif self.layer.out:
+            self._watch.update(self._read, self._write)
+
+    def forget(self, name: bytes) -> None:
+        """See ``Stream.forget``."""
+        if self.closed:
+            return
+        with suppress(OSError):  # what is wrong with the connection, the next read says
+            self.layer.forget(name)
+        if self.layer.out:
             self._watch.update(self._read, self._write)
 
     def emptied(self) -> None:
-        """Nothing is in flight; the connection stays for the next."""
+        """Nothing is in flight: the connection stays for the next, unless an answer hangs in it that does not end."""
         self.used_at = self.engine.now()
+        if self.layer.partial() and not self.closed:
+            self.engine.link_failed(self, ConnectionAbortedError(103, "an answer did not end"))
 
     def close(self) -> None:
         """Stop, once."""
@@ -339,6 +378,9 @@ class Stream(Protocol):
 
     def send(self, query: Query, name: bytes, body: bytes) -> None:
         """Queue, or raise OSError."""
+
+    def forget(self, name: bytes) -> None:
+        """Nobody waits for the answer to this question any more."""
 
     def emptied(self) -> None:
         """The last of its questions has ended."""

@@ -13,6 +13,7 @@ import os
 from collections import deque
 from contextlib import suppress
 from struct import Struct
+from weakref import WeakSet
 
 from ....hub import Timer, get_hub
 from ...dns.exchange import AGAIN, Exchange, Query, Tuning, Verdict
@@ -57,6 +58,7 @@ class PythonEngine:
         self._limbo: dict[Query, None] = {}  # those whose end is certain, and told in the next turn
         self._pump_timer: Timer | None = None
         self._closed = False
+        _engines.add(self)
 
     def __repr__(self) -> str:
         return f"<python engine, {self._flying} in flight>"
@@ -108,6 +110,18 @@ class PythonEngine:
             if self._waiting and self._flying == 0 and not any(one.done for one in self._waiting):
                 self._waiting.clear()
                 self._stop_pump()
+
+    def after_fork(self) -> None:
+        """In a forked child: the questions are the parent's, as are sockets, ids and cookies, which must not repeat."""
+        self._ids.clear()
+        for kept in (self._udp, self._draining, self._streams, self._waiting, self._buckets, self._limbo):
+            kept.clear()
+        self._flying = 0
+        self._timer = self._pump_timer = None
+        self._timer_at = _NEVER
+        for state in self.exchange.servers:
+            state.in_flight = 0
+            state.client_cookie = state.server_cookie = b""
 
     def close(self) -> None:
         """See ``Engine.close``."""
@@ -357,6 +371,8 @@ class PythonEngine:
         if link is not None:
             link.flight.pop(query.id, None)
             link.state.in_flight -= 1
+            if not isinstance(link, UdpLink):
+                link.forget(query.id)
             if not link.flight and link.uses <= 0:
                 link.emptied()
         more = query.more
@@ -367,8 +383,10 @@ class PythonEngine:
             for old, name in more.old:
                 old.flight.pop(name, None)
                 old.state.in_flight -= 1
-                if not old.tcp:
+                if isinstance(old, UdpLink):
                     old.strangers -= 1
+                else:
+                    old.forget(name)
                 if not old.flight and old.uses <= 0:
                     old.emptied()
             more.old.clear()
@@ -399,8 +417,11 @@ class PythonEngine:
             link.state.heard(self._hub.now())
         if too_many:
             now = self._hub.now()
-            for query in list(link.flight.values()):
-                if query.link is link:
+            asked = dict.fromkeys(link.flight.values())  # some of them have gone on to other servers or ports
+            self.link_ended(link)  # what is asked next gets another port
+            link.close()
+            for query in asked:
+                if query.done is not None:
                     self._act(query, self.exchange.suspicious(query, now), now)
 
     def link_failed(self, link: Link, error: OSError) -> None:
@@ -420,6 +441,18 @@ class PythonEngine:
                 self._act(query, AGAIN, now)  # it closed between two questions: a new connection (RFC 7766 §6.2.4)
             else:
                 self._act(query, self.exchange.failed(query, error, now), now)
+
+
+_engines: WeakSet[PythonEngine] = WeakSet()
+
+
+def _after_fork() -> None:
+    for engine in _engines:
+        engine.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def make(config: Config, tuning: Tuning | None = None) -> PythonEngine:

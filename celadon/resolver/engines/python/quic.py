@@ -7,6 +7,7 @@ from __future__ import annotations
 import _socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from aioquic.quic import events
@@ -20,6 +21,7 @@ from .links import Driver, Stream, connected
 
 _IDLE = 10.0  # seconds after which a connection that nobody used is not trusted to be there still
 _LARGEST = 65535
+_CANCELLED = 0x3  # DOQ_REQUEST_CANCELLED (RFC 9250 §4.3)
 
 
 class QuicLink:
@@ -46,7 +48,7 @@ class QuicLink:
         self._timer: Timer | None = None
         self._waiting: list[tuple[bytes, bytes]] = []
         self._names: dict[int, bytes] = {}
-        self._buffers: dict[int, bytes] = {}
+        self._buffers: dict[int, bytearray] = {}
         system = ssl.get_default_verify_paths()
         if server.trust:
             with open(server.trust, "rb"):
@@ -163,16 +165,37 @@ class QuicLink:
         return not self._closed
 
     def _take(self, stream: int, data: bytes, ended: bool) -> None:
-        message = self._buffers.pop(stream, b"") + data
-        if not ended:
-            if len(message) <= _LARGEST + 2:
-                self._buffers[stream] = message
+        if stream not in self._names:
+            return  # the server's own, or one that was stopped
+        message = self._buffers.setdefault(stream, bytearray())
+        message += data
+        if len(message) > _LARGEST + 2:
+            self._drop(stream)
+        if not ended or stream not in self._names:
             return
-        name = self._names.pop(stream, b"")
+        del self._buffers[stream]
+        name = self._names.pop(stream)
         query = self.flight.get(name)
         if query is not None and len(message) > 14:
             self.answered = True
             self.engine.received(query, name + message[4:], self.engine.now(), True, self.state)
+
+    def _drop(self, stream: int) -> None:
+        """Have the server stop sending, and let go of what has come."""
+        self._names.pop(stream, None)
+        self._buffers.pop(stream, None)
+        with suppress(OSError):
+            _aborted(self._quic.stop_stream, stream, _CANCELLED)
+
+    def forget(self, name: bytes) -> None:
+        """See ``Stream.forget``."""
+        if self._closed:
+            return
+        self._waiting = [one for one in self._waiting if one[0] != name]
+        for stream in [stream for stream, other in self._names.items() if other == name]:
+            self._drop(stream)
+            with suppress(OSError):
+                self._flush(self.engine.now())
 
 
 def _aborted(call: Callable[..., Any], *args: Any) -> Any:

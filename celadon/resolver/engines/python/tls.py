@@ -66,6 +66,15 @@ class Tls:
         self._push()
         return found
 
+    def forget(self, name: bytes) -> None:
+        """See ``Layer.forget``."""
+        self._inner.forget(name)
+        self._push()
+
+    def partial(self) -> bool:
+        """See ``Layer.partial``."""
+        return self._inner.partial()
+
     def _push(self) -> None:
         """Take the handshake and what waits to be sent as far as they go."""
         try:

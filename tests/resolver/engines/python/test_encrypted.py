@@ -13,6 +13,7 @@ from pathlib import Path
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 import h2.settings
 import pytest
 from aioquic.asyncio import QuicConnectionProtocol, serve
@@ -21,9 +22,10 @@ from aioquic.quic.configuration import QuicConfiguration
 
 from celadon import resolver
 from celadon.hub import joinall, sleep, spawn
-from celadon.resolver import Config, ResolverConfigError, Server
+from celadon.resolver import Config, Question, ResolverConfigError, Server
 from celadon.resolver.cli import main
 from celadon.resolver.engines.python import python_engine
+from celadon.resolver.resolvers.stub import ask
 from celadon.resolver.system.servers import parse_server
 from celadon.resolver.testing import ZONE, Drop, NameServer, check_engine
 
@@ -36,6 +38,7 @@ class Front:
 
     protocol = None
     patience = 5.0
+    resets = 0
 
     def __init__(self, behind):
         self.behind = behind
@@ -171,6 +174,10 @@ class Doh(Speaker):
             elif isinstance(event, h2.events.DataReceived):
                 self.bodies[event.stream_id] += event.data
                 self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            elif isinstance(event, h2.events.StreamReset):
+                self.front.resets += 1
+            elif isinstance(event, h2.events.WindowUpdated):
+                self.more()
             elif isinstance(event, h2.events.StreamEnded):
                 stream = event.stream_id
                 query = self.bodies.pop(stream)
@@ -181,8 +188,37 @@ class Doh(Speaker):
 
     def write(self, how, reply):
         headers = [(":status", self.status), ("content-type", "application/dns-message")]
-        self.h2.send_headers(how, headers)
-        self.h2.send_data(how, reply, end_stream=True)
+        try:
+            self.h2.send_headers(how, headers)
+            self.h2.send_data(how, reply, end_stream=True)
+        except h2.exceptions.ProtocolError:
+            return  # the asker has reset the stream
+        self.tls.write(self.h2.data_to_send())
+
+    def more(self):
+        pass
+
+
+class EndlessDot(Dot):
+    def write(self, how, reply):
+        self.tls.write(b"\xff\xff" + bytes(40000))
+
+
+class EndlessDoh(Doh):
+    stream = None
+
+    def write(self, how, reply):
+        self.stream = how
+        self.h2.send_headers(how, [(":status", "200"), ("content-type", "application/dns-message")])
+        self.more()
+
+    def more(self):
+        """As much as the asker allows."""
+        try:
+            while self.stream and (room := min(self.h2.local_flow_control_window(self.stream), 16384)) > 0:
+                self.h2.send_data(self.stream, bytes(room))
+        except h2.exceptions.ProtocolError:
+            self.stream = None  # the asker has reset it
         self.tls.write(self.h2.data_to_send())
 
 
@@ -205,6 +241,8 @@ class Doq(QuicConnectionProtocol):
         self.front.connections += 1
 
     def quic_event_received(self, event):
+        if isinstance(event, events.StopSendingReceived):
+            self.front.resets += 1
         if isinstance(event, events.StreamDataReceived):
             query = self.buffers.pop(event.stream_id, b"") + event.data
             if not event.end_stream:
@@ -222,8 +260,14 @@ class Doq(QuicConnectionProtocol):
         self.transmit()
 
 
+class EndlessDoq(Doq):
+    def answer(self, stream, reply):
+        self._quic.send_stream_data(stream, b"\xff\xff" + bytes(100_000))
+        self.transmit()
+
+
 class DoqFront(Front):
-    scheme = "quic"
+    scheme, speak = "quic", Doq
 
     def __init__(self, behind):
         self.behind, self.connections, self.headers, self.threads = behind, 0, [], []
@@ -235,7 +279,7 @@ class DoqFront(Front):
     async def serve(self):
         configuration = QuicConfiguration(is_client=False, alpn_protocols=["doq"])
         configuration.load_cert_chain(KEYS / "server.pem", KEYS / "server.key")
-        speak = type("Speaking", (Doq,), {"front": self})
+        speak = type("Speaking", (self.speak,), {"front": self})
         server = await serve("127.0.0.1", 0, configuration=configuration, create_protocol=speak)
         self.port = server._transport.get_extra_info("sockname")[1]
         self.up.set()
@@ -266,6 +310,37 @@ def front(request, behind):
     made = request.param(behind)
     yield made
     made.close()
+
+
+ENDLESS = {"tls": EndlessDot, "https": EndlessDoh, "quic": EndlessDoq}
+
+
+@pytest.fixture(params=[DotFront, DohFront, DoqFront], ids=["tls", "https", "quic"])
+def endless(request, behind):
+    made = type("Endless", (request.param,), {"speak": ENDLESS[request.param.scheme]})(behind)
+    yield made
+    made.close()
+
+
+def test_an_answer_that_does_not_end(endless):
+    """It is cut at 65,535 bytes or with its lookup, whichever comes first, and nothing of it is kept."""
+    engine = python_engine.make(Config(servers=(at(endless),), timeout=1.0, attempts=1))
+    [outcome] = ask(engine, (Question("a.test", 1),))
+    assert outcome.kind is resolver.Kind.TIMEOUT
+    if endless.scheme == "tls":
+        assert not engine._streams  # the connection goes with it
+    else:
+        [link] = engine._streams.values()
+        streams = link.layer._inner if endless.scheme == "https" else link
+        kept = streams._bodies if endless.scheme == "https" else streams._buffers
+        assert not kept
+        assert not streams._names
+        for _ in range(100):
+            if endless.resets:
+                break
+            sleep(0.01)
+        assert endless.resets == 1
+    engine.close()
 
 
 def at(front, **changes):
