@@ -41,8 +41,15 @@ ExceptionHandler = Callable[[greenlet | None, BaseException], None]
 
 # How long ready work may keep the loop from looking at the kernel and the timers, in seconds.
 _LOOK_EVERY = 0.001
-# How many switches may happen before the loop looks at the clock, though fewer were ready when the turn began.
-_TURN = 16
+# How many switches may happen before the loop looks at the clock, though fewer were ready when the turn began; and how
+# many at most, though more were ready: 100,000 lookups that start at once would hold the timers up for seconds.
+_TURN, _LONG_TURN = 16, 256
+# How many that have just become ready run before all those that were: more of them wait in line.
+_MANY_NEW = 2048
+# A timer that is later than this, in seconds, was held up; how often, and for how many seconds, the fds are then looked
+# at again before it fires.
+_LATE = 0.1
+_PATIENT_LOOKS, _PATIENT = 32, 0.2
 # A wait so brief, in seconds, that falling asleep and being woken is much of it.
 _BRIEF = 0.0001
 # How often the kernel is then asked instead of going to sleep, which takes some 50 microseconds.
@@ -113,7 +120,11 @@ class Hub:
         "_closers",
         "_in_vain",
         "_next_look",
+        "_older",
         "_patience",
+        "_patient_looks",
+        "_patient_turn",
+        "_patient_until",
         "_wakeup",
         "asleep",
         "closed",
@@ -181,6 +192,11 @@ class Hub:
         self._closers: list[Callable[[], object]] = []
         self._next_look = 0.0
         self._patience = _PATIENCE
+        #: For the deadlines that were held up: in which turn they were last put off, how often still, until when.
+        self._patient_turn = self._patient_looks = 0
+        self._patient_until = 0.0
+        #: How much of what is ready, at its head, has been ready since the turn before, where one turn is not enough.
+        self._older = 0
         #: How many brief waits are still to come before it is looked again instead, and how often that was in vain.
         self._before_haste = 1
         self._in_vain = 0
@@ -379,6 +395,8 @@ class Hub:
                     self.shuffle(ready)
                 elif count < _TURN:
                     count = _TURN
+                elif count > _LONG_TURN:
+                    count = self._new_first(count)
                 self.left = count
                 while ready and self.left > 0:
                     self.left -= 1
@@ -403,12 +421,28 @@ class Hub:
                     if self.now() >= self._next_look:
                         self._look(0)
                     continue
+                self._older = 0
             if self.on_idle:
                 self._look(0)
                 if not ready:
                     self._wake(self.on_idle)
                 continue
             self._look(self._timeout())
+
+    def _new_first(self, total: int) -> int:
+        """So much is ready that it takes several turns: let what has become ready since the last one run first.
+
+        Else a timer would be as late as 100,000 lookups that start at once take, and replies to the first of them would
+        come too late. How many may run in this turn.
+        """
+        old = min(self._older, total)
+        new = total - old
+        count = _LONG_TURN
+        if old and new <= _MANY_NEW:
+            self.ready.rotate(new)
+            count += new
+        self._older = max(total - count, 0)
+        return count
 
     def _timeout(self) -> float | None:
         """How long nothing needs to be done; None for until something comes from outside."""
@@ -472,8 +506,36 @@ class Hub:
         now = self.now()
         self._next_look = now + _LOOK_EVERY
         timers = self.timers
-        if timers.due or (timers.heap and timers.heap[0][0] <= now):
+        heap = timers.heap
+        if timers.due or (heap and heap[0][0] <= now):
+            if heap and now - heap[0][0] > _LATE and self._others_first(now):
+                return
             self._fire(timers, now)
+
+    def _others_first(self, now: float) -> bool:
+        """The process was stopped, or something blocked the loop: is there more that came before those deadlines?
+
+        A reply that lies in a socket counts, and whom it is for runs, before any deadline is believed. Not for ever, so
+        that no stream of events holds the timers up.
+        """
+        if self.turn > self._patient_turn + 1:  # not the same delay as in the turn before
+            self._patient_looks, self._patient_until = _PATIENT_LOOKS, now + _PATIENT
+        self._patient_turn = self.turn
+        while self._patient_looks and now < self._patient_until:
+            self._patient_looks -= 1
+            if self.ready and not self._older:
+                self._next_look = -1.0
+                return True
+            # Also the look before this one may have seen nothing: to be stopped ends the kernel's wait, without events.
+            events = self.poller.poll(0)
+            if not events:
+                break
+            for fd, mask in events:
+                entry = self.fds.get(fd)
+                if entry is not None:
+                    entry.fire(mask)
+            now = self.now()
+        return False
 
     def _sleep(self, timeout: float | None, haste: bool) -> list[tuple[int, int]]:
         self.asleep = True
