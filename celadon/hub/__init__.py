@@ -5,7 +5,7 @@ from greenlet import GreenletExit, getcurrent
 from . import accel  # noqa: F401  (switches itself on, unless the environment says no)
 from .children import wait_pid
 from .debug import watchdog  # noqa: F401  (switches itself on, if the environment says so)
-from .errors import BlockingInHubError, CancelledError, HubClosedError, LoopExit, WokenTwiceError
+from .errors import BlockingInHubError, CancelledError, FdClosedError, HubClosedError, LoopExit, WokenTwiceError
 from .greenlet_local import local
 from .greenlets.dagpool import Collision, DAGPool, PropagateError
 from .greenlets.greenlet import Greenlet, spawn, spawn_ahead, spawn_later, spawn_raw
@@ -43,6 +43,7 @@ __all__ = [
     "DummySemaphore",
     "Empty",
     "Event",
+    "FdClosedError",
     "Full",
     "GreenPile",
     "GreenPool",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 from greenlet import GreenletExit
 
 
@@ -25,4 +28,28 @@ class CancelledError(Exception):
     """The result was given up by ``cancel``: the call was not made, or goes on without anybody who wants to know."""
 
 
-__all__ = ["BlockingInHubError", "CancelledError", "GreenletExit", "HubClosedError", "LoopExit", "WokenTwiceError"]
+class FdClosedError(OSError):
+    """EBADF: the fd was closed while its waiter was parked, or before the waiter ran again.
+
+    ``duplicate`` is another number for the same open file, or -1. It is valid until the waiter parks again, for one
+    more call that does not block: that call finds what arrived before the close.
+    """
+
+    def __init__(self, duplicate: int = -1) -> None:
+        super().__init__(errno.EBADF, os.strerror(errno.EBADF))
+        self.duplicate = duplicate
+
+    def plain(self) -> OSError:
+        """The same error as the kernel's, of the builtin class."""
+        return OSError(self.errno, self.strerror)
+
+
+__all__ = [
+    "BlockingInHubError",
+    "CancelledError",
+    "FdClosedError",
+    "GreenletExit",
+    "HubClosedError",
+    "LoopExit",
+    "WokenTwiceError",
+]

@@ -25,23 +25,42 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet
 
-from ..errors import HubClosedError
+from ..errors import FdClosedError, HubClosedError
 from ..loop.current import _local, all_hubs, get_hub
 from ..loop.hub import Hub
 from ..loop.pollers import EDGE, ENDING, ERROR, HANGUP, ONESHOT, READ, READ_READY, URGENT, WRITE, WRITE_READY
 from .park import TIMED_OUT, may_park
 
+# Bound at import: the hub must not get what `green` puts in their place.
+_dup, _close = os.dup, os.close
+
 # After these a read that brought little may leave more: the end of the stream, or what follows urgent data.
 _ODD = URGENT | ENDING | ERROR | HANGUP
+
+
+class _Duplicate:
+    """Another number for the open file of ``fd``, closed with this object: also when the hub ends before its time."""
+
+    __slots__ = ("fd",)
+
+    def __init__(self, fd: int) -> None:
+        self.fd = -1
+        self.fd = _dup(fd)
+
+    def __del__(self) -> None:
+        if self.fd >= 0:
+            _close(self.fd)
 
 
 class _Entry:
     """The waiters of one fd in one hub. ``rearm``: the poller must be told anew at each wait.
 
     ``empty``: a read has taken all there was, and nothing was reported since; ``odd``: that can no longer be known.
+    ``inside``: how many greenlets are in ``wait``, parked or woken and not yet running. ``duplicate``: another number
+    for the same open file, which those greenlets get when the fd is closed under them.
     """
 
-    __slots__ = ("empty", "fd", "hub", "mask", "odd", "readers", "rearm", "writers")
+    __slots__ = ("duplicate", "empty", "fd", "hub", "inside", "mask", "odd", "readers", "rearm", "writers")
 
     def __init__(self, hub: Hub, fd: int, mask: int) -> None:
         self.hub = hub
@@ -49,6 +68,8 @@ class _Entry:
         self.mask = mask
         self.rearm = not hub.poller.edge_triggered
         self.empty = False
+        self.inside = 0
+        self.duplicate: _Duplicate | None = None
         self.odd = not (hub.poller.tells_endings and mask & EDGE)
         self.readers: list[greenlet] = []
         self.writers: list[greenlet] = []
@@ -75,8 +96,22 @@ class _Entry:
         """The number is about to be closed, or turned out to be another file's: wake everyone with EBADF."""
         for waiters in (self.readers, self.writers):
             for waiter in waiters:
-                self.hub.unpark_error(waiter, OSError(errno.EBADF, os.strerror(errno.EBADF)))
+                self.hub.unpark_error(waiter, FdClosedError(-1 if self.duplicate is None else self.duplicate.fd))
             waiters.clear()
+        if self.duplicate is not None:
+            # In the turn after the next callback, all waiters have run, in whatever order.
+            self.hub.call_soon(self.hub.call_soon, self.drop_duplicate)
+
+    def keep_duplicate(self) -> None:
+        """Before the fd is closed: keep the open file for the greenlets that are in ``wait``, as the kernel would."""
+        # Not registered any more: the greenlets inside were those of the process that forked this one.
+        if self.inside and self.hub.fds.get(self.fd) is self:
+            with suppress(OSError):  # closed already, or too many files: the waiters get a bare EBADF
+                self.duplicate = _Duplicate(self.fd)
+
+    def drop_duplicate(self) -> None:
+        """Close it; nothing happens if there is none."""
+        self.duplicate = None
 
     def arm(self) -> None:
         """Be the one that the hub's poller reports ``fd`` to."""
@@ -119,16 +154,21 @@ class _Entry:
         if hub.pending or me is hub.greenlet:
             may_park(hub, me, self)
         hub.io_waiters += 1
+        self.inside += 1
         try:
             hub.parked[me] = self
             waiters.append(me)
             if timeout is None:
                 hub.leave(me)
+                if self.duplicate is not None:
+                    raise FdClosedError(self.duplicate.fd)
                 return
             timer = hub.timers.add(hub.now() + timeout, hub.expire, (me, TIMED_OUT))
             try:
                 if hub.leave(me) is TIMED_OUT:
                     raise TimeoutError("timed out")
+                if self.duplicate is not None:
+                    raise FdClosedError(self.duplicate.fd)
             finally:
                 timer.cancel()
         except BaseException:
@@ -136,6 +176,7 @@ class _Entry:
             raise
         finally:
             hub.io_waiters -= 1
+            self.inside -= 1
 
     #: See ``loop.Wait``.
     shared = False
@@ -150,7 +191,7 @@ class Registration:
     """The owner's registration of an fd: made once, edge-triggered, closed with the fd.
 
     Greenlets of any thread may wait; each thread's hub gets an entry of its own at its first wait. ``close`` wakes
-    all of them with ``OSError(EBADF)`` and must come before the fd itself is closed.
+    all of them with FdClosedError (EBADF) and must come before the fd itself is closed.
     """
 
     __slots__ = ("_entries", "_entry", "_hub", "fd")
@@ -188,7 +229,7 @@ class Registration:
     def wait_readable(self, timeout: float | None = None) -> None:
         """Park until a read would not block; call it only after a read said EAGAIN.
 
-        Raises the builtin TimeoutError after ``timeout`` seconds, OSError(EBADF) when the owner closes.
+        Raises the builtin TimeoutError after ``timeout`` seconds, FdClosedError (EBADF) when the owner closes.
         """
         entry = self._mine(READ)
         entry.wait(entry.readers, timeout)
@@ -233,21 +274,24 @@ class Registration:
             return
         self.fd = -1
         for entry in self._entries:
-            entry.disarm()
-            if entry.readers or entry.writers:
-                _tell_closing(entry)
+            _take_leave(entry)
         self._entries = []
         self._entry = self._hub = None
 
 
-def _tell_closing(entry: _Entry) -> None:
+def _take_leave(entry: _Entry) -> None:
+    """Stop watching, before the number is closed, and wake who waits; in any thread."""
+    entry.keep_duplicate()
+    entry.disarm()
+    if not entry.readers and not entry.writers and entry.duplicate is None:
+        return
     if entry.hub is _local.hub:
         entry.closing()
-    elif not entry.hub.closed:
-        try:
-            entry.hub.call_soon_threadsafe(entry.closing)
-        except HubClosedError:
-            return  # its thread ended just now, and its waiters with it
+        return
+    try:
+        entry.hub.call_soon_threadsafe(entry.closing)
+    except HubClosedError:  # its thread has ended, and its waiters with it
+        entry.drop_duplicate()
 
 
 def _wait_bare(fd: int, write: bool, timeout: float | None) -> None:
@@ -301,8 +345,8 @@ def _add_bare(hub: Hub, fd: int, mask: int) -> None:
 def wait_readable(fd: int, timeout: float | None = None) -> None:
     """Park until reading from ``fd`` would not block (or would report an error or end of file).
 
-    Raises the builtin TimeoutError after ``timeout`` seconds; OSError(EBADF) for a number that is not open or that
-    ``notify_closing`` was called for; PermissionError for what cannot be polled (a regular file).
+    Raises the builtin TimeoutError after ``timeout`` seconds; OSError(EBADF) for a number that is not open,
+    FdClosedError (EBADF too) for one that ``notify_closing`` was called for; PermissionError for what cannot be polled (a regular file).
     """
     _wait_bare(fd, False, timeout)
 
@@ -321,8 +365,7 @@ def notify_closing(fd: int, fd_high: int | None = None) -> None:
         for number in (fd,) if fd_high is None else [one for one in list(hub.fds) if fd <= one < fd_high]:
             entry = hub.fds.get(number)
             if isinstance(entry, _Entry):
-                entry.disarm()
-                _tell_closing(entry)
+                _take_leave(entry)
 
 
 class Watch:
