@@ -1,6 +1,10 @@
 """``socket``, cooperatively: a subclass of the standard library's class; calls are tried first, then wait on the hub.
 
-The fd never blocks; the timeout that the user set is kept beside it. Every path that takes a name looks it up
+No call of ours blocks on the fd, and the open file description still shows what the user set, since programs in other
+processes and libraries in C may share it: O_NONBLOCK is set where CPython sets it, with a timeout, and nowhere else.
+MSG_DONTWAIT keeps each call from waiting. ``connect`` knows no such flag and sets O_NONBLOCK for the call. ``accept``
+knows none either and leaves it set: between processes that share a listener, one that cleared it would let another
+block in its call. Every path that takes a name looks it up
 through the resolver part, inside the same deadline, so that a C call never sees a name.
 """
 
@@ -10,11 +14,12 @@ import _socket
 import errno
 import os
 import socket as _std
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-from ..hub import Registration, Timeout, get_hub, notify_closing, sleep
+from ..hub import FdClosedError, Registration, Timeout, get_hub, notify_closing, sleep
 from ..resolver import getaddrinfo as _getaddrinfo
 from ..resolver import getfqdn, gethostbyaddr, gethostbyname, gethostbyname_ex, permit
 from ..resolver import getnameinfo as _getnameinfo
@@ -45,6 +50,23 @@ class _Meta(type):
         return type.__instancecheck__(cls, instance) or (cls is socket and isinstance(instance, _base))
 
 
+def _connected(kept: Any) -> None:
+    """Return if the connection is there, raise why it is not; BlockingIOError while it is on its way."""
+    code = kept.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+    if code:
+        raise OSError(code, os.strerror(code))
+    try:
+        kept.getpeername()
+    except OSError as error:
+        raise BlockingIOError from error
+
+
+def _accept(listener: Any) -> Any:
+    # Each time anew: a duplicate, or another process, may have cleared it. It stays set: see the top.
+    _raw.setblocking(listener, False)
+    return _raw._accept(listener)
+
+
 def _timed_out() -> TimeoutError:
     return TimeoutError("timed out")
 
@@ -54,6 +76,9 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
 
     __slots__ = ("_asked", "_eager", "_limit", "_registered", "_stream")
 
+    #: Whether the descriptor blocks while the user's timeout is None. Other kernels heed MSG_DONTWAIT in part only.
+    _shows_blocking = sys.platform == "linux"
+
     def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
         self._registered: Registration | None = None
         self._stream: Registration | None = None  # the same, if this is a TCP socket that waits
@@ -61,8 +86,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         self._eager = 0
         self._limit: float | None = None
         _base.__init__(self, family, type, proto, fileno)
-        self._limit = _raw.gettimeout(self)
-        _raw.setblocking(self, False)
+        self._follow()
 
     def __del__(self) -> None:
         registered = getattr(self, "_registered", None)
@@ -78,16 +102,19 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
 
     def settimeout(self, value: float | None) -> None:
         """See ``socket.settimeout``."""
-        try:
-            _raw.settimeout(self, value)  # checks the value
-            self._limit = _raw.gettimeout(self)
-        finally:
-            _raw.setblocking(self, False)
+        _raw.settimeout(self, value)
+        self._follow()
 
     def setblocking(self, flag: bool) -> None:
         """See ``socket.setblocking``."""
-        _raw.setblocking(self, False)  # says what is wrong with a closed one
-        self._limit = None if flag else 0.0
+        _raw.setblocking(self, flag)
+        self._follow()
+
+    def _follow(self) -> None:
+        """Take the timeout over from the C class, whose own calls must not wait for it."""
+        self._limit = limit = _raw.gettimeout(self)
+        if limit or (limit is None and not self._shows_blocking):
+            _raw.setblocking(self, False)
 
     def getblocking(self) -> bool:
         """See ``socket.getblocking``."""
@@ -122,10 +149,26 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
                 wait(None if deadline is None else max(deadline - now(), 0))
             except TimeoutError:
                 raise _timed_out() from None
+            except FdClosedError as closed:
+                return self._last(closed, call, *args)
             try:
                 return call(self, *args)
             except BlockingIOError:
                 wait = usual
+
+    def _last(self, closed: FdClosedError, call: Callable[..., Any], *args: Any) -> Any:
+        """Make the call once more: what arrived before the close counts. EBADF if there is nothing."""
+        if closed.duplicate < 0:
+            raise closed.plain() from None
+        kept = _raw(self.family, self.type, self.proto, closed.duplicate)
+        try:
+            if kept.gettimeout():  # the process' default
+                kept.setblocking(False)
+            return call(kept, *args)
+        except BlockingIOError:
+            raise closed.plain() from None
+        finally:
+            kept.detach()  # the hub closes it
 
     def _wait_first(self, room: Any) -> _Await:
         """What a read of so many bytes had better wait for before it tries; None if it had better try."""
@@ -188,9 +231,21 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
             address = self._resolved(address)
         self._connect(address, max(limit - (now() - begin), 0.001))
 
-    def _connect(self, address: Any, limit: float | None) -> None:
+    def _begin_to_connect(self, address: Any) -> None:
+        """``connect(2)`` without waiting; the descriptor is set not to block for the moment of the call only."""
+        if self._limit is not None or not self._shows_blocking:
+            _raw.connect(self, address)
+            return
+        _raw.setblocking(self, False)
         try:
             _raw.connect(self, address)
+        finally:
+            if self.fileno() >= 0:
+                _raw.setblocking(self, True)
+
+    def _connect(self, address: Any, limit: float | None) -> None:
+        try:
+            self._begin_to_connect(address)
             return
         except OSError as error:
             if error.errno not in _IN_PROGRESS or limit == 0:
@@ -202,6 +257,9 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
             self._registration().wait_writable(limit)
         except TimeoutError:
             raise _timed_out() from None
+        except FdClosedError as closed:
+            self._last(closed, _connected)
+            return
         code = self.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
         if code:
             raise OSError(code, os.strerror(code))
@@ -211,7 +269,7 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
             while True:
                 sleep(0.005)
                 try:
-                    _raw.connect(self, address)
+                    self._begin_to_connect(address)
                     return
                 except BlockingIOError:
                     continue
@@ -232,19 +290,21 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
 
     def sendto(self, data: Any, *args: Any) -> int:
         """See ``socket.sendto``."""
-        if args:
-            args = (*args[:-1], self._resolved(args[-1]))
+        if len(args) not in (1, 2) or not isinstance(args[0] if len(args) == 2 else 0, int):
+            return _raw.sendto(self, data, *args)  # type: ignore[no-any-return]  # says what is wrong
+        flags = args[0] if len(args) == 2 else 0
+        args = (flags | _DONTWAIT, self._resolved(args[-1]))
         try:
             return _raw.sendto(self, data, *args)  # type: ignore[no-any-return]
         except BlockingIOError:
-            if self._limit == 0 or (len(args) > 1 and args[0] & _DONTWAIT):
+            if self._limit == 0 or flags & _DONTWAIT:
                 raise
             return self._retry(_raw.sendto, (data, *args), True, self._limit)  # type: ignore[no-any-return]
 
     def sendmsg(self, buffers: Iterable[Any], ancdata: Iterable[Any] = (), flags: int = 0, address: Any = None) -> int:
         """See ``socket.sendmsg``."""
-        args = (list(buffers), list(ancdata), flags) if address is None else (
-            list(buffers), list(ancdata), flags, self._resolved(address)
+        args = (list(buffers), list(ancdata), flags | _DONTWAIT) if address is None else (
+            list(buffers), list(ancdata), flags | _DONTWAIT, self._resolved(address)
         )  # fmt: skip
         try:
             sent: int = _raw.sendmsg(self, *args)
@@ -256,16 +316,31 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
             return self._send_rest(b"".join(args[0]), flags, sent)
         return sent
 
+    def sendmsg_afalg(self, msg: Iterable[Any] = (), *, flags: int = 0, **options: Any) -> int:
+        """See ``socket.sendmsg_afalg``."""
+
+        def call(one: Any) -> Any:
+            return _raw.sendmsg_afalg(one, parts, flags=flags | _DONTWAIT, **options)
+
+        parts = list(msg)
+        try:
+            return call(self)  # type: ignore[no-any-return]
+        except BlockingIOError:
+            if self._limit == 0 or flags & _DONTWAIT:
+                raise
+            return self._retry(call, (), True, self._limit)  # type: ignore[no-any-return]
+
     # -- moving bytes ----------------------------------------------------------------------------------------
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         """See ``socket.recv``."""
         stream = self._stream
+        quiet = flags | _DONTWAIT if flags else _DONTWAIT  # saves 0.4 % of an echo over a socketpair
         data: bytes | None = None
         first = self._wait_first(bufsize) if (self._asked or stream is not None) and not flags else None
         if first is None:
             try:
-                data = _recv(self, bufsize, flags)
+                data = _recv(self, bufsize, quiet)
             except BlockingIOError:
                 if self._limit == 0 or flags & _DONTWAIT:
                     tried_in_vain()
@@ -273,13 +348,15 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         waited = data is None
         if data is None:
             if self._limit is not None:
-                data = self._retry(_recv, (bufsize, flags), False, self._limit, first)
+                data = self._retry(_recv, (bufsize, quiet), False, self._limit, first)
             else:
                 wait = first or (self._registered or self._registration()).wait_readable
                 while data is None:
-                    wait()
                     try:
-                        data = _recv(self, bufsize, flags)
+                        wait()
+                        data = _recv(self, bufsize, quiet)
+                    except FdClosedError as closed:
+                        data = self._last(closed, _recv, bufsize, quiet)
                     except BlockingIOError:
                         wait = self._registration().wait_readable
         if stream is not None and not flags and 0 < len(data) < bufsize:
@@ -289,8 +366,9 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
             if self._eager >= _BUDGET and self._limit != 0:
                 self._let_others()
         if flags & _WAITALL and self._waits_for_all(flags):
-            while data and len(data) < bufsize and (more := self.recv(bufsize - len(data), flags & ~_WAITALL)):
-                data += more
+            with suppress(OSError):  # as the kernel does: what is there first, the error at the next call
+                while data and len(data) < bufsize and (more := self.recv(bufsize - len(data), flags & ~_WAITALL)):
+                    data += more
         return data
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
@@ -308,24 +386,49 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         size: int | None = None
         if first is None:
             try:
-                size = _recv_into(self, buffer, nbytes, flags)
+                size = _recv_into(self, buffer, nbytes, flags | _DONTWAIT)
             except BlockingIOError:
                 if self._limit == 0 or flags & _DONTWAIT:
                     tried_in_vain()
                     raise
         if size is None:
-            size = self._retry(_recv_into, (buffer, nbytes, flags), False, self._limit, first)
+            size = self._retry(_recv_into, (buffer, nbytes, flags | _DONTWAIT), False, self._limit, first)
         if stream is not None and not flags and 0 < size < room:
             stream.emptied()
         if flags & _WAITALL and self._waits_for_all(flags):
             with memoryview(buffer) as view, view.cast("B") as left:
                 wanted = nbytes or len(left)
-                while size and size < wanted:
-                    more = self.recv_into(left[size:wanted], 0, flags & ~_WAITALL)
-                    if not more:
-                        break
-                    size += more
+                with suppress(OSError):
+                    while size and size < wanted:
+                        more = self.recv_into(left[size:wanted], 0, flags & ~_WAITALL)
+                        if not more:
+                            break
+                        size += more
         return size
+
+    def _read(self, flags: int, call: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return call(self, *args, flags | _DONTWAIT)
+        except BlockingIOError:
+            if self._limit == 0 or flags & _DONTWAIT:
+                raise
+            return self._retry(call, (*args, flags | _DONTWAIT), False, self._limit)
+
+    def recvfrom(self, bufsize: int, flags: int = 0, /) -> Any:
+        """See ``socket.recvfrom``."""
+        return self._read(flags, _raw.recvfrom, bufsize)
+
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> Any:
+        """See ``socket.recvfrom_into``."""
+        return self._read(flags, _raw.recvfrom_into, buffer, nbytes)
+
+    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> Any:
+        """See ``socket.recvmsg``."""
+        return self._read(flags, _raw.recvmsg, bufsize, ancbufsize)
+
+    def recvmsg_into(self, buffers: Any, ancbufsize: int = 0, flags: int = 0, /) -> Any:
+        """See ``socket.recvmsg_into``."""
+        return self._read(flags, _raw.recvmsg_into, buffers, ancbufsize)
 
     def _waits_for_all(self, flags: int = 0) -> bool:
         """Whether the kernel would not return before all is moved, were the fd a blocking one."""
@@ -334,12 +437,12 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
     def send(self, data: Any, flags: int = 0, /) -> int:
         """See ``socket.send``; without a timeout it takes all of ``data``, as a blocking stream does."""
         try:
-            sent: int = _send(self, data, flags)
+            sent: int = _send(self, data, flags | _DONTWAIT)
         except BlockingIOError:
             if self._limit == 0 or flags & _DONTWAIT:
                 tried_in_vain()
                 raise
-            sent = self._retry(_send, (data, flags), True, self._limit)
+            sent = self._retry(_send, (data, flags | _DONTWAIT), True, self._limit)
         self._asked = True
         if self._limit == 0:  # others wait when the kernel takes no more
             self._eager += 1
@@ -356,9 +459,12 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         with memoryview(data) as view, view.cast("B") as left:
             while sent < len(left):
                 try:
-                    sent += _send(self, left[sent:], flags)
+                    sent += _send(self, left[sent:], flags | _DONTWAIT)
                 except BlockingIOError:
-                    self._registration().wait_writable()
+                    try:
+                        sent += self._retry(_send, (left[sent:], flags | _DONTWAIT), True, None)
+                    except OSError:
+                        break
                 except OSError:
                     break  # as the kernel does: what was taken is reported now, the error at the next call
         return sent
@@ -368,29 +474,31 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         with memoryview(data) as view, view.cast("B") as left:
             at, size = 0, len(left)
             limit = self._limit
+            quiet = flags | _DONTWAIT if flags else _DONTWAIT
             now = get_hub().now
             deadline = None if not limit else now() + limit
             while True:
                 try:
-                    at += _raw.send(self, left[at:], flags)
+                    at += _send(self, left[at:], quiet)
                 except BlockingIOError:
                     if limit == 0:
                         raise
                     rest = None if deadline is None else max(deadline - now(), 0)
-                    at += self._retry(_raw.send, (left[at:], flags), True, rest)
+                    at += self._retry(_send, (left[at:], quiet), True, rest)
                 if at >= size:
                     self._asked = True
                     return
 
     def accept(self) -> tuple[socket, Any]:
         """See ``socket.accept``."""
+        call = _raw._accept if self._limit is not None else _accept
         try:
-            fd, peer = _raw._accept(self)
+            fd, peer = call(self)
         except BlockingIOError:
             if self._limit == 0:
                 tried_in_vain()
                 raise
-            fd, peer = self._retry(_raw._accept, (), False, self._limit)
+            fd, peer = self._retry(call, (), False, self._limit)
         return socket(self.family, self.type, self.proto, fileno=fd), peer
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
@@ -414,35 +522,10 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         self._stream = None
         if registered is not None:
             registered.close()
-        if self._limit is None:
+        if self._limit is None and _raw.gettimeout(self) is not None:  # it accepted connections, or speaks TLS
             with suppress(OSError):  # closed behind our back
                 _raw.setblocking(self, True)
         return _base.detach(self)
-
-
-def _reading(name: str, flags_at: int) -> Any:
-    call = getattr(_raw, name)
-
-    def method(self: socket, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return call(self, *args, **kwargs)
-        except BlockingIOError:
-            flags = args[flags_at] if len(args) > flags_at else kwargs.get("flags", 0)
-            if self._limit == 0 or flags & _DONTWAIT:
-                raise
-            if kwargs:
-                return self._retry(lambda me, *rest: call(me, *rest, **kwargs), args, False, self._limit)
-            return self._retry(call, args, False, self._limit)
-
-    method.__name__ = name
-    method.__qualname__ = f"socket.{name}"
-    method.__doc__ = f"See ``socket.{name}``."
-    return method
-
-
-# Each with the place of its flags among the arguments.
-for _name, _flags_at in {"recvfrom": 1, "recvfrom_into": 2, "recvmsg": 2, "recvmsg_into": 2}.items():
-    setattr(socket, _name, _reading(_name, _flags_at))
 
 
 def socketpair(family: int | None = None, type: int = _socket.SOCK_STREAM, proto: int = 0) -> tuple[socket, socket]:

@@ -3,15 +3,11 @@
 A reason is one of: a wanted difference; an implementation detail (a repr, a private name); a bug, with a plan.
 """
 
-_FLAGS = "wanted: the fd of a green socket is always O_NONBLOCK, whatever blocking mode its user set"
 _NATIVE_ID = "wanted: all threads of one OS thread have its native id, which is what the kernel knows them by"
 _PREEMPTION = "wanted: a thread that computes without ever waiting is not interrupted in favour of another"
 
 #: (module, end of the test's id) -> why it cannot or need not pass.
 WANTED: dict[tuple[str, str], str] = {
-    ("test_socket", "NonBlockingTCPTests.testSetBlocking"): _FLAGS,
-    ("test_socket", "NonBlockingTCPTests.testSetBlocking_overflow"): _FLAGS,
-    ("test_socket", "NonblockConstantTest.test_SOCK_NONBLOCK"): _FLAGS,
     ("test_threading", "ThreadTests.test_various_ops"): _NATIVE_ID,
     ("test_threading", "ThreadTests.test_various_ops_large_stack"): _NATIVE_ID,
     ("test_threading", "ThreadTests.test_various_ops_small_stack"): _NATIVE_ID,

@@ -3,6 +3,8 @@
 The flags of a descriptor are never touched: they belong to the open file, which other processes may share. Where the
 kernel can be told not to wait for one call (RWF_NOWAIT), it is; else the descriptor is polled before each call, and
 written to in pieces that a pipe which polls writable takes at once.
+
+A descriptor that is closed while a call waits for it still gives what arrived before: the call is made on a duplicate.
 """
 
 from __future__ import annotations
@@ -12,19 +14,23 @@ import fcntl
 import os
 import select as _select
 import stat
+from collections.abc import Sequence
 from typing import Any
 
-from ...hub import hub_fds, hub_if_any, notify_closing, to_thread, wait_readable, wait_writable
+from ...hub import FdClosedError, hub_fds, hub_if_any, notify_closing, to_thread, wait_readable, wait_writable
 from ..fairness import can_park
 
 _fcntl = fcntl.fcntl
 _open, _read, _write, _close = os.open, os.read, os.write, os.close
 _closerange = os.closerange
+_readv, _writev, _sendfile = os.readv, os.writev, os.sendfile
 _preadv: Any = getattr(os, "preadv", None)
 _pwritev: Any = getattr(os, "pwritev", None)
 _NOWAIT: int = getattr(os, "RWF_NOWAIT", 0) if _preadv is not None else 0
 _native_poll = _select.poll
 _ATOMIC: int = getattr(_select, "PIPE_BUF", 512)
+#: How much ``sendfile`` reads at once (bytes).
+_CHUNK = 1 << 16
 _UNSUPPORTED = frozenset((errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ESPIPE))
 
 
@@ -41,25 +47,41 @@ def _ready(fd: int, mask: int) -> bool:
     return bool(asked.poll(0))
 
 
-def _await(fd: int, write: bool) -> None:
-    """Park until ``fd`` is ready; returns at once if it is, if it cannot be told, or if it is set not to block."""
-    if not _ready(fd, _select.POLLOUT if write else _select.POLLIN) and _may_wait(fd, write):
+def _await(fd: int, write: bool) -> int:
+    """Park until ``fd`` is ready; at once if it is, if it cannot be told, or if it is set not to block.
+
+    Returns the number to make the call on, which is another one if ``fd`` was closed meanwhile.
+    """
+    mask = _select.POLLOUT if write else _select.POLLIN
+    if not _ready(fd, mask) and _may_wait(fd, write):
         try:
             (wait_writable if write else wait_readable)(fd)
         except PermissionError:
-            return  # what cannot be polled does not wait
+            return fd  # what cannot be polled does not wait
+        except FdClosedError as closed:
+            if closed.duplicate < 0 or not _ready(closed.duplicate, mask):
+                raise closed.plain() from None
+            return closed.duplicate
+    return fd
 
 
 def read(fd: int, length: int, /) -> bytes:
     """See ``os.read``."""
     if isinstance(fd, int) and fd >= 0:
-        _await(fd, False)
+        fd = _await(fd, False)
     return _read(fd, length)
 
 
-def await_readable(fd: int) -> None:
-    """Park until a read would not wait; returns at once where one does not, or fails."""
-    _await(fd, False)
+def readv(fd: int, buffers: Any, /) -> int:
+    """See ``os.readv``."""
+    if isinstance(fd, int) and fd >= 0:
+        fd = _await(fd, False)
+    return _readv(fd, buffers)
+
+
+def await_readable(fd: int) -> int:
+    """Park until a read would not wait; at once where one does not, or fails. Returns the number to read from."""
+    return _await(fd, False)
 
 
 def write(fd: int, data: Any, /) -> int:
@@ -68,9 +90,29 @@ def write(fd: int, data: Any, /) -> int:
         return _write(fd, data)
     with memoryview(data) as view, view.cast("B") if view.nbytes else memoryview(b"") as left:
         if len(left) <= _ATOMIC or not _stalls(fd):
-            _await(fd, True)
-            return _write(fd, left)
+            return _write(_await(fd, True), left)
         return _write_pieces(fd, left)
+
+
+def writev(fd: int, buffers: Any, /) -> int:
+    """See ``os.writev``."""
+    if isinstance(fd, int) and fd >= 0 and isinstance(buffers, Sequence) and _stalls(fd):
+        return write(fd, b"".join(buffers))
+    return _writev(fd, buffers)
+
+
+def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int) -> int:
+    """See ``os.sendfile``; to what may wait, it reads and writes in turns, for the kernel would wait in midst of it."""
+    if not isinstance(out_fd, int) or out_fd < 0 or not _stalls(out_fd) or not can_park():
+        return _sendfile(out_fd, in_fd, offset, count)
+    sent = 0
+    while sent < count:
+        size = min(count - sent, _CHUNK)
+        data = read(in_fd, size) if offset is None else os.pread(in_fd, size, offset + sent)
+        if not data:
+            break
+        sent += write(out_fd, data)
+    return sent
 
 
 def _stalls(fd: int) -> bool:
@@ -86,16 +128,15 @@ def _write_pieces(fd: int, left: memoryview) -> int:
                 at += _pwritev(fd, [left[at:]], -1, _NOWAIT)
                 continue
             except BlockingIOError:
-                _await(fd, True)
+                ready = _await(fd, True)
                 # A pipe may poll writable and yet have no room for the first byte of a large piece.
-                at += _write(fd, left[at : at + _ATOMIC])
+                at += _write(ready, left[at : at + _ATOMIC])
                 continue
             except OSError as error:
                 if error.errno not in _UNSUPPORTED:
                     raise
                 nowait = False
-        _await(fd, True)
-        at += _write(fd, left[at : at + _ATOMIC])
+        at += _write(_await(fd, True), left[at : at + _ATOMIC])
     return at
 
 
@@ -158,4 +199,4 @@ def closerange(fd_low: int, fd_high: int, /) -> None:
     _closerange(fd_low, fd_high)
 
 
-__all__ = ["close", "closerange", "open", "read", "write"]
+__all__ = ["close", "closerange", "open", "read", "readv", "sendfile", "write", "writev"]

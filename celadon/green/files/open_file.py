@@ -68,14 +68,20 @@ class ParkingFile(BlockingFile):
 
     def readinto(self, buffer: Any, /) -> Any:
         if self.readable():
-            descriptor.await_readable(self.fileno())
+            fd = self.fileno()
+            ready = descriptor.await_readable(fd)
+            if ready != fd:  # this file was closed meanwhile
+                return os.readv(ready, [buffer])
         return super().readinto(buffer)
 
     def read(self, size: int | None = -1, /) -> Any:
         if size is None or size < 0:
             return self.readall()
         if self.readable():
-            descriptor.await_readable(self.fileno())
+            fd = self.fileno()
+            ready = descriptor.await_readable(fd)
+            if ready != fd:
+                return os.read(ready, size)
         return super().read(size)
 
     def readall(self) -> Any:
