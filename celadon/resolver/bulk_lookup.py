@@ -13,9 +13,11 @@ from typing import Any, Generic, TypeVar
 
 from ..hub import get_hub, getcurrent, park, sleep
 from . import registry
+from .answers.cname import pruned
 from .dns.exchange import Tuning
+from .dns.wire import OneAddress
 from .errors import Kind, ResolveError, ResolverConfigError
-from .model import Config, Question, asking
+from .model import Answer, Config, Question, asking
 from .names.domain import to_ascii
 from .names.record_type import parse_type
 from .protocols import Cancel, Engine, Outcome
@@ -164,6 +166,8 @@ class _Lookups(Generic[K]):
 
     def _done(self, key: Any, question: Question, outcome: Outcome) -> None:
         del self.flight[question]
+        if type(outcome) is not OneAddress and isinstance(outcome, Answer):
+            outcome = pruned(outcome)
         self.ready.append((key, outcome))
         if self._twins:
             for other in self._twins.pop(question, ()):

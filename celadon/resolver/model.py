@@ -239,7 +239,7 @@ class Answer:
     ``size`` is the message's length in bytes, 0 where the engine cannot tell. ``additional`` is without the OPT
     record, which ``edns`` is (None: the reply had none, or the engine cannot tell). ``id`` is the message's.
     ``cached``: it came from the cache, its TTLs counted down; ``stale``: and is older than it should be (RFC 8767).
-    ``unrelated`` records, of owners that the question does not lead to, were dropped from it.
+    ``unrelated`` records, of owners or types that the question does not lead to, were dropped from it.
     """
 
     question: Question

@@ -1,4 +1,4 @@
-"""Which records of an answer answer its question: the CNAME chain from the name that was asked, and nothing else."""
+"""Which records of an answer answer its question: those of the asked type along the chain of CNAMEs, and no others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from typing import NamedTuple
 from ..model import Answer, Question, Record, RRType
 
 _MAX_CHAIN = 32  # names; RFC 1034 §3.6.2 sets no bound, resolvers do: loops and the like end here
+
+
+# What an answer may hold besides the type that was asked, and the types that stand for several (RFC 1035 §3.2.3).
+_BESIDE = (RRType.CNAME, RRType.DNAME, RRType.RRSIG, RRType.SIG)
+_MANY_TYPES = frozenset((RRType.MAILB, RRType.MAILA, RRType.ANY))
 
 
 class Found(NamedTuple):
@@ -79,13 +84,14 @@ def _in_any_order(question: Question, records: Sequence[Record]) -> Found:
 
 
 def pruned(answer: Answer) -> Answer:
-    """The answer without records of owners that the question does not lead to (RFC 5452 §6); itself where all do.
+    """The answer without the records that the question does not lead to (RFC 5452 §6); itself if it leads to all.
 
-    It leads to the name that was asked, to every name of its CNAME chain, and to a DNAME above one of them (RFC 6672).
+    It leads to the name that was asked, to every name of its CNAME chain, and to a DNAME above one of them (RFC 6672);
+    and there to the type that was asked, to aliases and to signatures (RFC 4035 §3.1.1).
     """
-    asked = answer.question.name
+    asked, rdtype = answer.question[:2]
     for one in answer.records:
-        if one.name != asked:
+        if one.name != asked or one.rdtype != rdtype:
             return _pruned(answer)
     return answer
 
@@ -102,7 +108,15 @@ def _pruned(answer: Answer) -> Answer:
             if target not in reached and len(reached) <= _MAX_CHAIN:
                 reached[target] = None
                 waiting.append(target)
-    kept = tuple([one for one in records if one.name.lower() in reached or _above(one, reached)])
+    rdtype = answer.question.rdtype
+    kinds = None if rdtype in _MANY_TYPES else {rdtype, *_BESIDE}
+    kept = tuple(
+        [
+            one
+            for one in records
+            if (one.name.lower() in reached or _above(one, reached)) and (kinds is None or one.rdtype in kinds)
+        ]
+    )
     dropped = len(records) - len(kept)
     return answer.changed(records=kept, unrelated=dropped) if dropped else answer
 

@@ -11,7 +11,7 @@ import sys
 
 from ..errors import ResolveError, ResolverConfigError, ResolverUnavailable
 from .commands import load
-from .exits import BROKEN_PIPE, FILES, INSIDE, INTERRUPTED, NO_REPLY, USAGE, UsageError, complain
+from .exits import BROKEN_PIPE, FILES, INSIDE, INTERRUPTED, NO_REPLY, USAGE, FileError, UsageError, complain
 
 # The first word of a command line -> the module whose ``main`` takes the rest; any other word is dig's.
 MODULES = {"bulk": "bulk.bulk_command", "compare": "compare", "hosts": "ahosts"}
@@ -28,6 +28,8 @@ def main(argv: list[str] | None = None) -> int:
         return code
     except (UsageError, ResolverConfigError, ResolverUnavailable) as error:
         return complain(str(error), USAGE)
+    except FileError as error:
+        return complain(str(error), FILES)
     except BrokenPipeError:
         _stdout_to_nowhere()
         return BROKEN_PIPE

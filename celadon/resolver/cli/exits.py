@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from .escapes import printable
+
 #: dig's: 0 for any answer, 1 bad usage, 8 a file that cannot be read or written, 9 no server answered, 10 inside.
 OK, USAGE, FILES, NO_REPLY, INSIDE = 0, 1, 8, 9, 10
 INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell says of SIGINT and SIGPIPE
@@ -13,8 +15,11 @@ class UsageError(Exception):
     """A command line that cannot be; the text is the one line to print."""
 
 
+class FileError(Exception):
+    """A file that cannot be used; the text is the one line to print."""
+
+
 def complain(what: str, code: int) -> int:
     """Print one line on stderr; returns ``code``, to be returned."""
-    # A name that is not UTF-8 arrives as lone surrogates, which no stream takes.
-    print("resolve:", what.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+    print("resolve:", printable(what), file=sys.stderr)
     return code

@@ -306,7 +306,9 @@ def decode(question: Question, told: Told) -> WireAnswer:
     question_end = told[1]
     rest = len(message) - question_end
     short = False
-    if rest == 27 and message[6:12] == b"\0\1\0\0\0\1" and not message[3] & 15:
+    if question[1] != 1 or question[2] != 1:
+        pass  # an address is no answer to it, whatever the message holds
+    elif rest == 27 and message[6:12] == b"\0\1\0\0\0\1" and not message[3] & 15:
         about, ttl, length, address, opt, rcode, options = _address_and_opt(message, question_end)
         short = about == _OWN_ADDRESS and length == 4 and opt == b"\0\0\x29" and not (rcode or options)
     elif rest == 16 and message[6:12] == b"\0\1\0\0\0\0" and not message[3] & 15:

@@ -1,6 +1,6 @@
 """``resolve bulk``: many names as massdns and zdns do it, one record for each name and type, whatever happens.
 
-Ctrl-C and SIGTERM end it in order: what was answered is written, the checkpoint and the summary too.
+SIGINT (Ctrl-C), SIGTERM and SIGHUP end it between two records: whole records, checkpoint and summary are written.
 """
 
 from __future__ import annotations
@@ -8,27 +8,26 @@ from __future__ import annotations
 import gc
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from types import FrameType
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any
 
-from ....hub import Timer, get_hub, getcurrent
+from ....hub import Timer, get_hub, getcurrent, watch
 from ... import registry
 from .. import commands
-from ..exits import INSIDE, INTERRUPTED, NO_REPLY, complain
+from ..exits import INSIDE, NO_REPLY, FileError, UsageError, complain
 from .bulk_options import Options, help_text, parse
-from .files import Checkpoint, Output, PipeLines, open_input
+from .checkpoint import Checkpoint, State, about
+from .files import Output, PipeLines, open_input, refuse_same_file, replace_file
 from .job import Job, job_of, work
-from .names_in import Watermark, questions
+from .names_in import Key, Watermark, questions
+from .stop import Abandoned, Stop, Stopped
 from .tally import Progress, Tally
 from .workers import WorkerLost, run_workers
 
-_TERMINATED = 143
-_CHECKPOINT_EVERY = 5.0  # seconds
 _COLLECT_EVERY = 50_000  # objects: more than what is in flight has, or that is gone through again and again
 
 
@@ -41,16 +40,7 @@ def main(words: list[str]) -> int:
     if options["--version"]:
         print(f"celadon {commands.version()}")
         return 0
-    processes = options["--processes"]
-    return _Run(options, job_of(options, processes)).run(processes)
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM."""
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise _Terminated
+    return _Run(options, job_of(options, options["--processes"])).run(options["--processes"])
 
 
 @contextmanager
@@ -72,31 +62,57 @@ class _Run:
     def __init__(self, options: Options, job: Job) -> None:
         self.options = options
         self.job = job
+        self.stop = Stop()
         self.tally = Tally()
         self.began = time.time()
-        self.checkpoint = None
-        at, done = (0, 0), 0
-        if options["--checkpoint"] is not None:
-            self.checkpoint = Checkpoint(options["--checkpoint"], options.source, list(job.form.types))
-            if options["--resume"]:
-                at, done = self.checkpoint.load()
-        self.mark = Watermark(at, done)
-        self._done_before = done
+        refuse_same_file(
+            {
+                "input": options.source,
+                "list of servers": options.server_file,
+                "output": options["--output"],
+                "checkpoint": options["--checkpoint"],
+                "metadata file": options["--metadata-file"],
+            }
+        )
         # The input first: that it cannot be read must be said before the output is cut.
         self.input, self.size = open_input(options.source)
-        if at[0]:
-            self.input.seek(at[0])
-        resumed = options["--resume"] and bool(done or at != (0, 0))
         try:
-            self.output = Output(options["--output"], resumed, options["--gzip"], options["--flush"])
+            self.checkpoint, state = self._checkpoint()
+            self.output = Output(options["--output"], options["--gzip"], options["--flush"], self.stop)
         except BaseException:
             self._close_input()
             raise
-        self.progress = self._progress(at[0])
+        self.before = state.records
+        self.mark = Watermark(state)
+        self._keep = state.size
+        self._cut = 0  # bytes behind what the checkpoint knows of
+        self.progress = self._progress(state.at[0])
         self._next_tick = time.monotonic() + 1
-        self._next_save = time.monotonic() + _CHECKPOINT_EVERY
+        self._next_save = time.monotonic() + options["--checkpoint-every"]
         self._timer: Timer | None = None
         self._worker: Any = None  # the greenlet that does the work
+        self._ending: BaseException | None = None  # what was raised there
+
+    def _checkpoint(self) -> tuple[Checkpoint | None, State]:
+        """The checkpoint, and where it says to begin. UsageError if it may not be replaced."""
+        options = self.options
+        path = options["--checkpoint"]
+        if path is None:
+            return None, State()
+        made = Checkpoint(path, about(options.source, options["--output"], self.job.form))
+        state = None if options["--restart"] else made.load()
+        if state is None:
+            return made, State()
+        if options["--resume"]:
+            made.check_input(state, self.input, self.size)
+            self.input.seek(state.at[0])
+            return made, state
+        if not state.finished:
+            raise UsageError(
+                f"{path}: the run before has not finished; --resume goes on from there, --restart begins anew "
+                "and overwrites its output"
+            )
+        return made, State()
 
     def _progress(self, done: int) -> Progress:
         form = "none" if self.options["--quiet"] else self.options["--status-format"]
@@ -116,56 +132,76 @@ class _Run:
     def run(self, processes: int) -> int:
         """Do it; returns the exit status."""
         code = 0
-        before = self._handler()
-        try:
-            with _seldom_collected():
-                if processes > 1:
-                    run_workers(self.job, processes, self._lines(), self.mark, self.output, self.tally, self.tick)
-                else:
-                    self._alone()
-        except _Terminated:
-            code = _TERMINATED
-        except KeyboardInterrupt:
-            code = INTERRUPTED
-        except WorkerLost as error:
-            code = complain(str(error), INSIDE)
-        finally:
-            if before is not None:
-                signal.signal(signal.SIGTERM, before)
-            self._end()
-        self._tell(bool(code))
+        finished = False
+        with self.stop:
+            try:
+                self._begin()
+                with _seldom_collected():
+                    if processes > 1:
+                        run_workers(
+                            self.job, processes, self._lines(), self.mark, self.output, self.tally, self.tick, self.stop
+                        )
+                    else:
+                        self._alone()
+                finished = not self.stop.number
+            except (Stopped, Abandoned):
+                pass  # the status says which signal it was
+            except WorkerLost as error:
+                code = complain(str(error), INSIDE)
+            finally:
+                self._end(finished)
+            code = code or self.stop.status
+            self._tell(bool(code))
         return code or self._verdict()
 
-    def _handler(self) -> Any:
-        try:
-            return signal.signal(signal.SIGTERM, _terminate)
-        except ValueError:
-            return None  # not the main thread: whoever runs us there has the signals
+    def _begin(self) -> None:
+        """Note that this run has begun, before its output is cut: from then on it can be resumed or is refused."""
+        if self.checkpoint is not None:
+            for path, good in ((self.options.source, self.size), (self.options["--output"], self.output.regular)):
+                if not good and not os.path.isfile(path):
+                    raise FileError(f"{path}: with --checkpoint, input and output must be plain files")
+            self.checkpoint.save(self.mark.state(self._keep, False))
+        self._cut = self.output.begin(self._keep)
 
     def _alone(self) -> None:
         engine = registry.make_engine(self.job.resolver, self.job.config, self.job.tuning)
         lines = self._lines()
         self._worker = getcurrent()
         self._again()
+        stopping = watch(self.stop.fd, on_readable=partial(self._interrupt, Stopped()))
         try:
             asked = questions(lines, self.job.form, self.mark)
             pending = lines.pending if isinstance(lines, PipeLines) else None
-            work(self.job, asked, engine, self.tally, self.output.write, pending)
+            work(self.job, asked, engine, self.tally, self._put, pending)
         finally:
+            if self._ending is not None:
+                get_hub().withdraw(self._worker, self._ending)
+            stopping.close()
             if self._timer is not None:
                 self._timer.cancel()
             if isinstance(lines, PipeLines):
                 lines.close()
             engine.close()
 
+    def _put(self, key: Key, line: str) -> None:
+        """A record goes to the output, and its question is done: nothing comes between the two."""
+        self.output.write(line)
+        key.block.done[key.index] = 1
+        key.block.left -= 1
+
+    def _interrupt(self, error: BaseException) -> None:
+        """Raise it in the greenlet that works, where that waits; the first one only."""
+        if self._ending is None:
+            self._ending = error
+            get_hub().cancel(self._worker, error)
+
     def _again(self) -> None:
         """A tick every second; and so the loop has something to wait for while a pipe has no names."""
-        hub = get_hub()
-        self._timer = hub.call_later(1.0, self._again)
+        self._timer = get_hub().call_later(1.0, self._again)
         try:
             self.tick()
-        except Exception as error:  # noqa: BLE001  (a full disk, a reader that is gone: it ends the run, not the tick)
-            hub.cancel(self._worker, error)
+        except (Exception, Abandoned) as error:  # noqa: BLE001  (a full disk, a reader that is gone: it ends the run)
+            self._interrupt(error)
 
     def tick(self) -> None:
         """Look at the clock: let go of what waits to be written, tell how it stands, and save how far it is."""
@@ -175,20 +211,20 @@ class _Run:
             self.output.flush()
             self.progress.tell(self.tally, self.mark.settle()[0], self.job.concurrency)
         if now >= self._next_save and self.checkpoint is not None:
-            self._next_save = now + _CHECKPOINT_EVERY
-            self._save()
+            self._next_save = now + self.options["--checkpoint-every"]
+            self._save(False)
 
-    def _save(self) -> None:
-        """Everything before the mark is written first, so the note never says more than is true."""
-        at = self.mark.settle()
-        self.output.flush()
+    def _save(self, finished: bool) -> None:
+        """The records first: the checkpoint never says more than what the output holds."""
+        size = self.output.commit()
         if self.checkpoint is not None:
-            self.checkpoint.save(at, self.mark.done)
+            self.checkpoint.save(self.mark.state(size, finished))
 
-    def _end(self) -> None:
+    def _end(self, finished: bool) -> None:
         self.progress.end()
         try:
-            self._save()
+            if not self.output.broken:
+                self._save(finished)
         finally:
             try:
                 self.output.close()
@@ -207,19 +243,25 @@ class _Run:
             "tries_allowed": self.job.config.attempts,
             "concurrency": self.options["--concurrency"],
             "processes": self.options["--processes"],
+            "comments": self.mark.comments,
         }
-        if self.output.kept or self._done_before:
-            # Written by the run before, past the point where this one began: those names have two records.
-            more["kept"] = self.output.kept
-            more["repeated"] = max(self.output.kept - self._done_before, 0) if self.job.one_each else None
+        if self.options["--resume"]:
+            more |= {"kept": self.before, "cut_bytes": self._cut}
         target = self.options["--metadata-file"]
         if target is not None:
-            with open(target, "w", encoding="utf-8") as file:
-                json.dump(self.tally.summary(self.began, aborted, commands.version(), **more), file, indent=1)
-                file.write("\n")
+            summary = self.tally.summary(self.began, aborted, commands.version(), **more)
+            replace_file(target, json.dumps(summary, indent=1) + "\n")
         if not self.options["--quiet"]:
-            again = f"; {more['repeated']} of the run before are there twice" if more.get("repeated") else ""
-            print(f"resolve: {self.tally.line(self.began)}{again}", file=sys.stderr)
+            line = self.tally.line(self.began)
+            if self.before:
+                line += f"; {self.before} were done before"
+            if self._cut and self.options["--resume"]:
+                line += f"; {self._cut} bytes behind the checkpoint were cut and their names asked again"
+            if self.mark.comments:
+                line += f"; {self.mark.comments} lines that begin with # were not asked"
+            if self.stop.number:
+                line += "; stopped" + ("" if self.checkpoint is None else ", --resume goes on")
+            print(f"resolve: {line}", file=sys.stderr)
 
     def _verdict(self) -> int:
         tally = self.tally

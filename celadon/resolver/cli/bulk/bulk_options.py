@@ -10,7 +10,7 @@ from ...errors import ResolverConfigError
 from ...model import Rcode, Server
 from ...names.record_type import parse_type
 from ...system.servers import parse_server
-from ..exits import UsageError
+from ..exits import FileError, UsageError
 
 
 def _number(least: float, most: float, what: str, whole: bool = True) -> Callable[[str], object]:
@@ -77,71 +77,76 @@ def _table() -> dict[str, Row]:
 
     group(
         "input",
-        input_file=("-f", "FILE", str, None, "names, one a line (or FILE as an argument; - or nothing: stdin)"),
+        input_file=("-f", "FILE", str, None, "read names from FILE, one a line (FILE may be an argument; -: stdin)"),
         input_format=("", "FORM", _choice("names", "csv", "dnsperf", "jsonl"), "names",
-                      "names; csv (first column); dnsperf (name type); jsonl (name, type, meta)"),
+                      "names; csv (first column); dnsperf (name type); jsonl (objects with name, type, meta)"),
         metadata_passthrough=("", None, str, False,
-                              "keep what came with a name (csv's columns, jsonl's meta) in its record"),
-        prefix=("", "TEXT", str, "", "put before each name"),
-        suffix=("", "TEXT", str, "", "put behind each name"),
-        ptr=("", None, str, False, "the input is addresses and networks (CIDR): ask for the PTR record of each"),
+                              "copy the other columns of csv, or meta of jsonl, into the record"),
+        prefix=("", "TEXT", str, "", "put TEXT before each name"),
+        suffix=("", "TEXT", str, "", "put TEXT after each name"),
+        ptr=("", None, str, False,
+             "lines are addresses, networks (CIDR), names under in-addr.arpa or ip6.arpa: ask for PTR"),
     )  # fmt: skip
     group(
         "questions",
-        type=("-t", "TYPE", str, None, "record type (A); repeat it, or join by commas"),
-        norecurse=("", None, str, False, "without the RD bit"),
-        dnssec=("", None, str, False, "with the DO bit"),
+        type=("-t", "TYPE", str, None, "record type (A); repeat it, or join types by commas. PTR takes addresses"),
+        norecurse=("", None, str, False, "clear the RD bit"),
+        dnssec=("", None, str, False, "set the DO bit"),
     )
     group(
         "servers",
-        resolvers=("-r", "A,B|FILE", str, None, "servers with optional ports, or a file of them (resolv.conf's)",
-                   "--servers", "--name-servers"),
-        port=("-p", "PORT", _number(1, 65535, "a port from 1 to 65535"), None, "port of the servers (53)"),
+        resolvers=("-r", "A,B|FILE", str, None, "servers as ADDRESS or ADDRESS:PORT, or a file with one a line; "
+                   "without it resolv.conf's", "--servers", "--name-servers"),
+        port=("-p", "PORT", _number(1, 65535, "a port from 1 to 65535"), None, "port of all servers (53)"),
         rotate=("", "HOW", _choice("round-robin", "in-order"), "round-robin",
-                "each its turn, or the first while it answers"),
-        resolver=("", "NAME", str, "python", "the engine: python, ares"),
-        tcp_only=("", None, str, False, "without UDP"),
+                "servers in turn; in-order: the next only when one fails"),
+        resolver=("", "NAME", str, "python", "engine: python or ares"),
+        tcp_only=("", None, str, False, "use TCP only"),
     )  # fmt: skip
     group(
         "pace",
-        concurrency=("-s", "N", _count, 1000, "questions in flight"),
-        rate=("", "QPS", _rate, 0.0, "questions a second, all servers together"),
-        rate_per_server=("", "QPS", _rate, 0.0, "questions a second to each server"),
-        inflight_per_server=("", "N", _count, 0, "questions in flight to each server"),
-        no_adaptive=("", None, str, False, "keep the concurrency whatever is lost"),
-        processes=("-P", "N", _number(1, 64, "a number from 1 to 64"), 1, "share the work among N processes"),
+        concurrency=("-s", "N", _count, 1000, "questions in flight at most"),
+        rate=("", "QPS", _rate, 0.0, "questions a second at most, all servers together"),
+        rate_per_server=("", "QPS", _rate, 0.0, "questions a second at most to each server"),
+        inflight_per_server=("", "N", _count, 0, "questions in flight at most to each server"),
+        no_adaptive=("", None, str, False, "do not lower the number in flight when questions are lost"),
+        processes=("-P", "N", _number(1, 64, "a number from 1 to 64"), 1, "use N processes"),
     )
     group(
         "reliability",
-        tries=("-c", "N", _number(1, 50, "a number from 1 to 50"), 4, "tries for each question", "--attempts"),
-        timeout=("", "S", _seconds, 2.0, "seconds for a try, at most; a fast server is asked again sooner"),
+        tries=("-c", "N", _number(1, 50, "a number from 1 to 50"), 4, "tries for each question at most", "--attempts"),
+        timeout=("", "S", _seconds, 2.0, "seconds for each try at most; less for a server known to be fast"),
         interval=("-i", "MS", _number(1, 86_400_000, "a positive number of milliseconds"), None,
                   "the same in milliseconds"),
-        retry=("", "RCODES", _retried, None, "ask again upon these (SERVFAIL,REFUSED,FORMERR,NOTIMP), or never"),
+        retry=("", "RCODES", _retried, None,
+               "try again after these response codes (SERVFAIL,REFUSED,FORMERR,NOTIMP), or never"),
         max_unanswered=("", "PERCENT", _number(0, 100, "a percentage", whole=False), 100.0,
-                        "exit with 9 when more than this got no answer"),
+                        "exit with status 9 if more than PERCENT of the questions get no answer"),
     )  # fmt: skip
     group(
         "output",
-        output=("-w", "FILE", str, "-", "where to write (stdout)", "--output-file"),
+        output=("-w", "FILE", str, "-", "write records to FILE (stdout)", "--output-file"),
         output_format=("-o", "FORM", _choice("J", "Je", "S", "L", "csv"), "J",
-                       "J or Je: JSON lines; S: name type data; L: names that have data; csv"),
-        schema=("", "NAME", _choice("native", "massdns", "zdns", "dnsx"), "native", "whose keys the JSON has"),
-        ordered=("", None, str, False, "in the order of the input"),
-        filter=("", "STATUS,…", _rcodes, None, "only records with these statuses"),
-        ignore=("", "STATUS,…", _rcodes, None, "no records with these statuses"),
-        no_failures=("", None, str, False, "no records of names that got no answer"),
+                       "J or Je: JSON lines; S: name, type, data; L: names that have data; csv"),
+        schema=("", "NAME", _choice("native", "massdns", "zdns", "dnsx"), "native",
+                "keys of the JSON: native, massdns, zdns or dnsx"),
+        ordered=("", None, str, False, "write records in the order of the input"),
+        filter=("", "STATUS,…", _rcodes, None, "write only records with these statuses"),
+        ignore=("", "STATUS,…", _rcodes, None, "write no records with these statuses"),
+        no_failures=("", None, str, False, "write no records of names that got no answer"),
         flush=("", None, str, False, "write each record at once"),
         gzip=("", None, str, False, "compress the output"),
     )  # fmt: skip
     group(
         "progress",
         status_format=("", "FORM", _choice("auto", "text", "json", "none"), "auto",
-                       "on stderr: a bar (tqdm, on a terminal), text or JSON lines, or none"),
-        quiet=("-q", None, str, False, "neither progress nor summary"),
-        metadata_file=("", "FILE", str, None, "where to write the summary as JSON"),
-        checkpoint=("", "FILE", str, None, "where to note, every few seconds and at the end, how far the work is done"),
-        resume=("", None, str, False, "go on from the checkpoint, appending to the output"),
+                       "progress on stderr: auto (with tqdm a bar, else text), text, json or none"),
+        quiet=("-q", None, str, False, "print no progress and no summary"),
+        metadata_file=("", "FILE", str, None, "write the summary to FILE as JSON"),
+        checkpoint=("", "FILE", str, None, "note in FILE which names are done, so that --resume can go on"),
+        checkpoint_every=("", "S", _seconds, 5.0, "seconds between two notes"),
+        resume=("", None, str, False, "go on where the checkpoint says; each record is in the output once"),
+        restart=("", None, str, False, "begin anew although the run of the checkpoint has not finished"),
     )  # fmt: skip
     group("other", help=("-h", None, str, False, "print this and exit"),
           version=("", None, str, False, "print the version and exit"))  # fmt: skip
@@ -159,6 +164,7 @@ class Options:
     """A parsed command line. ``options["--rate"]`` is what was given, or the default."""
 
     values: dict[str, Any] = field(default_factory=dict)
+    server_file: str | None = None  # that --resolvers names
     types: list[int] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     servers: list[Server] = field(default_factory=list)
@@ -177,7 +183,8 @@ def help_text() -> str:
     lines = [
         "usage: resolve bulk [FILE|-] [options]",
         "",
-        "Ask DNS about many names. Exactly one record for each name and type, failures included.",
+        "Ask DNS about many names. Writes exactly one record for each name and type, also for failures.",
+        "Blank lines and lines that begin with # are skipped.",
     ]
     title = ""
     for name, row in TABLE.items():
@@ -203,20 +210,23 @@ def parse(argv: list[str]) -> Options:
                 made.names.append(word)
         given = made["--resolvers"]
         if given is not None:
-            made.servers += [parse_server(one) for one in _server_list(str(given))]
+            made.servers += _servers(made, str(given))
     except ResolverConfigError as error:
         raise UsageError(str(error)) from None
     port = made["--port"]
     if port is not None:
         made.servers = [Server(one.address, port) for one in made.servers]
     if len(made.names) + (made["--input-file"] is not None) > 1:
-        raise UsageError("bulk reads one file")
+        raise UsageError("bulk reads one file; to read several, pipe them: cat FILE... | resolve bulk")
     if made["--interval"] is not None:
         made.values["--timeout"] = made["--interval"] / 1000
-    if made["--resume"] and made["--checkpoint"] is None:
-        raise UsageError("--resume goes on from a --checkpoint FILE; say which")
-    if made["--checkpoint"] is not None and (made.source == "-" or made["--output"] == "-" or made["--gzip"]):
-        raise UsageError("--checkpoint needs an input file, and an output file that can be cut (-w, not --gzip)")
+    if made["--resume"] and made["--restart"]:
+        raise UsageError("--resume and --restart exclude each other")
+    for option in ("--resume", "--restart"):
+        if made[option] and made["--checkpoint"] is None:
+            raise UsageError(f"{option} needs --checkpoint FILE")
+    if made["--checkpoint"] is not None and (made.source == "-" or made["--output"] == "-"):
+        raise UsageError("--checkpoint needs an input file and an output file (-w FILE)")
     return made
 
 
@@ -245,19 +255,27 @@ def _option(made: Options, word: str, left: list[str]) -> None:
         made.types += [parse_type(one) for one in value.split(",")]
 
 
-def _server_list(given: str) -> list[str]:
-    """Addresses between commas, or a file with one a line; ``#`` begins a comment."""
+def _servers(made: Options, given: str) -> list[Server]:
+    """Addresses between commas, or those of a file with one a line, in which ``#`` begins a comment."""
     try:
-        for one in given.split(","):
-            parse_server(one)
-    except ResolverConfigError as error:
+        return [parse_server(one) for one in given.split(",")]
+    except ResolverConfigError:
+        if "," in given:
+            raise
+    path = made.server_file = given.removeprefix("@")
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = [line.partition("#")[0] if line[:1] == "#" else line.split(" #")[0] for line in file]
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise FileError(f"option --resolvers: {given} is not a server's address, and no file: {reason}") from None
+    found = []
+    for number, line in enumerate(lines, 1):
+        text = line.strip().removeprefix("nameserver ").strip()
         try:
-            with open(given.removeprefix("@"), encoding="utf-8", errors="replace") as file:
-                lines = [line.split(" #")[0].strip() for line in file if not line.lstrip().startswith("#")]
-        except (OSError, ValueError):
-            raise error from None
-        found = [line.removeprefix("nameserver ").strip() for line in lines if line]
-        if not found:
-            raise UsageError(f"{given}: no server in this file") from None
-        return found
-    return given.split(",")
+            found += [parse_server(text)] if text else []
+        except ResolverConfigError as error:
+            raise UsageError(f"{path}, line {number}: {error}") from None
+    if not found:
+        raise UsageError(f"{path}: no server in this file")
+    return found

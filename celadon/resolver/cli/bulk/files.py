@@ -1,21 +1,23 @@
-"""The files of a bulk run: lines in, from a file or from a pipe that may have none yet; records out; the checkpoint."""
+"""The files of a bulk run: lines in, from a file or from a pipe that may have none yet; records out."""
 
 from __future__ import annotations
 
-import gzip
-import json
 import os
 import select
+import stat
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import IO, Any
 
 from ....hub import Watch, watch
-from ..exits import UsageError
+from ..exits import FileError, UsageError
+from .stop import Abandoned, Stop
 
 _poll = select.poll
 _BUFFER = 1 << 16
+_RECORDS = 512  # that are handed to the system together
 #: What a source says when it has nothing now, and may have later.
 PENDING: Any = object()
 
@@ -67,105 +69,154 @@ class PipeLines:
 
 
 class Output:
-    """Where records go: by the batch, and as bytes that were wholly written when ``flush`` returns."""
+    """Where records go: a file or stdout, in batches. Every record is written whole or not at all.
 
-    def __init__(self, target: str, resume: bool, zipped: bool, at_once: bool) -> None:
-        self.target = target
-        self.kept = 0  # lines of an earlier run
+    All bytes pass through ``_put``, which knows how many the system took. A pipe gets at most PIPE_BUF bytes of whole
+    records at a time, and only when it has room: such a write is never cut, not even by SIGKILL (pipe(7)). From a file
+    that takes no more (a full disk), the part of a record is cut off again. ``commit`` gives the size in bytes up to
+    which the file holds whole records, and with gzip whole members: a run that goes on cuts the file there.
+    """
+
+    def __init__(self, target: str, zipped: bool, at_once: bool, stop: Stop) -> None:
         self._at_once = at_once
+        self._stop = stop
         self._lines: list[str] = []
-        self._plain: IO[bytes]
-        if target == "-":
-            self._plain = sys.stdout.buffer
-        elif resume and os.path.exists(target):
-            self.kept = _cut(target)
-            self._plain = open(target, "ab")  # noqa: SIM115  (closed by close)
+        self._zipped = zipped
+        self._squeeze: Any = None  # the gzip member that is being written
+        self.broken = False  # it takes no more
+        self._own = target != "-"
+        if self._own:
+            self._fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
         else:
-            self._plain = open(target, "wb")  # noqa: SIM115
-        self._file: IO[bytes] = gzip.GzipFile(fileobj=self._plain, mode="wb") if zipped else self._plain  # type: ignore[assignment]
+            sys.stdout.flush()
+            try:
+                self._fd = sys.stdout.fileno()
+            except (OSError, ValueError, AttributeError):
+                self._fd = -1  # a program has put an object of its own there
+        self.regular = self._fd >= 0 and stat.S_ISREG(os.fstat(self._fd).st_mode)
+        self._poller = _poll()
+        if self._fd >= 0:
+            self._poller.register(self._fd, select.POLLOUT)
+
+    def begin(self, keep: int) -> int:
+        """Cut the file to its first ``keep`` bytes; returns how many bytes were cut. FileError if it has fewer."""
+        if not self._own or not self.regular:
+            return 0
+        size = os.fstat(self._fd).st_size
+        if size < keep:
+            raise FileError(
+                f"the output has {size} bytes, the checkpoint says {keep}: records are missing; --restart begins anew"
+            )
+        os.ftruncate(self._fd, keep)
+        os.lseek(self._fd, keep, os.SEEK_SET)
+        return size - keep
 
     def write(self, line: str) -> None:
         """One record; nothing for an empty one."""
         if line:
             self._lines.append(line)
-            if len(self._lines) >= 512 or self._at_once:
+            if len(self._lines) >= _RECORDS or self._at_once:
                 self.flush()
 
     def raw(self, data: bytes) -> None:
-        """Lines that another process made."""
-        self._file.write(data)
+        """Whole records that another process made."""
+        self._send(data)
         if self._at_once:
-            self._file.flush()
+            self.flush()
 
     def flush(self) -> None:
         """Hand everything to the system."""
         if self._lines:
             self._lines.append("")
-            self._file.write("\n".join(self._lines).encode("utf-8", "backslashreplace"))
+            data = "\n".join(self._lines).encode("utf-8", "backslashreplace")
             self._lines = []
-        self._file.flush()
+            self._send(data)
+        if self._squeeze is not None:
+            self._put(self._squeeze.flush(zlib.Z_SYNC_FLUSH))
+
+    def commit(self) -> int:
+        """Hand everything to the system; returns the size of the file, all of it whole records."""
+        self.flush()
+        self._end_member()
+        return os.lseek(self._fd, 0, os.SEEK_CUR) if self.regular else 0
+
+    def _send(self, data: bytes) -> None:
+        if self._zipped:
+            if self._squeeze is None:
+                self._squeeze = zlib.compressobj(wbits=31)
+            data = self._squeeze.compress(data)
+        self._put(data)
+
+    def _end_member(self) -> None:
+        if self._squeeze is not None:
+            data, self._squeeze = self._squeeze.flush(), None
+            self._put(data)
+
+    def _put(self, data: bytes) -> None:
+        if self._fd < 0:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+            return
+        view = memoryview(data)
+        at, size = 0, len(data)
+        try:
+            while at < size:
+                end = size
+                if not self.regular:
+                    self._wait()
+                    most = at + select.PIPE_BUF
+                    end = size if most >= size else data.rfind(b"\n", at, most) + 1 or most
+                with suppress(BlockingIOError):  # whoever shares the pipe made it so
+                    at += os.write(self._fd, view[at:end])
+        except BaseException:
+            self.broken = True
+            self._uncut(0 if self._zipped else at - data.rfind(b"\n", 0, at) - 1)
+            raise
+
+    def _wait(self) -> None:
+        """Until a pipe has room. After a second signal Abandoned."""
+        while not self._poller.poll(200):
+            if self._stop.count > 1:
+                raise Abandoned
+
+    def _uncut(self, part: int) -> None:
+        """Take back the part of a record that a file took before it took no more."""
+        if part and self.regular:
+            end = os.lseek(self._fd, 0, os.SEEK_CUR)
+            if end == os.fstat(self._fd).st_size:
+                os.ftruncate(self._fd, end - part)
 
     def close(self) -> None:
-        """Flush, and close what was opened here, whether or not it takes the rest."""
+        """Flush, unless writing has failed before, and close what was opened here."""
         try:
-            self.flush()
-            if self._file is not self._plain:
-                self._file.close()
+            if not self.broken:
+                if self._zipped and self._own and self.regular and not os.fstat(self._fd).st_size:
+                    self._send(b"")  # nothing at all is no gzip file
+                self.commit()
         finally:
-            if self.target != "-":
-                self._plain.close()
+            if self._own and self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
 
 
-def _cut(path: str) -> int:
-    """Cut a last line that was not written to its end; returns how many are left."""
-    count = end = at = 0
-    with open(path, "r+b") as file:
-        while data := file.read(1 << 20):
-            count += data.count(b"\n")
-            last = data.rfind(b"\n")
-            if last >= 0:
-                end = at + last + 1
-            at += len(data)
-        if end < at:
-            file.truncate(end)
-    return count
-
-
-class Checkpoint:
-    """A small file that says how far a run is done; replaced as a whole, so it is never half written."""
-
-    def __init__(self, path: str, source: str, types: list[int]) -> None:
-        self._path = path
-        self._about = {"v": 1, "input": os.path.abspath(source), "types": types}
-
-    def load(self) -> tuple[tuple[int, int], int]:
-        """``(offset, items)`` to go on from, and how many questions lie before. UsageError for another run's file."""
-        try:
-            with open(self._path, encoding="utf-8") as file:
-                kept = json.load(file)
-            at = (int(kept["offset"]), int(kept["items"]))
-            done = int(kept["done"])
-        except FileNotFoundError:
-            return (0, 0), 0
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{self._path}: not a checkpoint ({error})") from None
-        for key, value in self._about.items():
-            if kept.get(key) != value:
-                raise UsageError(f"{self._path}: the checkpoint of another run ({key} was {kept.get(key)!r})")
-        return at, done
-
-    def save(self, at: tuple[int, int], done: int) -> None:
-        """Note that everything before ``at`` is done and written."""
-        row = {**self._about, "offset": at[0], "items": at[1], "done": done}
-        beside = f"{self._path}.{os.getpid()}"
-        try:
-            with open(beside, "w", encoding="utf-8") as file:
-                json.dump(row, file)
-            os.replace(beside, self._path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(beside)
-            raise
+def replace_file(path: str, text: str) -> None:
+    """Give a file this text: whole or not at all, whatever happens meanwhile. What is no plain file is written to."""
+    path = os.path.realpath(path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return
+    beside = f"{path}.{os.urandom(6).hex()}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(beside, flags, 0o666)  # EXCL: whoever may write to the folder has put nothing there before us
+    try:
+        with open(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(beside, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(beside)
+        raise
 
 
 def open_input(source: str) -> tuple[IO[bytes], int]:
@@ -180,3 +231,25 @@ def open_input(source: str) -> tuple[IO[bytes], int]:
         file.close()
         raise
     return file, size
+
+
+def refuse_same_file(paths: dict[str, str | None]) -> None:
+    """UsageError if two of these are one file, whatever path leads to it; ``-`` is the standard stream itself."""
+    seen: dict[object, str] = {}
+    for name, path in paths.items():
+        if path is None:
+            continue
+        which = _identity(path, 1 if name == "output" else 0)
+        if which in seen:
+            raise UsageError(f"the {name} and the {seen[which]} are the same file{f' ({path})' if path != '-' else ''}")
+        if which is not None:
+            seen[which] = name
+
+
+def _identity(path: str, stream: int) -> object:
+    """What two paths to one file have in common; None for pipes, devices and the like, which may be both."""
+    try:
+        found = os.fstat(stream) if path == "-" else os.stat(path)
+    except OSError:
+        return None if path == "-" else os.path.realpath(path)
+    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None

@@ -16,8 +16,8 @@ from ...system.reload import System
 from ..exits import UsageError
 from .bulk_options import Options
 from .files import PENDING
-from .names_in import Asked, Form
-from .schemas import Schema, schema, status, unanswered
+from .names_in import Asked, Form, Key
+from .schemas import Schema, holds, schema, status, unanswered
 from .tally import Tally
 
 
@@ -35,7 +35,6 @@ class Job:
     never: frozenset[str] | None
     failures: bool
     ordered: bool
-    one_each: bool  # whether every record is one line
 
 
 def job_of(options: Options, share: int) -> Job:
@@ -90,8 +89,6 @@ def job_of(options: Options, share: int) -> Job:
         options["--ignore"],
         not options["--no-failures"],
         options["--ordered"],
-        options["--output-format"] in ("J", "Je")
-        and not (options["--filter"] or options["--ignore"] or options["--no-failures"]),
     )
 
 
@@ -100,13 +97,12 @@ def work(
     asked: Iterable[Asked],
     engine: Engine,
     tally: Tally,
-    write: Callable[[str], object],
+    put: Callable[[Key, str], object],
     pending: Callable[[Callable[[], None]], None] | None = None,
-    finished: Callable[[Any], object] | None = None,
 ) -> None:
-    """Ask everything, and write one record for each; ``finished(block)`` when a block's last one was written.
+    """Ask everything, and ``put`` the record of each question, empty where none is wanted; greenlets wait between two.
 
-    Whatever ends it (Ctrl-C as well), what is in flight is cancelled and what was written is counted.
+    Whatever ends it, what is in flight is cancelled and what was put is counted.
     """
     render, add = job.schema, tally.add
     only, never, failures = job.only, job.never, job.failures
@@ -115,21 +111,15 @@ def work(
     try:
         for key, outcome in running:
             add(outcome)
-            if all_of_them or _wanted(outcome, key, only, never, failures):
-                write(render(key, outcome))
-            block = key.block
-            block.left -= 1
-            if finished is not None and not block.left and block.closed:
-                finished(block)
+            put(key, render(key, outcome) if all_of_them or _wanted(outcome, key, only, never, failures) else "")
     finally:
         running.close()
         tally.of_engine(engine)
 
 
-def _wanted(outcome: Any, key: Any, only: frozenset[str] | None, never: frozenset[str] | None, failures: bool) -> bool:
+def _wanted(outcome: Any, key: Key, only: frozenset[str] | None, never: frozenset[str] | None, failures: bool) -> bool:
     words = {status(outcome)}
-    answered = not isinstance(outcome, ResolveError) and not outcome.rcode
-    if answered and not any(one.rdtype == key.rdtype for one in outcome.records):
+    if not isinstance(outcome, ResolveError) and not outcome.rcode and not holds(outcome, key.rdtype):
         words.add("NODATA")
     if not failures and unanswered(outcome):
         return False

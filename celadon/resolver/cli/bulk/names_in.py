@@ -1,7 +1,7 @@
-"""The input of ``resolve bulk``: lines of several forms to questions, lazily, with a note of how far all is done.
+"""The input of ``resolve bulk``: lines of several forms to questions, lazily, with a note of what is done.
 
-The note is contiguous: everything before it is finished, whatever the order in which answers came. So a run that
-goes on from it asks some names twice, and none never.
+The input is read in blocks of some lines (with --ptr: addresses). Each block knows which of its questions are done, so
+a run that goes on asks exactly the others, whatever the order in which answers came.
 """
 
 from __future__ import annotations
@@ -9,75 +9,121 @@ from __future__ import annotations
 import csv
 import ipaddress
 import json
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from ...bulk_lookup import question_for
 from ...errors import Kind, ResolveError, ResolverConfigError
-from ...model import QueryOptions, Question
+from ...model import QueryOptions, Question, RRType
 from ...names.address import reverse
 from ...names.record_type import parse_type
+from ..escapes import clipped, printable, strict
+from .checkpoint import Place, Span, State
 from .files import PENDING
 
 _CHUNK = 128  # lines that another process gets at a time
-_BLOCK = 64  # questions that are finished together, as far as the note knows
+_BLOCK = 64  # lines whose questions are noted together
+_LONGEST = 1020  # characters: a name of 255 octets, all of them escaped
+_COMMENTS = {"dnsperf": b"#;"}  # what begins a line that asks nothing; elsewhere only #
 
 
 class Block:
-    """Some questions that stand side by side in the input: how many are open, and where in the input they end."""
+    """Some lines that stand side by side in the input, and which of their questions are done.
 
-    __slots__ = ("closed", "end", "left", "total")
+    ``done`` has a byte for each question so far, 1 once its record is written; ``left`` counts those that are not.
+    ``known`` is what a run before has done of it (``Span.known``). ``closed``: all its questions were read.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("closed", "done", "end", "known", "left", "start")
+
+    def __init__(self, start: Place = (0, 0), known: str = "") -> None:
+        self.start = self.end = start
+        self.known = known
+        self.done = bytearray()
         self.left = 0
-        self.total = 0
         self.closed = False
-        self.end = (0, 0)
 
-    def close(self, total: int, end: tuple[int, int]) -> None:
-        """It held so many questions, some of which have ended already, and ends there."""
-        self.left += total
-        self.total = total
-        self.end = end
+    def all_done(self, count: int) -> None:
+        """All its questions, so many, are done."""
+        self.done = bytearray(b"\1") * count
+        self.left = 0
         self.closed = True
+
+    def note(self, index: int) -> None:
+        """A question is done, by its number in the block; those before it may not be known here yet."""
+        done = self.done
+        if index >= len(done):
+            done.extend(bytes(index + 1 - len(done)))
+        done[index] = 1
 
 
 class Key:
-    """Where a question came from: its block, the text as it was given, the type, and what came with it."""
+    """Where a question came from: its block and its number there, the text as given, the type, what came with it."""
 
-    __slots__ = ("block", "meta", "rdtype", "text")
+    __slots__ = ("block", "index", "meta", "rdtype", "text")
 
-    def __init__(self, block: Block, text: str, rdtype: int, meta: Any) -> None:
+    def __init__(self, block: Block, index: int, text: str, rdtype: int, meta: Any) -> None:
         self.block = block
+        self.index = index
         self.text = text
         self.rdtype = rdtype
         self.meta = meta
 
 
 class Watermark:
-    """``(offset, items)``: all questions of the bytes before ``offset``, and that many of the line there, are done."""
+    """How far all is done, and what is done beyond. ``comments`` counts the lines that ask nothing."""
 
-    def __init__(self, at: tuple[int, int] = (0, 0), done: int = 0) -> None:
-        self.at = at
-        self.done = done  # questions before it
+    def __init__(self, state: State = State()) -> None:  # noqa: B008  (a value)
+        self.at = state.at
+        self.done = state.done  # questions before it
+        self.spans = deque(state.spans)  # of the run before, and not reached yet
+        self.comments = 0
         self._blocks: deque[Block] = deque()
 
-    def open(self) -> Block:
+    def open(self, start: Place, known: str = "") -> Block:
         """A new block behind those that are open."""
-        block = Block()
+        block = Block(start, known)
         self._blocks.append(block)
         return block
 
-    def settle(self) -> tuple[int, int]:
+    def again(self, span: Span) -> Block:
+        """A block that is what a run before has left of it."""
+        block = self.open(span.start, span.known if isinstance(span.known, str) else "")
+        block.end = span.end
+        if isinstance(span.known, int):
+            block.all_done(span.known)
+        return block
+
+    def settle(self) -> Place:
         """Move past every block that is done; returns where that is."""
         blocks = self._blocks
         while blocks and blocks[0].closed and not blocks[0].left:
             block = blocks.popleft()
             self.at = block.end
-            self.done += block.total
+            self.done += len(block.done)
         return self.at
+
+    def state(self, size: int, finished: bool) -> State:
+        """What a checkpoint says when the output has ``size`` bytes."""
+        self.settle()
+        spans: list[Span] = []
+        for block in self._blocks:
+            if block.start == block.end:
+                continue  # the end of the input
+            if block.closed and not block.left:
+                before = spans[-1] if spans else None
+                if before is not None and isinstance(before.known, int) and before.end == block.start:
+                    spans[-1] = Span(before.start, block.end, before.known + len(block.done))
+                else:
+                    spans.append(Span(block.start, block.end, len(block.done)))
+            elif 1 in block.done or "1" in block.known:
+                both = zip_longest(map(str, block.done), block.known, fillvalue="0")
+                spans.append(Span(block.start, block.end, "".join([max(pair) for pair in both])))
+        return State(self.at, self.done, (*spans, *self.spans), size, finished)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,112 +141,185 @@ class Form:
     @property
     def simple(self) -> bool:
         """Whether a line is a name and nothing else."""
-        return self.kind == "names" and not (self.prefix or self.suffix or self.ptr or self.options)
+        plain = self.kind == "names" and not (self.prefix or self.suffix or self.ptr or self.options)
+        return plain and RRType.PTR not in self.types
 
 
 Asked = tuple[Key, Question | ResolveError]
 
 
-def questions(lines: Iterable[Any], form: Form, mark: Watermark) -> Iterator[Asked]:
-    """The questions of the lines, which begin where the mark stands; the mark's blocks keep count of them."""
-    offset, skip = mark.at
-    types, simple = form.types, form.simple
-    block = mark.open()
-    count = 0  # of the block, which learns it when it ends
+# -- reading -----------------------------------------------------------------------------------------------------
+
+
+def units(lines: Iterable[Any], form: Form, mark: Watermark, most: int) -> Iterator[tuple[Any, bytes]]:
+    """Each line that is to be asked, with its block, from the mark on; a network of --ptr address by address.
+
+    A block is closed after ``most`` lines, and before ``(PENDING, b"")``, which comes where ``lines`` has PENDING.
+    """
+    offset, first = mark.at
+    comment = _COMMENTS.get(form.kind, b"#")
+    block: Any = None
+    span: Span | None = None  # that the line is in
+    count = 0
     for raw in lines:
         if raw is PENDING:
+            _close(block)
+            block = None
+            yield PENDING, b""
+            continue
+        line = raw.strip()
+        if line[:1] and line[0] in comment:
+            mark.comments += 1
+        elif line:
+            for index, unit in enumerate(_addresses(line, first) if form.ptr else (line,)[first:], first):
+                if span is not None and span.end <= (offset, index):
+                    span = None
+                if span is None and mark.spans and (span := _span_at(mark.spans, (offset, index))) is not None:
+                    _close(block)
+                    block, count = mark.again(span), 0
+                if span is not None:
+                    if not block.closed:
+                        yield block, unit
+                    continue
+                if block is None or block.known or block.closed or count >= most:
+                    _close(block)
+                    block, count = mark.open((offset, index)), 0
+                block.end = (offset, index + 1)
+                count += 1
+                yield block, unit
+        offset += len(raw)
+        first = 0
+    _close(block)
+    end = mark.open((offset, 0))
+    end.closed = True
+
+
+def _close(block: Block | None) -> None:
+    if block is not None:
+        block.closed = True
+
+
+def _span_at(spans: deque[Span], place: Place) -> Span | None:
+    """Take out the span that a place is in; those before it are dropped."""
+    while spans and spans[0].end <= place:
+        spans.popleft()
+    return spans.popleft() if spans and spans[0].start <= place else None
+
+
+def _addresses(line: bytes, first: int) -> Iterator[bytes]:
+    """The addresses of a network from this one on, never all in memory; what is no network as it is."""
+    try:
+        network = ipaddress.ip_network(line.decode("ascii"), strict=False)
+    except ValueError:
+        yield from (line,)[first:]
+        return
+    for index in range(first, network.num_addresses):
+        yield str(network[index]).encode()
+
+
+def questions(lines: Iterable[Any], form: Form, mark: Watermark) -> Iterator[Asked]:
+    """The questions of the lines, which begin where the mark stands."""
+    types, simple = form.types, form.simple
+    for block, line in units(lines, form, mark, _BLOCK):
+        if block is PENDING:
             yield PENDING
             continue
-        text = raw.decode("utf-8", "surrogateescape").strip()
-        if text and simple and not skip:
-            for rdtype in types:
-                yield Key(block, text, rdtype, None), question_for(text, rdtype)
-                count += 1
-        elif text:
-            for index, (name, rdtype, meta, asked) in enumerate(of_line(text, form)):
-                if index < skip:
-                    continue
-                yield Key(block, name, rdtype, meta), asked
-                count += 1
-                if count >= _BLOCK:
-                    block.close(count, (offset, index + 1))
-                    block, count = mark.open(), 0
-        offset += len(raw)
-        skip = 0
-        if count >= _BLOCK:
-            block.close(count, (offset, 0))
-            block, count = mark.open(), 0
-    block.close(count, (offset, 0))
+        if simple and not block.known and line.isascii():
+            text = line.decode()
+            if text.isprintable() and " " not in text and len(text) <= 255:
+                done = block.done
+                for rdtype in types:
+                    index = len(done)
+                    done.append(0)
+                    block.left += 1
+                    yield Key(block, index, text, rdtype, None), question_for(text, rdtype)
+                continue
+        yield from of_block(block, line, form)
+
+
+def of_block(block: Block, line: bytes, form: Form) -> Iterator[Asked]:
+    """The questions of one line of a block, but those that a run before has done."""
+    done, known = block.done, block.known
+    for name, rdtype, meta, asked in of_line(line, form):
+        index = len(done)
+        if known[index : index + 1] == "1":
+            done.append(1)
+            continue
+        done.append(0)
+        block.left += 1
+        yield Key(block, index, name, rdtype, meta), asked
 
 
 def chunks(lines: Iterable[Any], form: Form, mark: Watermark) -> Iterator[tuple[Block, list[bytes]]]:
-    """The lines by the chunk, each with its block, for other processes to work on; networks become addresses here."""
-    offset, skip = mark.at
-    block, chunk = mark.open(), list[bytes]()
-    for raw in lines:
-        if raw is PENDING:
-            if chunk:
-                block.end = (offset, 0)
-                yield block, chunk
-                block, chunk = mark.open(), []
-            yield PENDING
-            continue
-        if form.ptr:
-            for index, address in enumerate(_addresses(raw)):
-                if index < skip // len(form.types):
-                    continue
-                chunk.append(address)
-                if len(chunk) >= _CHUNK:
-                    block.end = (offset, (index + 1) * len(form.types))
-                    yield block, chunk
-                    block, chunk = mark.open(), []
-        elif not raw.isspace():
-            chunk.append(raw if raw.endswith(b"\n") else raw + b"\n")
-        offset += len(raw)
-        skip = 0
-        if len(chunk) >= _CHUNK:
-            block.end = (offset, 0)
+    """The lines by the block, for other processes to work on."""
+    block: Any = None
+    chunk: list[bytes] = []
+    for other, line in units(lines, form, mark, _CHUNK):
+        if other is not block and chunk:
             yield block, chunk
-            block, chunk = mark.open(), []
-    block.end = (offset, 0)
-    yield block, chunk
+            chunk = []
+        block = other
+        if other is PENDING:
+            yield PENDING
+        else:
+            chunk.append(line + b"\n")
+    if chunk:
+        yield block, chunk
 
 
-def _addresses(raw: bytes) -> Iterator[bytes]:
-    try:
-        network = ipaddress.ip_network(raw.decode("utf-8", "surrogateescape").strip(), strict=False)
-    except ValueError:
-        if not raw.isspace():
-            yield raw if raw.endswith(b"\n") else raw + b"\n"
-        return
-    for address in network:
-        yield f"{address}\n".encode()
+# -- one line ----------------------------------------------------------------------------------------------------
 
 
-def of_line(text: str, form: Form) -> Iterator[tuple[str, int, Any, Question | ResolveError]]:
+def of_line(line: bytes, form: Form) -> Iterator[tuple[str, int, Any, Question | ResolveError]]:
     """The questions of one line, each with the name as it was given, its type, and what came with it."""
+    text = line.decode("utf-8", "surrogateescape")
     try:
         name, types, meta = _fields(text, form)
-    except (ValueError, csv.Error, ResolverConfigError) as error:
+    except (ValueError, AttributeError, RecursionError, csv.Error, ResolverConfigError) as error:
+        shown, detail = clipped(text), f"not {form.kind}: {clipped(str(error))}"
         for rdtype in form.types:
-            yield text, rdtype, None, ResolveError(Kind.ILLEGAL, text, detail=f"no {form.kind}: {error}")
+            yield shown, rdtype, None, ResolveError(Kind.ILLEGAL, shown, detail=detail)
         return
-    if form.ptr:
-        yield from _reversed(name, types, meta, form)
-        return
-    full = form.prefix + name + form.suffix
+    problem = _problem(name)
     for rdtype in types:
-        yield name, rdtype, meta if form.meta else None, _with(question_for(full, rdtype), form)
+        asked = ResolveError(Kind.ILLEGAL, "", detail=problem) if problem else _question(name, rdtype, form)
+        if isinstance(asked, ResolveError):
+            asked = ResolveError(Kind.ILLEGAL, clipped(name), detail=clipped(asked.detail))
+            yield asked.name, rdtype, meta, asked
+        else:
+            yield printable(name), rdtype, meta, asked
 
 
-def _with(asked: Question | ResolveError, form: Form) -> Question | ResolveError:
+def _problem(name: str) -> str:
+    """Why a name cannot be one, before anybody works on it."""
+    if len(name) > _LONGEST:
+        return f"{len(name)} characters; a name has 255 octets at most"
+    if any(map(str.isspace, name)):
+        return "white space inside a name; write \\032 if it is meant"
+    if strict(name) is not name and strict(name) != name:
+        return "not UTF-8"
+    return ""
+
+
+def _question(name: str, rdtype: int, form: Form) -> Question | ResolveError:
+    if form.ptr or rdtype == RRType.PTR:
+        try:
+            asked: Question | ResolveError = Question(reverse(str(ipaddress.ip_address(name))), rdtype)
+        except ValueError:
+            if form.ptr and not name.lower().rstrip(".").endswith((".in-addr.arpa", ".ip6.arpa")):
+                return ResolveError(
+                    Kind.ILLEGAL, name, detail="not an address, a network or a name under in-addr.arpa or ip6.arpa"
+                )
+            asked = question_for(form.prefix + name + form.suffix, rdtype)
+    else:
+        asked = question_for(form.prefix + name + form.suffix, rdtype)
     return asked if form.options is None or isinstance(asked, ResolveError) else asked._replace(options=form.options)
 
 
 def _fields(text: str, form: Form) -> tuple[str, tuple[int, ...], Any]:
     if form.kind == "csv":
-        row = next(csv.reader([text]))
-        return row[0].strip(), form.types, row[1:] or None
+        row = next(csv.reader([text]), [""]) or [""]
+        return row[0].strip(), form.types, [strict(one) for one in row[1:]] or None if form.meta else None
     if form.kind == "dnsperf":
         words = text.split()
         return words[0], (parse_type(words[1]),) if len(words) > 1 else form.types, None
@@ -209,20 +328,18 @@ def _fields(text: str, form: Form) -> tuple[str, tuple[int, ...], Any]:
         if not isinstance(row, dict) or not isinstance(row.get("name"), str):
             raise ValueError("not an object with a name")
         types = (parse_type(row["type"]),) if "type" in row else form.types
-        return row["name"], types, row.get("meta")
+        return row["name"], types, _strict(row.get("meta")) if form.meta else None
     return text, form.types, None
 
 
-def _reversed(
-    text: str, types: tuple[int, ...], meta: Any, form: Form
-) -> Iterator[tuple[str, int, Any, Question | ResolveError]]:
-    """The PTR questions of an address or a network, its hosts one after the other, never all at once in memory."""
-    try:
-        network = ipaddress.ip_network(text, strict=False)
-    except ValueError as error:
-        for rdtype in types:
-            yield text, rdtype, meta, ResolveError(Kind.ILLEGAL, text, detail=str(error))
-        return
-    for address in network:
-        for rdtype in types:
-            yield str(address), rdtype, meta, _with(Question(reverse(str(address)), rdtype), form)
+def _strict(value: Any) -> Any:
+    """JSON data as any JSON reader takes it back. ValueError for what has no such form."""
+    if isinstance(value, str):
+        return strict(value)
+    if isinstance(value, list):
+        return [_strict(one) for one in value]
+    if isinstance(value, dict):
+        return {strict(key): _strict(one) for key, one in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a number in its meta is too large, or none")
+    return value

@@ -17,7 +17,7 @@ from typing import Any
 
 from ...dns.wire import OneAddress
 from ...errors import Kind, ResolveError
-from ...model import Answer, Record, rcode_name, type_name
+from ...model import Answer, Record, RRType, rcode_name, type_name
 from ...protocols import Outcome
 from .names_in import Key
 
@@ -44,6 +44,11 @@ def status(outcome: Outcome) -> str:
 def unanswered(outcome: Outcome) -> bool:
     """Whether no server said anything."""
     return isinstance(outcome, ResolveError) and outcome.kind in _FAILED
+
+
+def holds(answer: Answer, rdtype: int) -> bool:
+    """Whether there is a record of the type that was asked for (ANY: any)."""
+    return any(rdtype in (one.rdtype, RRType.ANY) for one in answer.records)
 
 
 def _type(rdtype: int) -> str:
@@ -107,7 +112,7 @@ def native(key: Key, outcome: Outcome) -> str:
         data += f',"authorities":[{",".join(map(_row, outcome.authority))}]'
     if outcome.additional:
         data += f',"additionals":[{",".join(map(_row, outcome.additional))}]'
-    nodata = ',"nodata":true' if not outcome.rcode and not any(r.rdtype == key.rdtype for r in records) else ""
+    nodata = "" if outcome.rcode or holds(outcome, key.rdtype) else ',"nodata":true'
     return (
         f'{{"name":{_quoted(asked)},"type":"{kind}","class":"IN","status":"{status(outcome)}","data":{{{data}}}{nodata},'
         f"{_told(outcome.flags, outcome.server, outcome.tcp, int(_now() * 1000))}"
@@ -225,21 +230,29 @@ def simple(key: Key, outcome: Outcome) -> str:
 
 def names(key: Key, outcome: Outcome) -> str:
     """As massdns with ``-o L``: the names that have data."""
-    return "" if isinstance(outcome, ResolveError) or not outcome.records else key.text
+    return "" if isinstance(outcome, ResolveError) or not holds(outcome, key.rdtype) else key.text
 
 
 def table(key: Key, outcome: Outcome) -> str:
     """One CSV row: name, type, status, data (joined by ``;``), TTL, server, milliseconds, tries."""
     out = io.StringIO()
-    row: list[object] = [key.text, _type(key.rdtype), status(outcome)]
+    row: list[object] = [_cell(key.text), _type(key.rdtype), status(outcome)]
     if isinstance(outcome, Answer):
-        data = [one for one in outcome.records if one.rdtype == key.rdtype]
-        row += [";".join(one.data for one in data), min((one.ttl for one in data), default="")]
+        data = [one for one in outcome.records if key.rdtype in (one.rdtype, RRType.ANY)]
+        row += [";".join([_cell(one.data) for one in data]), min((one.ttl for one in data), default="")]
         row += [_server(outcome.server), f"{outcome.rtt * 1000:.3f}", outcome.attempts]
     else:
         row += ["", "", _server(outcome.server) if outcome.server else "", "", len(outcome.tried)]
     csv.writer(out, lineterminator="").writerow(row)
     return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    """The text, after an apostrophe if a spreadsheet would take it for a formula (OWASP, CSV injection)."""
+    return f"'{text}" if text[:1] in _FORMULA else text
+
+
+_FORMULA = frozenset("=+-@")
 
 
 _JSON: dict[str, Schema] = {"native": native, "massdns": massdns, "zdns": zdns, "dnsx": dnsx}

@@ -1,6 +1,6 @@
 """A bulk run on several processes: this one reads and writes, the others ask, each with an engine of its own.
 
-Chunks of lines go out through pipes, records come back by the batch, and with them which chunks are done, so one
+Chunks of lines go out through pipes, records come back by the batch, and with them which questions they answer, so one
 input, one output and one checkpoint are enough. A process reads its pipe as fast as it may ask, and a pipe that is full
 is what holds its next chunk back: chunks that wait for one slow name do not count. Nothing here blocks on a pipe while
 another has something to say.
@@ -13,18 +13,22 @@ import os
 import select
 import signal
 import sys
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from ....hub import get_hub
+from ....hub import get_hub, getcurrent, watch
 from ... import registry
 from .files import PENDING, Output, PipeLines
 from .job import Job, work
-from .names_in import Asked, Block, Form, Key, Watermark, chunks, of_line
+from .names_in import Asked, Block, Key, Watermark, chunks, of_block
+from .stop import Stop, Stopped
 from .tally import Tally
 
-_STOP = signal.SIGUSR1
+_RECORDS = 256  # that a worker reports together
+_INDEX = 24  # bits of a question's number in its chunk
+_INDICES = (1 << _INDEX) - 1
 _BUFFERED = 1 << 14  # bytes that wait for a pipe to take them: it holds four times as many
 _AHEAD = 64  # chunks for each process, of which the first may keep the others' records from being written
 _poll = select.poll
@@ -35,74 +39,108 @@ class WorkerLost(RuntimeError):
     """A process of the run ended before its work did."""
 
 
-# -- in the worker: a line "B number" begins a chunk, "L text" are its lines, "E" ends it --------------------------
+# -- in the worker: a line "B number known" begins a chunk, "L text" are its lines, "E" ends it -------------------
 
 
-def _asked(pipe: PipeLines, form: Form, finished: Callable[[Block], object]) -> Iterator[Asked]:
-    block = Block()
-    block.left = 1  # no chunk yet
-    raw: Any
-    for raw in pipe:
-        if raw is PENDING:
-            yield PENDING
-            continue
-        kind, rest = raw[:1], raw[1:]
-        if kind == b"L":
-            for name, rdtype, meta, asked in of_line(rest.decode("utf-8", "surrogateescape").strip(), form):
-                block.left += 1
-                block.total += 1
-                yield Key(block, name, rdtype, meta), asked
-        elif kind == b"E":
-            block.closed = True
-            if not block.left:
-                finished(block)
-        else:
-            block = Block()
-            block.end = (int(rest), 0)
+class _Chunk(Block):
+    """A chunk by its number."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int, known: str) -> None:
+        super().__init__(known=known)
+        self.number = number
 
 
-def _worker(job: Job, source: int, target: int) -> None:
-    """Work until the pipe ends or says stop; never returns."""
+class _Worker:
+    """Asks for the lines of a pipe, and reports their records with what they are the records of."""
+
+    def __init__(self, job: Job, source: int, target: int, stop: int) -> None:
+        self._job = job
+        self._pipe = PipeLines(source)
+        self._target = target
+        self._hub = get_hub()
+        self._me = getcurrent()
+        self._stopping = watch(stop, on_readable=self._stop)  # its end is the parent's word, or the parent's end
+        self._tally = Tally()
+        self._lines: list[str] = []
+        self._marks = array("Q")
+
+    def run(self) -> None:
+        """Work until the pipe ends or says stop."""
+        job = self._job
+        engine = registry.make_engine(job.resolver, job.config, job.tuning)
+        self._hub.call_later(1.0, self._tick)
+        with suppress(Stopped):
+            work(job, self._asked(), engine, self._tally, self._put, self._pipe.pending)
+        self._flush()
+        engine.close()
+        self._tell()
+
+    def _asked(self) -> Iterator[Asked]:
+        block = _Chunk(0, "")
+        raw: Any
+        for raw in self._pipe:
+            if raw is PENDING:
+                yield PENDING
+                continue
+            kind, rest = raw[:1], raw[1:-1]
+            if kind == b"L":
+                yield from of_block(block, rest, self._job.form)
+            elif kind == b"E":
+                block.closed = True
+                if not block.left:
+                    self._finished(block)
+            else:
+                number, _, known = rest.partition(b" ")
+                block = _Chunk(int(number), known.decode())
+
+    def _put(self, key: Key, line: str) -> None:
+        block: Any = key.block
+        if line:
+            self._lines.append(line)
+        self._marks.append(block.number << _INDEX | key.index)
+        block.left -= 1
+        if block.closed and not block.left:
+            self._finished(block)
+        elif len(self._marks) >= _RECORDS:
+            self._flush()
+
+    def _finished(self, block: _Chunk) -> None:
+        self._flush()
+        _send(self._target, b"D", f"{block.number} {len(block.done)}".encode())
+
+    def _flush(self) -> None:
+        if self._marks:
+            lines = "".join([f"{line}\n" for line in self._lines]).encode("utf-8", "backslashreplace")
+            _send(self._target, b"R", len(self._marks).to_bytes(4, "big") + self._marks.tobytes() + lines)
+            self._marks = array("Q")
+            self._lines.clear()
+
+    def _tell(self) -> None:
+        _send(self._target, b"T", json.dumps(self._tally.plain()).encode())
+
+    def _tick(self) -> None:
+        self._hub.call_later(1.0, self._tick)  # and so the loop has something to wait for while there is no work
+        try:
+            self._flush()
+            self._tell()
+        except BrokenPipeError:
+            os._exit(0)  # as in _work, but here it would end the tick only
+
+    def _stop(self) -> None:
+        self._stopping.close()
+        self._hub.cancel(self._me, Stopped())
+
+
+def _work(job: Job, source: int, target: int, stop: int) -> None:
+    """A worker's whole life; never returns."""
     code = 1
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent has it too, and says what to do
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(_STOP, signal.default_int_handler)
-        hub = get_hub()
-        lines: list[str] = []
-
-        def flush() -> None:
-            if lines:
-                _send(target, b"L", ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace"))
-                lines.clear()
-
-        def write(line: str) -> None:
-            if line:
-                lines.append(line)
-                if len(lines) >= 256:
-                    flush()
-
-        def finished(block: Block) -> None:
-            flush()
-            _send(target, b"D", f"{block.end[0]} {block.total}".encode())
-
-        def tick() -> None:
-            hub.call_later(1.0, tick)  # and so the loop has something to wait for while there is no work
-            try:
-                flush()
-                _send(target, b"T", json.dumps(tally.plain()).encode())
-            except BrokenPipeError:
-                os._exit(0)  # as below, but here it would end the tick only
-
-        tally = Tally()
-        engine = registry.make_engine(job.resolver, job.config, job.tuning)
-        pipe = PipeLines(source)
-        hub.call_later(1.0, tick)
-        with suppress(KeyboardInterrupt):
-            work(job, _asked(pipe, job.form, finished), engine, tally, write, pipe.pending, finished)
-        flush()
-        engine.close()
-        _send(target, b"T", json.dumps(tally.plain()).encode())
+        # They come to the whole group of processes; the parent has them too, and says what to do.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        _Worker(job, source, target, stop).run()
         code = 0
     except BrokenPipeError:
         code = 0  # the parent is gone, and with it whoever wanted the records
@@ -123,21 +161,25 @@ def _send(fd: int, kind: bytes, data: bytes) -> None:
 
 
 class _AsTheyCome:
-    """Records are written as soon as they are here."""
+    """Records are written as soon as they are here, and their questions are done."""
 
     def __init__(self, output: Output) -> None:
-        self.write = output.raw
+        self._output = output
 
     def room(self, number: int) -> bool:
         """Whether chunk ``number`` may be given out."""
         return True
 
-    def lines(self, hand: _Hand, lines: bytes) -> None:
-        """Records from a worker."""
-        self.write(lines)
+    def records(self, hand: _Hand, content: bytes) -> None:
+        """Records from a worker, and before them which questions they are the records of."""
+        end = 4 + int.from_bytes(content[:4], "big") * 8
+        self._output.raw(content[end:])
+        for mark in memoryview(content[4:end]).cast("Q"):
+            hand.chunks[mark >> _INDEX].note(mark & _INDICES)
 
-    def done(self, hand: _Hand, number: int) -> None:
-        """All records of a chunk have come from the worker that had it."""
+    def done(self, hand: _Hand, number: int, total: int) -> None:
+        """All records of a chunk, ``total`` questions, have come from the worker that had it."""
+        hand.chunks.pop(number).all_done(total)
 
 
 class _InOrder(_AsTheyCome):
@@ -151,44 +193,47 @@ class _InOrder(_AsTheyCome):
         super().__init__(output)
         self._ahead = ahead
         self._next = 1
-        self._waiting: dict[int, bytes] = {}
+        self._waiting: dict[int, tuple[_Hand, list[bytes], int]] = {}
 
     def room(self, number: int) -> bool:
         """See ``_AsTheyCome.room``."""
         return number < self._next + self._ahead
 
-    def lines(self, hand: _Hand, lines: bytes) -> None:
-        """See ``_AsTheyCome.lines``."""
-        hand.held += lines
+    def records(self, hand: _Hand, content: bytes) -> None:
+        """See ``_AsTheyCome.records``."""
+        hand.held.append(content)
 
-    def done(self, hand: _Hand, number: int) -> None:
+    def done(self, hand: _Hand, number: int, total: int) -> None:
         """See ``_AsTheyCome.done``."""
-        self._waiting[number] = bytes(hand.held)
-        hand.held.clear()
+        self._waiting[number] = hand, hand.held, total
+        hand.held = []
         while self._next in self._waiting:
-            self.write(self._waiting.pop(self._next))
+            owner, held, count = self._waiting.pop(self._next)
+            for content in held:
+                super().records(owner, content)
+            super().done(owner, self._next, count)
             self._next += 1
 
 
 class _Hand:
     """A worker as its parent sees it."""
 
-    def __init__(self, job: Job, others: list[_Hand]) -> None:
+    def __init__(self, job: Job, others: list[_Hand], stop: tuple[int, int]) -> None:
         source, self.feed = os.pipe()
         self.reports, target = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
         self.pid = os.fork()
         if not self.pid:
-            for fd in (self.feed, self.reports, *(fd for one in others for fd in (one.feed, one.reports))):
+            for fd in (stop[1], self.feed, self.reports, *(fd for one in others for fd in (one.feed, one.reports))):
                 os.close(fd)
-            _worker(job, source, target)
+            _work(job, source, target, stop[0])
         os.close(source)
         os.close(target)
         os.set_blocking(self.feed, False)
         self.out = bytearray()
         self.buffer = bytearray()
-        self.held = bytearray()  # records that are not to be written yet
+        self.held: list[bytes] = []  # records that are not to be written yet
         self.chunks: dict[int, Block] = {}
         self.report: dict[str, Any] | None = None
         self.fed = False  # its last chunk was queued
@@ -206,7 +251,7 @@ class _Hand:
         block.left = 1
         block.closed = True
         self.chunks[number] = block
-        self.out += b"B%d\n" % number + b"".join([b"L" + line for line in lines]) + b"E\n"
+        self.out += b"B%d %s\n" % (number, block.known.encode()) + b"".join([b"L" + line for line in lines]) + b"E\n"
 
     def push(self) -> None:
         """Write what the pipe takes."""
@@ -240,32 +285,42 @@ class _Hand:
 
 
 def run_workers(
-    job: Job, count: int, lines: Any, mark: Watermark, output: Output, tally: Tally, tick: Callable[[], object]
+    job: Job,
+    count: int,
+    lines: Any,
+    mark: Watermark,
+    output: Output,
+    tally: Tally,
+    tick: Callable[[], object],
+    stop: Stop,
 ) -> None:
     """Share the lines among ``count`` processes; ``tick`` is called every second.
 
-    Ctrl-C stops them: what was answered is written, and what was not is cancelled. WorkerLost if one fails.
+    When ``stop`` has noted a signal, what was answered is written, and what was not is cancelled. WorkerLost if one
+    of the processes fails.
     """
     hands: list[_Hand] = []
     sink = _InOrder(output, count * _AHEAD) if job.ordered else _AsTheyCome(output)
+    stopping, ends = os.pipe()  # closing it tells the workers to stop
     try:
         for _ in range(count):
-            hands.append(_Hand(job, hands))
-        _share(job, hands, lines, mark, sink, tally, tick)
-    except KeyboardInterrupt:
-        for hand in hands:
-            hand.stopped = True
-            hand.out.clear()
-            hand.end_feed()
-            with suppress(ProcessLookupError):
-                os.kill(hand.pid, _STOP)
-        while _listen(hands, sink, tally, -1):
-            tick()
-        raise
+            hands.append(_Hand(job, hands, (stopping, ends)))
+        if not _share(job, hands, lines, mark, sink, tally, tick, stop):
+            for hand in hands:
+                hand.stopped = True
+                hand.out.clear()
+                hand.end_feed()
+            os.close(ends)
+            ends = -1
+            while _listen(hands, sink, tally):
+                tick()
     finally:
         for hand in hands:
             hand.end_feed()
             os.close(hand.reports)
+        os.close(stopping)
+        if ends >= 0:
+            os.close(ends)
         for hand in hands:
             os.waitpid(hand.pid, 0)
 
@@ -278,11 +333,13 @@ def _share(
     sink: _AsTheyCome,
     tally: Tally,
     tick: Callable[[], object],
-) -> None:
+    stop: Stop,
+) -> bool:
+    """Give out chunks and take in records until all is done; False when it is to stop before."""
     source = chunks(lines, job.form, mark)
     number = 0
     over = False
-    while True:
+    while not stop.number:
         dry = False
         for hand in hands:
             hand.push()
@@ -299,12 +356,13 @@ def _share(
             if over:
                 hand.fed = True
                 hand.push()
-        if not _listen(hands, sink, tally, lines.fd if dry else -1):
-            return
+        if not _listen(hands, sink, tally, stop.fd, *((lines.fd,) if dry else ())):
+            return True
         tick()
+    return False
 
 
-def _listen(hands: list[_Hand], sink: _AsTheyCome, tally: Tally, also: int) -> bool:
+def _listen(hands: list[_Hand], sink: _AsTheyCome, tally: Tally, *also: int) -> bool:
     """Wait a second at most for anything; False when every worker has ended. WorkerLost if one failed."""
     poller = _poll()
     readers = {}
@@ -314,8 +372,8 @@ def _listen(hands: list[_Hand], sink: _AsTheyCome, tally: Tally, also: int) -> b
             poller.register(hand.reports, _READ)
             if hand.out and hand.feed >= 0:
                 poller.register(hand.feed, _WRITE)
-    if also >= 0:
-        poller.register(also, _READ)
+    for fd in also:
+        poller.register(fd, _READ)
     if not readers:
         return False
     heard = False
@@ -336,14 +394,11 @@ def _hear(hand: _Hand, sink: _AsTheyCome) -> bool:
     data = os.read(hand.reports, 1 << 18)
     counted = False
     for kind, content in hand.frames(data):
-        if kind == b"L":
-            sink.lines(hand, content)
+        if kind == b"R":
+            sink.records(hand, content)
         elif kind == b"D":
             number, _, total = content.partition(b" ")
-            block = hand.chunks.pop(int(number))
-            block.total = int(total)
-            block.left = 0
-            sink.done(hand, int(number))
+            sink.done(hand, int(number), int(total))
         elif kind == b"T":
             hand.report = json.loads(content)
             counted = True

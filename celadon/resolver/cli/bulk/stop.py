@@ -1,0 +1,60 @@
+"""The signals that end a bulk run. A handler only notes that one came; the run looks between two records."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopped(BaseException):
+    """Raised in the greenlet that works, at a place where it waits: never inside of a record."""
+
+
+class Abandoned(BaseException):
+    """A second signal came while the output's reader took nothing: what it has not taken is given up."""
+
+
+class Stop:
+    """A context in which the ending signals are noted.
+
+    ``number`` is the first signal that came, 0 before; ``count`` how many came. ``fd`` becomes readable with the first
+    one and stays so. A signal that was ignored before (nohup, a background job) stays ignored. Outside the main thread
+    nothing is noted: its owner has the signals.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.count = 0
+        self.fd = self._wake = -1
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Stop:
+        self.fd, self._wake = os.pipe()
+        os.set_blocking(self._wake, False)
+        with suppress(ValueError):
+            for number in _ENDING:
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._came)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        os.close(self.fd)
+        os.close(self._wake)
+
+    def _came(self, number: int, frame: FrameType | None) -> None:
+        self.number = self.number or number
+        self.count += 1
+        with suppress(BlockingIOError):
+            os.write(self._wake, b"!")
+
+    @property
+    def status(self) -> int:
+        """The exit status that a shell gives for the signal; 0 if none came."""
+        return self.number and 128 + self.number
