@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from ..factory import make
+from .escapes import printable
 from .exits import OK, UsageError, complain
 
 _NOT_FOUND = 2  # as getent's
@@ -75,5 +76,5 @@ def ahosts(resolver: Any, name: str, family: int = 0) -> str:
         flags = _socket.AI_V4MAPPED | _socket.AI_CANONNAME
     lines = []
     for _, kind, _, canonical, address in resolver.getaddrinfo(name, None, family, 0, 0, flags):
-        lines.append(f"{address[0]:15} {_KINDS.get(kind, kind):6} {canonical}\n")
+        lines.append(f"{address[0]:15} {_KINDS.get(kind, kind):6} {printable(canonical)}\n")
     return "".join(lines)

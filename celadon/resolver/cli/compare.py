@@ -17,6 +17,7 @@ from ..model import Answer, rcode_name, type_name
 from .dig.asker import Asker
 from .dig.grammar import parse
 from .dig.settings import Command, Lookup, Run
+from .escapes import printable
 from .exits import NO_REPLY, OK, UsageError
 
 _DIFFER = 2
@@ -56,7 +57,7 @@ def main(words: list[str]) -> int:
 def show(title: str, rows: list[tuple[str, list[str]]]) -> int:
     """Print the table; returns the exit status."""
     first = next((lines for _, lines in rows if not lines[0].startswith("unavailable")), rows[0][1])
-    sys.stdout.write(f"{title}\n")
+    sys.stdout.write(f"{printable(title)}\n")
     differ = False
     for name, lines in rows:
         skip = lines[0].startswith("unavailable")
@@ -65,9 +66,9 @@ def show(title: str, rows: list[tuple[str, list[str]]]) -> int:
         differ = differ or not same
         for number, line in enumerate(lines):
             other = not skip and line not in first
-            sys.stdout.write(f"{'!' if other else ' '} {name if number == 0 else '':8} {line}\n")
+            sys.stdout.write(f"{'!' if other else ' '} {name if number == 0 else '':8} {printable(line)}\n")
         for line in missing:
-            sys.stdout.write(f"! {'':8} (without {line})\n")
+            sys.stdout.write(f"! {'':8} (without {printable(line)})\n")
         if same and not skip and lines != first:
             sys.stdout.write(f"  {'':8} (in another order)\n")
     sys.stdout.write("  they differ\n" if differ else "  all agree\n")

@@ -12,6 +12,7 @@ from ...dns.wire import decode, encode_question, question_tail
 from ...errors import Kind, ResolveError
 from ...model import Answer, Question
 from ..commands import load, version
+from ..escapes import printable
 from ..exits import NO_REPLY, OK, USAGE, UsageError, complain
 from . import text
 from .asker import Asker, Reply
@@ -235,8 +236,7 @@ class Printer:
 
 def greeting(words: list[str]) -> str:
     """The first line of dig's output, with this command's name."""
-    said = " ".join(words).encode("utf-8", "backslashreplace").decode()
-    return f"\n; <<>> celadon resolve <<>> {said}\n"
+    return f"\n; <<>> celadon resolve <<>> {printable(' '.join(words))}\n"
 
 
 def found(reply: Reply, settings: Settings) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ...errors import ResolveError
 from ...model import Answer, Record, rcode_name, type_name
+from ..escapes import printable, strict
 from .asker import Reply, server_of
 from .record_text import class_name, data_of, dotted, shown
 from .settings import Settings
@@ -34,21 +35,21 @@ def as_json(reply: Reply) -> str:
     lookup, outcome = reply.lookup, reply.outcome
     name = lookup.name if isinstance(outcome, ResolveError) else outcome.question.name
     row: dict[str, object] = {
-        "name": name.removesuffix(".") or ".",
+        "name": strict(name.removesuffix(".") or "."),
         "type": type_name(lookup.rdtype),
         "class": class_name(lookup.settings.rdclass),
         "status": status(reply),
     }
     if isinstance(outcome, ResolveError):
-        row["error"] = outcome.detail or outcome.strerror or ""
+        row["error"] = strict(outcome.detail or outcome.strerror or "")
         if outcome.server:
             row["resolver"] = _host_port(outcome.server)
         if outcome.tried:
-            row["tried"] = list(outcome.tried)
+            row["tried"] = [strict(one) for one in outcome.tried]
     else:
         row |= _facts(outcome, lookup.settings)
     row["ts"] = round(reply.when, 3)
-    row["input"] = lookup.given
+    row["input"] = strict(lookup.given)
     return json.dumps(row, ensure_ascii=True, separators=(",", ":"))
 
 
@@ -143,7 +144,12 @@ def _message(answer: Answer, settings: Settings) -> list[str]:
         lines += ["OPT_PSEUDOSECTION:", "  EDNS:", f"    version: {edns.version}"]
         lines += [f"    flags:{' do' if edns.dnssec else ''}", f"    udp: {edns.bufsize}"]
         for title, value in edns_options(answer):
-            lines += ["    EDE:", f"      INFO-CODE: {value}", ""] if title == "EDE" else [f"    {title}: {value}"]
+            if title == "EDE":
+                code, _, words = value.partition(": (")
+                lines += ["    EDE:", f"      INFO-CODE: {code}"]
+                lines += [f"      EXTRA-TEXT: {_quote(words[:-1])}", ""] if words else [""]
+            else:
+                lines.append(f"    {title}: {_scalar(value)}")
     question = answer.question
     if settings.question:
         asked = " ".join(
@@ -167,7 +173,12 @@ def _spaced(record: Record, settings: Settings) -> str:
 
 
 def _quote(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return "'" + printable(text).replace("'", "''") + "'"
+
+
+def _scalar(text: str) -> str:
+    """Text as it is where YAML takes it for that, else quoted."""
+    return _quote(text) if ": " in text or " #" in text or text.endswith(":") else text
 
 
 def _stamp(when: float) -> str:
@@ -204,7 +215,9 @@ def _tint(word: str) -> str:
 def _table_rows(reply: Reply) -> list[tuple[str, ...]]:
     lookup, outcome = reply.lookup, reply.outcome
     if isinstance(outcome, ResolveError):
-        return [(lookup.given, type_name(lookup.rdtype), "", "", outcome.kind.value, outcome.server or "", "")]
+        return [
+            (printable(lookup.given), type_name(lookup.rdtype), "", "", outcome.kind.value, outcome.server or "", "")
+        ]
     server, rtt = outcome.server or "", f"{outcome.rtt * 1000:.1f}"
     word = "NODATA" if no_data(outcome) else rcode_name(outcome.rcode)
     if not outcome.records:

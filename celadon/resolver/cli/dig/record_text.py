@@ -114,9 +114,10 @@ _ACE = re.compile(r"(?<![\w-])xn--[a-z0-9-]+", re.IGNORECASE)
 
 def _unicode(found: re.Match[str]) -> str:
     try:
-        return found.group().encode("ascii").decode("idna")
+        name = found.group().encode("ascii").decode("idna")
     except UnicodeError:
         return found.group()
+    return name if name.isprintable() else found.group()
 
 
 # Type -> how many words stand before the long code that dig breaks into pieces, and what it leaves out of it without

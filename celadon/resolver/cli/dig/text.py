@@ -7,6 +7,7 @@ import time
 from binascii import hexlify
 
 from ...model import Answer, rcode_name
+from ..escapes import printable
 from .asker import Reply
 from .record_text import data_of, question_line, record_line
 from .settings import Settings
@@ -127,11 +128,16 @@ def option(code: int, data: bytes) -> tuple[str, str]:
     if code == 15 and len(data) >= 2:
         number = data[0] << 8 | data[1]
         name = f" ({_EDE[number]})" if number < len(_EDE) else ""
-        text = data[2:].rstrip(b"\0").decode("utf-8", "backslashreplace")
+        text = ede_text(data)
         return "EDE", f"{number}{name}" + (f": ({text})" if text else "")
     if code == 11 and len(data) == 2:
         return "TCP-KEEPALIVE", f"{(data[0] << 8 | data[1]) / 10:.1f} secs"
     return f"OPT={code}", f"{hexlify(data, ' ').decode()} ({_quoted(data)})" if data else ""
+
+
+def ede_text(data: bytes) -> str:
+    """The words of an extended error (RFC 8914 §2), which the server chose."""
+    return printable(data[2:].rstrip(b"\0").decode("utf-8", "surrogateescape"))
 
 
 def _quoted(data: bytes) -> str:

@@ -14,7 +14,7 @@ from ...errors import Kind, ResolveError, ResolverConfigError
 from ...model import Answer, RRType, Server
 from ...protocols import Outcome
 from ...system.servers import parse_server
-from ..exits import UsageError
+from ..exits import FileError, UsageError
 from .settings import Lookup
 
 _STEPS = 30  # delegations, lest two zones point at each other for ever
@@ -36,12 +36,13 @@ def root_servers(given: str, port: int) -> tuple[Server, ...]:
     """The servers of ``--hints``: a list of addresses, or a root hints file (RFC 8109 §2), whose addresses it names."""
     try:
         found = [parse_server(one) for one in given.split(",")]
-    except ResolverConfigError as error:
+    except ResolverConfigError:
         try:
             with open(given, encoding="latin-1") as file:
                 lines = [line.partition(";")[0].split() for line in file]
-        except OSError:
-            raise UsageError(f"option --hints: {error}") from None
+        except (OSError, ValueError) as unread:
+            reason = unread.strerror if isinstance(unread, OSError) else unread
+            raise FileError(f"option --hints: {given} is no list of addresses, and no file: {reason}") from None
         found = [parse_server(words[-1]) for words in lines if len(words) > 2 and words[-2].upper() in ("A", "AAAA")]
         if not found:
             raise UsageError(f"option --hints: {given} names no addresses") from None
