@@ -323,10 +323,18 @@ def bar(options):
     return tqdm(unit=" pages", total=None if options.limit == sys.maxsize else options.limit, disable=None)
 
 
+def seed(text):
+    """A URL of the command line, with ``http://`` if it has no scheme."""
+    url = absolute("", text if "://" in text else f"http://{text}")
+    if url is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an http or https URL")
+    return url
+
+
 def arguments():
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m examples.crawler", description=__doc__.partition("\n")[0])
-    parser.add_argument("seeds", nargs="+", metavar="URL", help="where to begin")
+    parser.add_argument("seeds", nargs="+", metavar="URL", type=seed, help="where to begin; http:// may be left out")
     parser.add_argument("-o", "--output", required=True, help="lines of JSON, one per page, to go on from")
     parser.add_argument("--depth", type=int, default=3, help="how many links away from the seeds (default %(default)s)")
     parser.add_argument("--limit", type=int, default=sys.maxsize, help="how many tries at most")
@@ -361,8 +369,8 @@ def main():
             crawler.progress = lambda record: shown.update(1)
         out.seek(0)
         known = crawler.resume(out)
-        for seed in options.seeds:
-            crawler.see(seed, 0)
+        for url in options.seeds:
+            crawler.see(url, 0)
         workers = [threading.Thread(target=crawler.worker) for _ in range(options.workers)]
         for worker in workers:
             worker.start()

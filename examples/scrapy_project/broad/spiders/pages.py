@@ -8,11 +8,17 @@ class PagesSpider(scrapy.Spider):
     """``scrapy crawl pages -a seeds="https://example.com/ https://example.org/" -O pages.jsonl``."""
 
     name = "pages"
+    seeds = ""
 
     async def start(self):
-        """One request for each of the ``seeds``, separated by blanks."""
+        """One request for each of the ``seeds``, separated by blanks; ``http://`` may be left out."""
+        if not self.seeds.split():
+            self.logger.error('no seeds: scrapy crawl pages -a seeds="https://example.com/"')
         for url in self.seeds.split():
-            yield scrapy.Request(url, errback=self.failed)
+            try:
+                yield scrapy.Request(url if "://" in url else f"http://{url}", errback=self.failed)
+            except ValueError as error:
+                self.logger.error("seed %s: %s", url, error)
 
     def parse(self, response):
         """The page, and requests for what it links to."""
