@@ -20,6 +20,7 @@ from ...bulk_lookup import question_for
 from ...errors import Kind, ResolveError, ResolverConfigError
 from ...model import QueryOptions, Question, RRType
 from ...names.address import reverse
+from ...names.domain import fits
 from ...names.record_type import parse_type
 from ..escapes import clipped, printable, strict
 from .checkpoint import Place, Span, State
@@ -284,10 +285,11 @@ def of_line(line: bytes, form: Form) -> Iterator[tuple[str, int, Any, Question |
     for rdtype in types:
         asked = ResolveError(Kind.ILLEGAL, "", detail=problem) if problem else _question(name, rdtype, form)
         if isinstance(asked, ResolveError):
-            asked = ResolveError(Kind.ILLEGAL, clipped(name), detail=clipped(asked.detail))
-            yield asked.name, rdtype, meta, asked
+            shown = clipped(name)
+            asked = ResolveError(Kind.ILLEGAL, shown, detail=clipped(asked.detail))
         else:
-            yield printable(name), rdtype, meta, asked
+            shown = printable(name) if len(name) <= 255 or fits(asked.name) else clipped(name)
+        yield shown, rdtype, meta, asked
 
 
 def _problem(name: str) -> str:
