@@ -258,7 +258,7 @@ class _Run:
             if self._cut and self.options["--resume"]:
                 line += f"; {self._cut} bytes behind the checkpoint were cut and their names asked again"
             if self.mark.comments:
-                line += f"; {self.mark.comments} lines that begin with # were not asked"
+                line += f"; comment lines not asked: {self.mark.comments}"
             if self.stop.number:
                 line += "; stopped" + ("" if self.checkpoint is None else ", --resume goes on")
             print(f"resolve: {line}", file=sys.stderr)
