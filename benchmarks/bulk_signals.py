@@ -28,7 +28,7 @@ import tempfile
 import time
 
 from celadon.resolver import cli
-from celadon.resolver.cli.lazy import load
+from celadon.resolver.cli.commands import load
 
 from . import nameservers
 
@@ -266,7 +266,7 @@ def main():
     parser.add_argument("--names", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1, help="of the first run; each further one has the next number")
     options = parser.parse_args()
-    load("bulk")
+    load("bulk.bulk_command")
     seen = collections.Counter()
     failed = landed = sent = cut = 0
     began = time.monotonic()

@@ -61,9 +61,9 @@ def help_text() -> str:
     lines += [f"  {form:64}{what}" for form, what in _FORMS]
     lines += [
         "",
-        "Each +option may be written --option as well, and +nooption --no-option; any unambiguous beginning will do.",
+        "Each +option may be written --option as well, and +nooption --no-option. Unambiguous abbreviations work.",
     ]
-    lines += ["What stands before the first name holds for all; what stands behind names, for those."]
+    lines += ["Options before the first name apply to all names, options after names to those names."]
     for group, options in _groups().items():
         lines += ["", f"{group}:"]
         for option in options:
@@ -97,14 +97,12 @@ def man_page(version: str) -> str:
         "\\fBresolve\\fP asks DNS in dig's dialect and prints what dig prints. Standard output carries",
     ]
     out += ["answers only; whatever else there is to say is one line on standard error.", ".PP"]
-    out += [
-        "What stands before the first name holds for all names, what stands behind names holds for those. Names side by"
-    ]
+    out += ["Options before the first name apply to all names, options after names apply to those names. Names side by"]
     out += [
         "side share what follows them; with several types each name is asked for each. All questions are asked at once,"
     ]
     out += ["and answered in their order. Every \\fB+option\\fP may be written \\fB\\-\\-option\\fP as well."]
-    out += ["An option of dig's that is not supported here is passed over with a warning."]
+    out += ["An option of dig's that is not supported here is ignored with a warning."]
     for group, options in _groups().items():
         out.append(f".SS {_roff(group)}")
         for option in options:

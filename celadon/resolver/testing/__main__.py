@@ -23,15 +23,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--zone", metavar="FILE", help="answer from this zone file (RFC 1035 section 5.1) only")
     parser.add_argument("--origin", metavar="NAME", help="origin of the zone file, needed if it has no $ORIGIN")
     options = parser.parse_args(argv)
+    records: list[tuple[str, str, str, int]] = []
+    if options.zone is not None:
+        try:
+            records = zone_records(options.zone, options.origin)
+        except (OSError, ValueError, dns.exception.DNSException) as error:
+            parser.error(f"zone file {options.zone}: {_reason(error)}")
     try:
         server = NameServer(port=options.port, synthetic=options.zone is None)
     except OSError as error:
         parser.error(f"port {options.port}: {_reason(error)}")
-    if options.zone is not None:
-        try:
-            load_zone(server, options.zone, options.origin)
-        except (OSError, ValueError, dns.exception.DNSException) as error:
-            parser.error(f"zone file {options.zone}: {_reason(error)}")
+    for record in records:
+        server.add(*record)
     ending = (signal.SIGINT, signal.SIGTERM)
     signal.pthread_sigmask(signal.SIG_BLOCK, ending)  # or one could come before anybody waits for it
     with server:
@@ -40,13 +43,14 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def load_zone(server: NameServer, path: str, origin: str | None = None) -> None:
-    """Give the server the records of a zone file. Raises OSError and dnspython's errors."""
+def zone_records(path: str, origin: str | None = None) -> list[tuple[str, str, str, int]]:
+    """The records of a zone file, each as ``NameServer.add`` takes it. Raises OSError and dnspython's errors."""
     with open(path, encoding="utf-8") as file:
-        text = file.read()
-    zone = dns.zone.from_text(text, origin, relativize=False, check_origin=False)
-    for name, ttl, one in zone.iterate_rdatas():
-        server.add(name.to_text(), dns.rdatatype.to_text(one.rdtype), one.to_text(), ttl)
+        zone = dns.zone.from_text(file.read(), origin, relativize=False, check_origin=False)
+    return [
+        (name.to_text(), dns.rdatatype.to_text(one.rdtype), one.to_text(), ttl)
+        for name, ttl, one in zone.iterate_rdatas()
+    ]
 
 
 def _reason(error: Exception) -> str:

@@ -83,3 +83,12 @@ def test_a_closed_pipe(server):
         os.close(write)
         _, err = run.communicate(timeout=20)
     assert (run.returncode, err) == (141, b"")
+
+
+@pytest.mark.parametrize("option", ["--servers", "--hints"])
+def test_a_list_of_servers_that_cannot_be_read_is_a_file_that_cannot(capsys, option):
+    assert main(["+trace", option, "/nowhere/list", "a.test"]) == 8
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "No such file" in err
+    assert err.count("\n") == 1

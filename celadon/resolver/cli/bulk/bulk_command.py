@@ -68,7 +68,7 @@ class _Run:
         refuse_same_file(
             {
                 "input": options.source,
-                "list of servers": options.server_file,
+                "list of servers": options.server_file or None,
                 "output": options["--output"],
                 "checkpoint": options["--checkpoint"],
                 "metadata file": options["--metadata-file"],

@@ -10,7 +10,8 @@ from ...errors import ResolverConfigError
 from ...model import Rcode, Server
 from ...names.record_type import parse_type
 from ...system.servers import parse_server
-from ..exits import FileError, UsageError
+from ..exits import UsageError
+from ..server_list import server_list
 
 
 def _number(least: float, most: float, what: str, whole: bool = True) -> Callable[[str], object]:
@@ -39,7 +40,7 @@ def _rcodes(text: str) -> frozenset[str]:
     words = frozenset(one.strip().upper() for one in text.split(",") if one.strip())
     for one in words:
         if one not in _STATUSES:
-            raise UsageError(f"{one!r} is no status; there are {', '.join(sorted(_STATUSES))}")
+            raise UsageError(f"{one!r} is no status; choose from {', '.join(sorted(_STATUSES))}")
     return words
 
 
@@ -164,7 +165,7 @@ class Options:
     """A parsed command line. ``options["--rate"]`` is what was given, or the default."""
 
     values: dict[str, Any] = field(default_factory=dict)
-    server_file: str | None = None  # that --resolvers names
+    server_file: str = ""  # that --resolvers names
     types: list[int] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     servers: list[Server] = field(default_factory=list)
@@ -210,7 +211,8 @@ def parse(argv: list[str]) -> Options:
                 made.names.append(word)
         given = made["--resolvers"]
         if given is not None:
-            made.servers += _servers(made, str(given))
+            found, made.server_file = server_list(str(given))
+            made.servers += [parse_server(one) for one in found]
     except ResolverConfigError as error:
         raise UsageError(str(error)) from None
     port = made["--port"]
@@ -253,29 +255,3 @@ def _option(made: Options, word: str, left: list[str]) -> None:
         raise UsageError(f"option {name}: {error}") from None
     if name == "--type":
         made.types += [parse_type(one) for one in value.split(",")]
-
-
-def _servers(made: Options, given: str) -> list[Server]:
-    """Addresses between commas, or those of a file with one a line, in which ``#`` begins a comment."""
-    try:
-        return [parse_server(one) for one in given.split(",")]
-    except ResolverConfigError:
-        if "," in given:
-            raise
-    path = made.server_file = given.removeprefix("@")
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            lines = [line.partition("#")[0] if line[:1] == "#" else line.split(" #")[0] for line in file]
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise FileError(f"option --resolvers: {given} is not a server's address, and no file: {reason}") from None
-    found = []
-    for number, line in enumerate(lines, 1):
-        text = line.strip().removeprefix("nameserver ").strip()
-        try:
-            found += [parse_server(text)] if text else []
-        except ResolverConfigError as error:
-            raise UsageError(f"{path}, line {number}: {error}") from None
-    if not found:
-        raise UsageError(f"{path}: no server in this file")
-    return found

@@ -45,7 +45,7 @@ def job_of(options: Options, share: int) -> Job:
     paced = ("--rate", "--rate-per-server", "--inflight-per-server", "--retry", "--no-adaptive")
     for one in paced if name not in registry.TUNED else ():
         if one in options.values:
-            raise UsageError(f"{one} needs an engine that keeps to it: --resolver {', '.join(registry.TUNED)}")
+            raise UsageError(f"{one} needs --resolver {' or '.join(registry.TUNED)}")
     base = System().world().config
     servers = tuple(options.servers) or base.servers
     retry = options["--retry"]

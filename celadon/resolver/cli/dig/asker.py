@@ -89,7 +89,7 @@ class Asker:
         if self.run.family:
             found = [one for one in found if (":" in one.address) == (self.run.family == 6)]
         if not found:
-            raise UsageError(f"no server over IPv{self.run.family}")
+            raise UsageError(f"none of the servers has an IPv{self.run.family} address; leave out -{self.run.family}")
         return Servers(tuple(found), names)
 
     def _named(self, text: str) -> tuple[Server, ...]:

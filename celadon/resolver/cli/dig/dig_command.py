@@ -180,7 +180,9 @@ class Printer:
     def _walk(self, lookup: Lookup) -> None:
         """``+trace`` and ``+nssearch``."""
         if self.command.run.resolver in registry.RESOLVERS:
-            raise UsageError("libc cannot be told whom to ask: +trace and +nssearch go with --resolver python")
+            raise UsageError(
+                "+trace and +nssearch need --resolver python: libc does not let a program choose the server"
+            )
         if lookup.settings.nssearch:
             lines, errors = load("dig.nssearch").search(self.asker, lookup)
             self._write(lines)

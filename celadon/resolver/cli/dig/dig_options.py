@@ -15,6 +15,7 @@ from ...errors import ResolverConfigError
 from ...names.record_type import parse_type
 from ...system.servers import parse_server
 from ..exits import UsageError
+from ..server_list import server_list
 from .settings import Run, Settings
 
 CLASSES = {"IN": 1, "CH": 3, "CHAOS": 3, "HS": 4, "HESIOD": 4, "NONE": 254, "ANY": 255}
@@ -126,28 +127,12 @@ def _class(target: Settings, value: str | None, positive: bool) -> Settings:
 
 
 def _servers(target: Settings, value: str | None, positive: bool) -> Settings:
-    given = value or ""
     try:
-        servers = [one.strip() if "://" in one else str(parse_server(one)) for one in given.split(",")]
-        for one in servers:
-            parse_server(one)
-    except ResolverConfigError as error:
-        try:
-            with open(given, encoding="utf-8", errors="replace") as file:
-                lines = [line.partition("#")[0].strip() if line[:1] == "#" else line.strip() for line in file]
-        except (OSError, ValueError):
-            raise UsageError(str(error)) from None
-        servers = [line for line in lines if line]
-        for one in servers:
-            _checked_server(one)
-    return target._replace(servers=(*target.servers, *servers))
-
-
-def _checked_server(text: str) -> None:
-    try:
-        parse_server(text)
+        found, _ = server_list(value or "")
     except ResolverConfigError as error:
         raise UsageError(str(error)) from None
+    servers = [one if "://" in one else str(parse_server(one)) for one in found]
+    return target._replace(servers=(*target.servers, *servers))
 
 
 _SECTIONS = ("comments", "question", "answer", "authority", "additional", "stats", "cmd")
@@ -189,19 +174,19 @@ def _trace(target: Settings, value: str | None, positive: bool) -> Settings:
 
 def _format(target: Settings, value: str | None, positive: bool) -> Settings:
     if value not in FORMATS:
-        raise UsageError(f"{value!r} is none of {', '.join(FORMATS)}")
+        raise UsageError(f"{value!r} is not one of {', '.join(FORMATS)}")
     return target._replace(format=value, short=value == "short")
 
 
 def _when(target: Run, value: str | None, positive: bool) -> Run:
     if value not in ("auto", "always", "never"):
-        raise UsageError(f"{value!r} is none of auto, always, never")
+        raise UsageError(f"{value!r} is not one of auto, always, never")
     return target._replace(color=value)
 
 
 def _status(target: Run, value: str | None, positive: bool) -> Run:
     if value not in ("dig", "rcode"):
-        raise UsageError(f"{value!r} is none of dig, rcode")
+        raise UsageError(f"{value!r} is not one of dig, rcode")
     return target._replace(by_rcode=value == "rcode")
 
 
@@ -210,7 +195,7 @@ _SHELLS = ("bash", "zsh", "fish")
 
 def _completion(target: Run, value: str | None, positive: bool) -> Run:
     if value not in _SHELLS:
-        raise UsageError(f"{value!r} is none of {', '.join(_SHELLS)}")
+        raise UsageError(f"{value!r} is not one of {', '.join(_SHELLS)}")
     return target._replace(action=f"completion {value}")
 
 
@@ -227,9 +212,9 @@ def _nothing(target: Any, value: str | None, positive: bool) -> Any:
 
 # -- the table -----------------------------------------------------------------------------------------------------
 
-_ASK, _WHOM, _HOW, _SHOW, _FORMAT, _REST = (
+_ASK, _SERVERS, _HOW, _SHOW, _FORMAT, _REST = (
     "What to ask",
-    "Whom to ask",
+    "Servers",
     "How to ask",
     "What to show",
     "Output",
@@ -250,57 +235,60 @@ def _long(group: str, letter: str, name: str, value: str, change: Change, text: 
 _PER_QUESTION = (_types, _class, _nothing, _servers, _format)
 
 TABLE: tuple[Option, ...] = (
-    _long(_ASK, "t", "type", "TYPE", _types, "record type (A), in any number: MX, A,AAAA, TYPE65"),
+    _long(_ASK, "t", "type", "TYPE", _types, "record type (A); several are joined by commas: A,AAAA,TYPE65"),
     _long(_ASK, "c", "class", "CLASS", _class, "class (IN): CH, HS, CLASS3"),
-    _long(_ASK, "q", "name", "NAME", _nothing, "a name, whatever it looks like"),
-    _long(_ASK, "x", "reverse", "ADDRESS", _nothing, "the name of an address: its PTR record"),
+    _long(_ASK, "q", "name", "NAME", _nothing, "a name, also if it looks like a type or an option"),
+    _long(_ASK, "x", "reverse", "ADDRESS", _nothing, "ask for the PTR record of this address"),
     _long(_ASK, "f", "batch", "FILE", _take("batch", str), "read command lines from a file, - for stdin"),
     *_plus(
         _ASK,
         ("search", "", _set("search"), "use resolv.conf's search list and ndots"),
-        ("showsearch", "", _set("showsearch"), "search, and show what each name led to"),
+        ("showsearch", "", _set("showsearch"), "search, and show the answer to each name that was tried"),
         ("domain", "NAME", _take("domain", str), "search this domain in place of resolv.conf's list"),
-        ("ndots", "N", _whole_number("ndots", 0, 15), "dots from which on a name is tried as it is first"),
+        ("ndots", "N", _whole_number("ndots", 0, 15), "a name with this many dots is tried as it is first"),
         ("trace", "", _trace, "follow the delegations from the root down"),
         ("nssearch", "", _set("nssearch"), "the SOA record from each name server of the zone"),
         ("idnin", "", _set("idnin"), "take names in any script (IDNA)"),
     ),
-    _long(_WHOM, "", "servers", "A,B|FILE", _servers, "servers with optional ports, or a file of them; as @A @B"),
-    _long(_WHOM, "p", "port", "PORT", _whole_number("port", 1, 65535), "port of the servers (53)"),
-    _long(_WHOM, "4", "ipv4", "", _set("family", 4), "servers over IPv4 only"),
-    _long(_WHOM, "6", "ipv6", "", _set("family", 6), "servers over IPv6 only"),
-    _long(_WHOM, "", "hints", "A,B|FILE", _take("hints", str), "with +trace: the root servers, or a root hints file"),
-    _long(_WHOM, "", "resolver", "NAME", _take("resolver", str), "who asks (python); thread and block are libc",
+    _long(_SERVERS, "", "servers", "A,B|FILE", _servers,
+          "servers with optional ports, or a file with one a line; like @A @B"),
+    _long(_SERVERS, "p", "port", "PORT", _whole_number("port", 1, 65535), "port of the servers (53)"),
+    _long(_SERVERS, "4", "ipv4", "", _set("family", 4), "servers over IPv4 only"),
+    _long(_SERVERS, "6", "ipv6", "", _set("family", 6), "servers over IPv6 only"),
+    _long(_SERVERS, "", "hints", "A,B|FILE", _take("hints", str),
+          "with +trace: the root servers, or a root hints file"),
+    _long(_SERVERS, "", "resolver", "NAME", _take("resolver", str), "engine (python); thread and block use libc",
           "python", "ares", "thread", "block"),
     *_plus(
         _HOW,
         ("tcp", "", _set("tcp"), "TCP without trying UDP"),
         ("vc", "", _set("tcp"), ""),
-        ("tls", "", _scheme("tls"), "DNS over TLS; any certificate will do, as for dig, but for the options below"),
+        ("tls", "", _scheme("tls"), "DNS over TLS; as in dig, certificates are checked only with +tls-ca"),
         ("https", "[PATH]", _scheme("https"), "DNS over HTTPS (/dns-query)"),
         ("quic", "", _scheme("quic"), "DNS over QUIC"),
         ("https-post", "[PATH]", _scheme("https"), ""),
-        ("tls-ca", "[FILE]", _tls_ca, "the certificate must be good, by the system's authorities or those in a file"),
-        ("tls-hostname", "NAME", _take("tls_hostname", str, "", ""), "and be this name's, not the address's"),
+        ("tls-ca", "[FILE]", _tls_ca, "check certificates, by the system's authorities or those in FILE"),
+        ("tls-hostname", "NAME", _take("tls_hostname", str, "", ""),
+         "the name that the certificate must have, in place of the address"),
         ("ignore", "", _set("ignore"), "take a truncated answer as it is"),
-        ("timeout", "SECONDS", _take("timeout", _seconds, 2.0, 2.0), "how long to wait for a reply (2)"),
+        ("timeout", "SECONDS", _take("timeout", _seconds, 2.0, 2.0), "seconds to wait for each reply (2)"),
         ("time", "SECONDS", _take("timeout", _seconds, 2.0, 2.0), ""),
         ("tries", "N", _whole_number("tries", 1, 99, 3, 3), "rounds over all servers (3)"),
         ("attempts", "N", _whole_number("tries", 1, 99, 3, 3), ""),
-        ("retry", "N", _retry, "as tries, without the first"),
+        ("retry", "N", _retry, "tries after the first one"),
         ("recurse", "", _set("rd"), "ask for recursion (on)"),
         ("rdflag", "", _set("rd"), ""),
         ("dnssec", "", _set("dnssec"), "ask for DNSSEC records (the DO bit)"),
         ("do", "", _set("dnssec"), ""),
         ("cdflag", "", _set("cd"), "ask without validation (the CD bit)"),
-        ("adflag", "", _set("ad"), "the AD bit in the question (on)"),
-        ("aaflag", "", _set("aa"), "the AA bit in the question"),
+        ("adflag", "", _set("ad"), "set the AD bit in the question (on)"),
+        ("aaflag", "", _set("aa"), "set the AA bit in the question"),
         ("aaonly", "", _set("aa"), ""),
-        ("zflag", "", _set("z"), "the reserved bit in the question"),
-        ("bufsize", "BYTES", _whole_number("bufsize", 0, 65535, 1232, 512), "what may come over UDP (1232)"),
+        ("zflag", "", _set("z"), "set the reserved bit in the question"),
+        ("bufsize", "BYTES", _whole_number("bufsize", 0, 65535, 1232, 512), "largest reply over UDP (1232)"),
         ("edns", "[VERSION]", _whole_number("edns", 0, 255, 0), "EDNS version (0); +noedns for none"),
         ("nsid", "", _set("nsid"), "ask for the server's identity (RFC 5001)"),
-        ("subnet", "ADDRESS/BITS", _take("subnet", str), "tell the server a client's subnet (RFC 7871)"),
+        ("subnet", "ADDRESS/BITS", _take("subnet", str), "send a client's subnet to the server (RFC 7871)"),
         ("cookie", "[HEX]", _take("cookie", _hex, b""), "a DNS cookie (on, a random one)"),
         ("padding", "BYTES", _whole_number("padding", 0, 512, 0, 0), "pad the question to a multiple (RFC 7830)"),
         ("ednsopt", "CODE[:HEX]", _ednsopt, "any other EDNS option"),
@@ -333,10 +321,10 @@ TABLE: tuple[Option, ...] = (
     _long(_FORMAT, "", "format", "FORMAT", _format, f"one of {', '.join(FORMATS)}", *FORMATS),
     _long(_FORMAT, "", "color", "WHEN", _when, "colour in a table (auto: on a terminal without NO_COLOR)",
           "auto", "always", "never"),
-    _long(_FORMAT, "", "exit-status", "KIND", _status, "dig, or rcode: 2 for no such data, 3 for a failed server",
+    _long(_FORMAT, "", "exit-status", "KIND", _status, "dig, or rcode: 2 if a name has no data, 3 if a server failed",
           "dig", "rcode"),
     _long(_REST, "", "why", "", _set("why"), "say on stderr which resolver and servers are asked, and why"),
-    _long(_REST, "", "strict-args", "", _set("strict"), "an option of dig's that is not supported is an error"),
+    _long(_REST, "", "strict-args", "", _set("strict"), "refuse dig's options that are not supported here"),
     _long(_REST, "", "completion", "SHELL", _completion, "print a completion script: bash, zsh, fish", *_SHELLS),
     _long(_REST, "", "man", "", _set("action", "man"), "print the manual page (| man -l -)"),
     _long(_REST, "v", "version", "", _set("action", "version"), "print the version"),
@@ -377,5 +365,5 @@ def find(word: str, among: dict[str, Option]) -> Option | None:
         return among[name]
     matching = [one for one in among.values() if word and one.name.startswith(word)]
     if len({id(one.change) if not one.help else one.name for one in matching}) > 1:
-        raise UsageError(f"{word!r} may be {', '.join(one.name for one in matching)}")
+        raise UsageError(f"{word!r} is ambiguous: {', '.join(one.name for one in matching)}")
     return matching[0] if matching else None
