@@ -99,14 +99,14 @@ def names():
 
 @pytest.fixture
 def crawl(web, names, tmp_path):
-    def run(*args, seeds=("a.test",)):
+    def run(*args, seeds=("a.test",), scheme="http://"):
         command = [
             sys.executable,
             "-W",
             "error",
             "-m",
             "examples.crawler",
-            *(f"http://{one}:{web.server_port}/" for one in seeds),
+            *(f"{scheme}{one}:{web.server_port}/" for one in seeds),
         ]
         command += [
             "-o",
@@ -126,6 +126,15 @@ def crawl(web, names, tmp_path):
         return [json.loads(line) for line in lines], done.stderr
 
     return run
+
+
+def test_seeds_without_a_scheme(crawl, tmp_path):
+    records, _ = crawl("--depth", "0", scheme="")
+    assert [(one["url"][:14], one["status"]) for one in records] == [("http://a.test:", 200)]
+    command = [sys.executable, "-m", "examples.crawler", "http://", "-o", "none"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 2
+    assert "not an http or https URL" in done.stderr
 
 
 def test_a_crawl(crawl, web, names, tmp_path):
