@@ -154,9 +154,9 @@ class Run:
         for _ in range(self.stops):
             how = self.chance.choice((*GENTLE, signal.SIGKILL))
             self.signals.append(how)
-            squeezed = 8 if self.kind == "gzip" else 1
+            squeezed = 10 if self.kind == "gzip" else 1
             size = before + self.chance.randrange(len(self.names) * LINE // squeezed // self.stops)
-            process = self.start(source, *more, "--rate", "6000")
+            process = self.start(source, *more, "--rate", str(3 * len(self.names)))
             early = time.monotonic() + self.chance.random() * 0.2 if self.chance.random() < 0.1 else float("inf")
             while process.poll() is None and time.monotonic() < early and self.size(out) < size:
                 time.sleep(0.0005)
