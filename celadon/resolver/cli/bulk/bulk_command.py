@@ -156,12 +156,17 @@ class _Run:
 
     def _begin(self) -> None:
         """Note that this run has begun, before its output is cut: from then on it can be resumed or is refused."""
-        if self.checkpoint is not None:
-            for path, good in ((self.options.source, self.size), (self.options["--output"], self.output.regular)):
-                if not good and not os.path.isfile(path):
-                    raise FileError(f"{path}: with --checkpoint, input and output must be plain files")
-            self.checkpoint.save(self.mark.state(self._keep, False))
-        self._cut = self.output.begin(self._keep)
+        try:
+            if self.checkpoint is not None:
+                for path, good in ((self.options.source, self.size), (self.options["--output"], self.output.regular)):
+                    if not good and not os.path.isfile(path):
+                        raise FileError(f"{path}: with --checkpoint, input and output must be plain files")
+                self.output.check(self._keep)
+                self.checkpoint.save(self.mark.state(self._keep, False))
+            self._cut = self.output.begin(self._keep)
+        except BaseException:
+            self.output.broken = True  # nothing is written any more, the checkpoint stays as it is
+            raise
 
     def _alone(self) -> None:
         engine = registry.make_engine(self.job.resolver, self.job.config, self.job.tuning)

@@ -98,15 +98,19 @@ class Output:
         if self._fd >= 0:
             self._poller.register(self._fd, select.POLLOUT)
 
-    def begin(self, keep: int) -> int:
-        """Cut the file to its first ``keep`` bytes; returns how many bytes were cut. FileError if it has fewer."""
-        if not self._own or not self.regular:
-            return 0
+    def check(self, keep: int) -> None:
+        """FileError if the file has fewer than ``keep`` bytes."""
         size = os.fstat(self._fd).st_size
         if size < keep:
             raise FileError(
                 f"the output has {size} bytes, the checkpoint says {keep}: records are missing; --restart begins anew"
             )
+
+    def begin(self, keep: int) -> int:
+        """Cut the file to its first ``keep`` bytes; returns how many bytes were cut."""
+        if not self._own or not self.regular:
+            return 0
+        size = os.fstat(self._fd).st_size
         os.ftruncate(self._fd, keep)
         os.lseek(self._fd, keep, os.SEEK_SET)
         return size - keep

@@ -603,7 +603,7 @@ def test_a_line_that_was_not_written_to_its_end_is_cut(tmp_path):
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_stopped_and_resumed(names, tmp_path, how, processes):
     given = [f"n{n}.test" for n in range(3000)]
     target, meta, note = (str(tmp_path / one) for one in ("out", "meta", "note"))
@@ -616,7 +616,9 @@ def test_stopped_and_resumed(names, tmp_path, how, processes):
                 time.sleep(0.01)
             run.send_signal(how)
             err = run.communicate(timeout=20)[1]
-            assert run.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[how], err
+            assert (
+                run.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGKILL: -9}[how]
+            ), err
         if how != signal.SIGKILL:
             assert json.loads(Path(meta).read_text())["aborted"] is True
             first = rows(target)

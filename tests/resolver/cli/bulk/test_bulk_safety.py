@@ -396,8 +396,10 @@ def test_an_unfinished_run_is_not_begun_anew_by_mistake(server, tmp_path, capsys
     assert main([*words, "--resume"]) == 0
     assert Counter(one["name"] for one in strict(out.read_bytes())) == {"a.test": 1, "b.test": 1}
     for change in ({"at": [999, 0]}, {"size": 1 << 40}, {"at": [3, 0]}):
-        note.write_text(json.dumps({**state, "finished": False, **change}))
+        said = json.dumps({**state, "finished": False, **change})
+        note.write_text(said)
         assert main([*words, "--resume"]) == 8
+        assert json.loads(note.read_text()) == json.loads(said)
         assert capsys.readouterr().err.count("\n") == 1
     assert main([*words, "--restart"]) == 0
     assert main(words) == 0  # finished: a new run is what is meant
