@@ -7,7 +7,7 @@ SOURCES := celadon tests examples benchmarks
 SERVERS := --ignore=tests/integration/test_dig.py --ignore=tests/integration/test_encrypted.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo format check test test-fast test-shuffle test-poll test-soak test-bulk-scale test-parity test-stdlib \
+.PHONY: help demo format check test test-suite test-pythons test-fast test-shuffle test-poll test-soak test-bulk-scale test-bulk-signals test-parity test-stdlib \
   test-stdlib-names test-integration fuzz bench bench-hub bench-bulk bench-scrapy bench-requests clean
 
 help: ## This list
@@ -43,7 +43,11 @@ test: check ## Everything that needs only Python and packages: about five minute
 	$(BIN)/python -m pytest $(SERVERS)
 
 # What takes more than a few seconds, or starts processes by the dozen, is left out.
-SLOW := $(addprefix --ignore=tests/, @@SLOW@@)
+SLOW := $(addprefix --ignore=tests/,stdlib integration test_demo.py test_docs.py test_crawler.py \
+  green/patching/test_patch_all.py green/files/test_open_file.py green/test_threads.py \
+  hub/loop/test_pollers.py hub/loop/test_other_threads.py resolver/adapters resolver/cli/bulk resolver/engines/python \
+  resolver/test_parity.py resolver/test_requirements.py resolver/test_hostile.py resolver/test_hot_swap.py \
+  resolver/test_peers.py resolver/dns/test_wire.py)
 test-fast: $(VENV)/.ready ## The tests that take less than a minute together
 	$(BIN)/python -m pytest $(SERVERS) $(SLOW)
 
@@ -51,8 +55,7 @@ test-fast: $(VENV)/.ready ## The tests that take less than a minute together
 PYTHONS ?= $(foreach version,3.11 3.12 3.13,$(firstword \
   $(wildcard $(HOME)/.pyenv/versions/$(version).*/bin/python$(version)) $(shell command -v python$(version))))
 
-.PHONY: test-pythons test-suite
-test-suite: $(VENV)/.ready
+test-suite: $(VENV)/.ready ## The tests of `make test`, without format, lint and types
 	$(BIN)/python -m pytest $(SERVERS)
 
 test-pythons: ## The tests on each installed Python of 3.11, 3.12 and 3.13
@@ -61,7 +64,6 @@ test-pythons: ## The tests on each installed Python of 3.11, 3.12 and 3.13
 	  version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); echo "== $$python"; \
 	  $(MAKE) --no-print-directory test-suite VENV=.venv-$$version PYTHON=$$python || failed="$$failed $$version"; \
 	done; test -z "$$failed" || { echo "test-pythons: failed on Python$$failed" >&2; exit 1; }
-
 
 # The whole suite, with what is ready run in a random order; a failing seed fails again: make test-shuffle SEED=3
 SEED ?= $(shell date +%s)
@@ -112,6 +114,11 @@ bench-hub: ## The table of the hub alone; ROUNDS=1 for a first look
 # A broad crawl of 20,000 hosts by Scrapy, its resolvers against ours, without and with loss: needs root, takes minutes.
 bench-scrapy: .venv-integration/.ready ## A broad crawl of 20,000 hosts by Scrapy: needs root, takes minutes
 	.venv-integration/bin/python -m benchmarks.crawl_scrapy
+
+# resolve bulk stopped at random moments by INT, TERM, HUP and KILL, and resumed: RUNS=500 takes a quarter of an hour.
+RUNS ?= 100
+test-bulk-signals: $(VENV)/.ready ## resolve bulk, stopped by signals at random moments and resumed; RUNS=100
+	$(BIN)/python -m benchmarks.bulk_signals --runs $(RUNS)
 
 # Exactly one right record for each of a million names, through loss, death, stops and several processes; and memory.
 test-bulk-scale: $(VENV)/.ready ## One right record for each of a million names, through loss and stops

@@ -346,7 +346,8 @@ def wait_readable(fd: int, timeout: float | None = None) -> None:
     """Park until reading from ``fd`` would not block (or would report an error or end of file).
 
     Raises the builtin TimeoutError after ``timeout`` seconds; OSError(EBADF) for a number that is not open,
-    FdClosedError (EBADF too) for one that ``notify_closing`` was called for; PermissionError for what cannot be polled (a regular file).
+    FdClosedError (EBADF too) for one that ``notify_closing`` was called for; PermissionError for what cannot be polled
+    (a regular file).
     """
     _wait_bare(fd, False, timeout)
 
