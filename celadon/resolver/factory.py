@@ -45,9 +45,9 @@ def _cache(given: Cache | CachePolicy | Mapping[str, Any] | bool | int | None) -
     """The cache that an argument ``cache`` asks for."""
     if isinstance(given, Cache):
         return given
-    if given is None or given is True:
+    if given is True:
         return Cache()
-    if given is False:
+    if given is None or given is False:
         return None
     try:
         if isinstance(given, CachePolicy):
@@ -78,7 +78,7 @@ def make(
     timeout: float | None = None,
     attempts: int | None = None,
     deadline: float | None = None,
-    cache: Cache | CachePolicy | Mapping[str, Any] | bool | int | None = None,
+    cache: Cache | CachePolicy | Mapping[str, Any] | bool | int | None = True,
     search: Iterable[str] | None = None,
     concurrency: int | None = None,
     rate: float | None = None,
@@ -101,9 +101,9 @@ def make(
     ``servers`` are addresses with optional ports (``127.0.0.1:5301``, ``[::1]:53``) in place of resolv.conf's, or, for
     ``python``, URIs (``tls://192.0.2.1#dns.example``, ``https://192.0.2.1/dns-query``) and Servers.
     ``timeout`` seconds per try, ``attempts`` rounds over all servers, ``deadline`` seconds for a lookup as a whole.
-    ``cache`` is on unless False; a number sizes it, a mapping or a CachePolicy says more, a Cache is shared; the libc
-    resolvers have none. ``search`` is the list of domains that names are tried in (empty: none). ``concurrency``
-    bounds the questions in flight, ``rate`` those sent in a second, both per hub; the others wait their turn.
+    ``cache`` is on unless None or False; a number sizes it, a mapping or a CachePolicy says more, a Cache is shared;
+    the libc resolvers have none. ``search`` is the list of domains that names are tried in (empty: none).
+    ``concurrency`` bounds the questions in flight, ``rate`` those sent in a second, both per hub; the others wait their turn.
     ``in_flight_per_server`` and ``rate_per_server`` do so for each server, of the python engine's only.
     ``special_names``, ``nul`` and ``cname_order`` may be "libc": docs/differences.md says what for. ``strict`` False
     takes the AAAA records where the A records could not be had. ``idna`` is 2003 or 2008. ``overrides`` maps names to
@@ -165,7 +165,7 @@ class _Wanted(NamedTuple):
     changes: Mapping[str, Any] = _NOTHING
     ways: Ways = Ways()
     deadline: float | None = None
-    cache: Any = None
+    cache: Any = True
     limits: Limits = Limits()
     overrides: Mapping[str, tuple[str, ...] | str] = _NOTHING
     on_event: OnEvent | None = None
