@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from ...hub import TIMED_OUT, Hub, get_hub, getcurrent, park, park_for
-from ..answers.cache import Cache, aged, asked_as
+from ..answers.cache import Cache, Entry, aged, asked_as
 from ..answers.single_flight import Flights
 from ..errors import Kind, ResolveError
 from ..events import ResolverStats
@@ -261,21 +261,33 @@ class StubResolver:
         deadline = deadline or self.deadline
         return _Lookup(None if deadline is None else get_hub().now() + deadline)
 
-    def _outcomes(self, questions: tuple[Question, ...], config: Config, lookup: _Lookup) -> list[Outcome]:
-        hub = get_hub()
+    def _take_seat(self, config: Config, lookup: _Lookup) -> _Seat:
+        """The engine that the lookup runs on from now to its end."""
         seat = lookup.seat
         if seat is None:
-            seat = lookup.seat = self._seat(hub, config)
+            seat = lookup.seat = self._seat(get_hub(), config)
             seat.users += 1
+        return seat
+
+    def _read(self, questions: tuple[Question, ...], seat: _Seat, lookup: _Lookup, now: float) -> list[Entry | None]:
+        """What the cache has for each question. Renews what is near its end. Nothing else reads the cache."""
         cache = self.cache
         if cache is None:
-            lookup.expires = 0.0
-            return ask(seat.flights, questions, lookup.ends)
-        now = hub.now()
-        # Loops, as a comprehension's cells are objects that lie around while we wait: work for the garbage collector.
+            return []
+        # A loop, as a comprehension's cells are objects that lie around while we wait: work for the garbage collector.
         entries = []
         for question in questions:
-            entries.append(cache.get(question, now))  # noqa: PERF401
+            entry = cache.get(question, now)
+            entries.append(entry)
+            if entry is not None:
+                lookup.expires = min(lookup.expires, entry.expires)
+                if cache.wants_refresh(entry, now):
+                    seat.flights.refresh(question)
+        return entries
+
+    def _outcomes(self, questions: tuple[Question, ...], config: Config, lookup: _Lookup) -> list[Outcome]:
+        seat = self._take_seat(config, lookup)
+        entries = self._read(questions, seat, lookup, get_hub().now())
         if not any(entries):
             entries.clear()
             lookup.asked = True
@@ -286,11 +298,8 @@ class StubResolver:
             if entry is None:
                 missing.append(question)
                 outcomes.append(None)
-                continue
-            outcomes.append(asked_as(question, entry.answer))
-            lookup.expires = min(lookup.expires, entry.expires)
-            if cache.wants_refresh(entry, now):
-                seat.flights.refresh(question)
+            else:
+                outcomes.append(asked_as(question, entry.answer))
         if missing:
             lookup.asked = True
             came = ask(seat.flights, tuple(missing), lookup.ends)
@@ -377,17 +386,13 @@ class StubResolver:
         if question.options is None and self._asking is not None:
             question = question._replace(options=self._asking)
         self._lookups += 1
-        config = self._world().config
         lookup = self._lookup(deadline)
-        cache = self.cache
-        hub = get_hub()
-        now = hub.now()
-        entry = cache.get(question, now) if cache is not None else None
-        if entry is not None and cache is not None:
-            return asked_as(question, aged(entry, now, cache.policy))
-        seat = lookup.seat = self._seat(hub, config)
-        seat.users += 1
+        now = get_hub().now()
+        seat = self._take_seat(self._world().config, lookup)
         try:
+            for entry in self._read((question,), seat, lookup, now):
+                if entry is not None and self.cache is not None:
+                    return asked_as(question, aged(entry, now, self.cache.policy))
             outcome = ask(seat.flights, (question,), lookup.ends)[0]
         finally:
             seat.leave()
