@@ -27,7 +27,7 @@ from .in_use import (
 )
 from .model import AddrInfo, Answer, Config, Edns, QueryOptions, Question, Rcode, Record, RRType, Server, SockAddr
 from .policy.explain import Explanation
-from .protocols import Engine, Resolver
+from .protocols import Engine, FullResolver, Resolver
 from .query_answer import Https, Mx, QueryAnswer, Srv
 from .record_queries import https, mx, query, reverse, srv, txt
 from .resolvers.stub import StubResolver
@@ -47,6 +47,7 @@ __all__ = [
     "Engine",
     "Event",
     "Explanation",
+    "FullResolver",
     "Guard",
     "Https",
     "Kind",

@@ -21,7 +21,7 @@ from .names.address import normal
 from .names.domain import to_ascii
 from .names.idna import load as load_idna
 from .policy import libc_or_engine
-from .protocols import Engine, Resolver
+from .protocols import Engine, FullResolver, Resolver
 from .resolvers.chain import ChainResolver
 from .resolvers.custom import LookResolver, engine_maker, is_engine, is_look, name_of, resolver_of
 from .resolvers.deadline import Bounded
@@ -91,7 +91,7 @@ def make(
     idna: int | str = 2003,
     overrides: Mapping[str, str | Iterable[str]] | None = None,
     on_event: OnEvent | None = None,
-) -> Resolver:
+) -> FullResolver:
     """A resolver by name (``auto``, ``ares``, ``python``, ``thread``, ``block``), or of an object of the program's.
 
     That is a function from a host to its addresses, a Resolver, an Engine or a class of such, ``"pkg.mod:obj"`` for one
@@ -103,7 +103,7 @@ def make(
     ``timeout`` seconds per try, ``attempts`` rounds over all servers, ``deadline`` seconds for a lookup as a whole.
     ``cache`` is on unless None or False; a number sizes it, a mapping or a CachePolicy says more, a Cache is shared;
     the libc resolvers have none. ``search`` is the list of domains that names are tried in (empty: none).
-    ``concurrency`` bounds the questions in flight, ``rate`` those sent in a second, both per hub; the others wait their turn.
+    ``concurrency`` bounds the questions in flight, ``rate`` those sent in a second, both per hub; the others wait.
     ``in_flight_per_server`` and ``rate_per_server`` do so for each server, of the python engine's only.
     ``special_names``, ``nul`` and ``cname_order`` may be "libc": docs/differences.md says what for. ``strict`` False
     takes the AAAA records where the A records could not be had. ``idna`` is 2003 or 2008. ``overrides`` maps names to
@@ -190,7 +190,7 @@ def _to_stderr(text: str) -> None:
         os.write(2, text.encode("utf-8", "backslashreplace"))  # sys.stderr may be patched, buffered, or a test's
 
 
-def within(resolver: Any, seconds: float, owned: bool = True) -> Resolver:
+def within(resolver: FullResolver, seconds: float, owned: bool = True) -> FullResolver:
     """A resolver whose lookups end after so many seconds. ResolverConfigError for no positive number."""
     if not seconds > 0:
         raise ResolverConfigError(f"deadline: {seconds!r} is not a positive number of seconds")
@@ -273,14 +273,14 @@ def _stub(name: str, engine: Callable[[Config], Engine], wanted: _Wanted, automa
     return StubResolver(name, limited, world, **options)
 
 
-def _outside(made: Resolver, name: str, source: str, wanted: _Wanted) -> Resolver:
+def _outside(made: FullResolver, name: str, source: str, wanted: _Wanted) -> FullResolver:
     """What is bounded and told of from outside."""
     if wanted.on_event is not None:
         return Observed(made, name, source, wanted.on_event, wanted.deadline)
     return within(made, wanted.deadline) if wanted.deadline else made
 
 
-def _named(name: str, wanted: _Wanted) -> Resolver:
+def _named(name: str, wanted: _Wanted) -> FullResolver:
     if ":" in name:
         return _given(registry.load(name), wanted)
     if name in registry.RESOLVERS:
@@ -311,7 +311,7 @@ def _named(name: str, wanted: _Wanted) -> Resolver:
     return _stub(engine, engine_for, wanted, name == "auto")
 
 
-def _given(resolver: Any, wanted: _Wanted) -> Resolver:
+def _given(resolver: Any, wanted: _Wanted) -> FullResolver:
     """A resolver from an object of the program's."""
     if is_engine(resolver):
         return _stub(name_of(resolver), engine_maker(resolver), wanted)
@@ -325,7 +325,7 @@ def _given(resolver: Any, wanted: _Wanted) -> Resolver:
     return _outside(resolver_of(resolver), name, "resolver", wanted)
 
 
-def _chain(members: Iterable[Any], wanted: _Wanted) -> Resolver:
+def _chain(members: Iterable[Any], wanted: _Wanted) -> FullResolver:
     """Options go to the members that are given by a name of ours; the deadline is for all together."""
     inner, told = wanted._replace(deadline=None), _Wanted(on_event=wanted.on_event)
     made = [

@@ -16,13 +16,13 @@ from .events import ResolverStats
 from .factory import ResolverLike, make, within
 from .model import AddrInfo, SockAddr
 from .policy.explain import Explanation
-from .protocols import Resolver
+from .protocols import FullResolver, Resolver
 
-_scope: ContextVar[Resolver | None] = ContextVar("celadon.resolver.scope", default=None)
-_process: Resolver | None = None
+_scope: ContextVar[FullResolver | None] = ContextVar("celadon.resolver.scope", default=None)
+_process: FullResolver | None = None
 
 
-def use(resolver: ResolverLike = None, **options: Any) -> Resolver:
+def use(resolver: ResolverLike = None, **options: Any) -> FullResolver:
     """Have the whole process look names up with this resolver from now on; returns it. Options as ``make``'s."""
     global _process
     made = make(resolver, **options)
@@ -33,13 +33,15 @@ def use(resolver: ResolverLike = None, **options: Any) -> Resolver:
 
 
 @contextmanager
-def scope(resolver: ResolverLike = None, **options: Any) -> Iterator[Resolver]:
+def scope(resolver: ResolverLike = None, **options: Any) -> Iterator[FullResolver]:
     """Have this greenlet, and those that it spawns in the block, look names up with another resolver.
 
-    Options as ``make``'s. A ``deadline`` alone leaves the resolver, and bounds each of its lookups in the block.
+    Options as ``make``'s. A ``deadline`` alone leaves the resolver, and bounds each of its lookups in the block. What
+    was made for the block is closed at its end; a resolver object of the caller's stays open.
     """
+    given = isinstance(resolver, Resolver) and not isinstance(resolver, type)
     if resolver is None and options.keys() == {"deadline"}:
-        made: Any = within(current(), options["deadline"], owned=False)
+        made = within(current(), options["deadline"], owned=False)
     else:
         made = make(resolver, **options)
     token = _scope.set(made)
@@ -47,11 +49,11 @@ def scope(resolver: ResolverLike = None, **options: Any) -> Iterator[Resolver]:
         yield made
     finally:
         _scope.reset(token)
-        if made is not resolver:
+        if not given:
             made.close()
 
 
-def current() -> Resolver:
+def current() -> FullResolver:
     """The resolver that a lookup made now would go to."""
     global _process
     made = _scope.get() or _process
@@ -73,8 +75,7 @@ def discard(host: str, address: str) -> bool:
 
     The next lookup does without it; with the last one gone, servers are asked again. True if it was there.
     """
-    forget = getattr(current(), "discard", None)
-    return bool(forget is not None and forget(host, address))
+    return current().discard(host, address)
 
 
 def explain(name: str) -> Explanation:
@@ -82,18 +83,12 @@ def explain(name: str) -> Explanation:
 
     ``print`` it, or read its fields.
     """
-    made: Any = current()
-    told: Explanation = (
-        made.explain(name) if hasattr(made, "explain") else Explanation(name, repr(made), "it was chosen")
-    )
-    return told
+    return current().explain(name)
 
 
 def stats() -> ResolverStats:
     """A snapshot of the counts of the resolver in use; see ResolverStats."""
-    made: Any = current()
-    told: ResolverStats = made.stats() if hasattr(made, "stats") else ResolverStats(repr(made))
-    return told
+    return current().stats()
 
 
 def permit(address: str) -> None:
@@ -102,9 +97,8 @@ def permit(address: str) -> None:
     Green sockets ask it before they send to an address that needed no lookup. Without a guard it is free.
     """
     made = _scope.get() or _process
-    check = getattr(made, "permit", None)
-    if check is not None:
-        check(address)
+    if made is not None:
+        made.permit(address)
 
 
 def preload() -> None:
@@ -131,20 +125,17 @@ def getnameinfo(sockaddr: SockAddr, flags: int) -> tuple[str, str]:
 
 def gethostbyname(hostname: str | bytes) -> str:
     """``socket.gethostbyname``, cooperatively."""
-    made: Any = current()
-    return made.gethostbyname(hostname)  # type: ignore[no-any-return]
+    return current().gethostbyname(hostname)
 
 
 def gethostbyname_ex(hostname: str | bytes) -> tuple[str, list[str], list[str]]:
     """``socket.gethostbyname_ex``, cooperatively."""
-    made: Any = current()
-    return made.gethostbyname_ex(hostname)  # type: ignore[no-any-return]
+    return current().gethostbyname_ex(hostname)
 
 
 def gethostbyaddr(ip_address: str | bytes) -> tuple[str, list[str], list[str]]:
     """``socket.gethostbyaddr``, cooperatively."""
-    made: Any = current()
-    return made.gethostbyaddr(ip_address)  # type: ignore[no-any-return]
+    return current().gethostbyaddr(ip_address)
 
 
 def getfqdn(name: str = "") -> str:

@@ -1,15 +1,18 @@
 """The two seams of the resolver layer: what sockets need (Resolver), what answers DNS questions (Engine).
 
-Everything getaddrinfo does except asking DNS stands between the two, written once (``stub``).
+Everything that getaddrinfo does except asking DNS is written once, between the two, in ``policy``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
-from .errors import ResolveError
+from .answers.cache import Cache
+from .errors import Kind, ResolveError
+from .events import ResolverStats
 from .model import AddrInfo, Answer, Question, SockAddr
+from .policy.explain import Explanation
 
 Outcome = Answer | ResolveError
 Done = Callable[[Outcome], None]
@@ -18,9 +21,10 @@ Cancel = Callable[[], None]
 
 @runtime_checkable
 class Resolver(Protocol):
-    """What green sockets need: the standard library's two calls, blocking only the calling greenlet.
+    """The least that a program's own resolver must have. ``make`` adds what is missing: see FullResolver.
 
-    Raises what the standard library raises. Safe to call from many greenlets of one hub at once.
+    The calls return and raise what the standard library's functions do, and block only the calling greenlet. They may
+    be called from many greenlets of one hub at once.
     """
 
     def getaddrinfo(
@@ -36,6 +40,62 @@ class Resolver(Protocol):
     def getnameinfo(self, sockaddr: SockAddr, flags: int = 0) -> tuple[str, str]: ...
 
     def close(self) -> None: ...
+
+
+class FullResolver(Resolver):
+    """Every call that a resolver in use has: what ``make`` returns. A default stands here for what is optional."""
+
+    @property
+    def cache(self) -> Cache | None:
+        """The cache that it reads; None if it has none."""
+        return None
+
+    @property
+    def idna(self) -> int:
+        """The year of the IDNA standard that names are encoded by: 2003 or 2008."""
+        return 2003
+
+    @property
+    def forward_only(self) -> bool:
+        """True if it never knows the name of an address, so that a chain does not ask it for one."""
+        return False
+
+    def gethostbyname(self, host: str | bytes) -> str:
+        """See ``socket.gethostbyname``."""
+        raise NotImplementedError
+
+    def gethostbyname_ex(self, host: str | bytes) -> tuple[str, list[str], list[str]]:
+        """See ``socket.gethostbyname_ex``."""
+        raise NotImplementedError
+
+    def gethostbyaddr(self, address: str | bytes) -> tuple[str, list[str], list[str]]:
+        """See ``socket.gethostbyaddr``."""
+        raise NotImplementedError
+
+    def query(self, question: Question, deadline: float | None = None) -> Answer:
+        """The answer to one DNS question as it stands, without hosts file and search list, whatever its rcode.
+
+        ``deadline`` is in seconds, in place of the resolver's own. ResolveError if no reply came, or with
+        Kind.UNSUPPORTED (the default) if it cannot ask for records.
+        """
+        raise ResolveError(
+            Kind.UNSUPPORTED, question.name, detail=f"{self!r} knows no record types; use ares or python"
+        )
+
+    def stats(self) -> ResolverStats:
+        """A snapshot of its counts; the default counts nothing."""
+        return ResolverStats(repr(self))
+
+    def explain(self, name: str) -> Explanation:
+        """How ``name`` would be looked up now. Asks nobody."""
+        return Explanation(name, repr(self), "it was chosen")
+
+    def discard(self, host: str, address: str) -> bool:
+        """Forget one address of a host in the cache; True if it was there."""
+        return False
+
+    def permit(self, address: str) -> None:
+        """Raise BlockedAddress if a socket must not send to this literal address; by default all are permitted."""
 
 
 @runtime_checkable
@@ -54,3 +114,9 @@ class Engine(Protocol):
     def submit(self, question: Question, done: Done) -> Cancel: ...
 
     def close(self) -> None: ...
+
+
+def counts_of(engine: Engine) -> Mapping[str, int]:
+    """What an engine counts, by name; empty for an engine without the optional method ``counts``."""
+    counts: Callable[[], Mapping[str, int]] = getattr(engine, "counts", dict)
+    return counts()

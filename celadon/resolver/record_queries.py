@@ -51,14 +51,10 @@ def query(
     options: QueryOptions | None = QueryOptions(server=at, tcp=tcp, dnssec=dnssec)
     if options == _PLAIN:
         options = None
-    made: Any = in_use.current()
-    asked = to_ascii(name, getattr(made, "idna", 2003)).removesuffix(".")
+    made = in_use.current()
+    asked = to_ascii(name, made.idna).removesuffix(".")
     question = Question(asked, record_type.parse_type(rrtype), _class(rclass), options)
-    ask = getattr(made, "query", None)
-    if not callable(ask):
-        detail = f"{made!r} asks libc, which knows no record types; use ares or python"
-        raise ResolveError(Kind.UNSUPPORTED, name, detail=detail)
-    return told(ask(question) if deadline is None else ask(question, deadline))
+    return told(made.query(question, deadline))
 
 
 def _class(given: str | int) -> int:

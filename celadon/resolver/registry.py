@@ -9,7 +9,7 @@ from typing import Any
 from .errors import ResolverConfigError, ResolverUnavailable
 from .events import OnEvent
 from .model import Config, QueryOptions, Server
-from .protocols import Engine, Resolver
+from .protocols import Engine, FullResolver
 
 # Name -> module; tests/test_layers.py reads these as imports. Engines answer DNS questions under the policy; resolvers
 # bring a policy of their own (the system's libc).
@@ -84,12 +84,12 @@ def make_engine(name: str, config: Config, tuning: Any = None, on_event: OnEvent
     return maker(config) if tuning is None or name not in TUNED else maker(config, tuning)
 
 
-def make_resolver(name: str, config: Config | None) -> Resolver:
+def make_resolver(name: str, config: Config | None) -> FullResolver:
     """A new libc resolver; ``config`` None leaves it with the system's own files."""
     if name not in RESOLVERS:
         raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(names())}")
     speaks(name, config.servers if config is not None else ())
-    resolver: Resolver = _maker(RESOLVERS, name)(config)
+    resolver: FullResolver = _maker(RESOLVERS, name)(config)
     return resolver
 
 

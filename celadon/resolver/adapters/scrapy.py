@@ -60,10 +60,9 @@ class Resolver(twisted.Resolver):
 
     def _spider_closed(self, spider: Any) -> None:
         stats = self.calls.resolver.stats()
-        values = asdict(stats)
-        cache = values.pop("cache") or {}
-        errors = values.pop("errors")
+        values = {name: value for name, value in asdict(stats).items() if isinstance(value, int)}
+        cache = asdict(stats.cache) if stats.cache is not None else {}
         collector = spider.crawler.stats
-        for prefix, counts in (("dns", values), ("dns/error", errors), ("dns/cache", cache)):
+        for prefix, counts in (("dns", values), ("dns/error", stats.errors), ("dns/cache", cache)):
             for name, count in counts.items():
                 collector.set_value(f"{prefix}/{name}", count)

@@ -16,13 +16,14 @@ from typing import Any
 
 from ...hub import Timeout, get_hub, spawn
 from .. import factory
-from ..answers.cache import Cache, CachePolicy, Entry
+from ..answers.cache import CachePolicy, Entry
 from ..answers.cname import follow
 from ..errors import Kind, ResolveError, ResolverConfigError
-from ..model import AddrInfo, Answer, Question, RRType, SockAddr
+from ..model import AddrInfo, Question, RRType
 from ..names.address import value_of
 from ..policy.explain import Explanation
 from ..protocols import Resolver
+from ..resolvers.calls import Call, Wrapper
 from .guard import Guard
 from .values import KEYS, ORDERS, CrawlEvent, CrawlStats, Lookup, pinned_values, plain_name
 from .values import pinned as pinned_rows
@@ -43,7 +44,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType({"timeout": 2.0, "attempts": 4, "
 _FROM_DNS = frozenset((Kind.SERVFAIL, Kind.REFUSED, Kind.FORMERR, Kind.NOTIMP, Kind.TIMEOUT, Kind.NETWORK))
 
 
-class CrawlerResolver:
+class CrawlerResolver(Wrapper):
     """See the module. Safe for any number of greenlets; one object serves all hubs and threads that have one.
 
     ``backend`` is a resolver's name or object; ``options`` are those of ``use`` and go with a name, over DEFAULTS.
@@ -68,7 +69,7 @@ class CrawlerResolver:
             raise ResolverConfigError(f"order: {order!r} is none of {', '.join(ORDERS)}")
         if isinstance(backend, str):
             options = {**DEFAULTS, **options}
-        self.inner: Any = factory.make(backend, **options)
+        super().__init__(factory.make(backend, **options))
         self.guard: Guard | None = Guard() if guard is True else guard or None
         self.family = family
         self.on_event = on_event
@@ -84,27 +85,23 @@ class CrawlerResolver:
     def __repr__(self) -> str:
         return f"<CrawlerResolver over {self.inner!r}>"
 
-    @property
-    def cache(self) -> Cache | None:
-        """The cache underneath, or None."""
-        cache: Cache | None = getattr(self.inner, "cache", None)
-        return cache
-
     # -- a resolver's calls --------------------------------------------------------------------------------------
 
-    def getaddrinfo(
-        self,
-        host: str | bytes | None,
-        port: str | bytes | int | None,
-        family: int = 0,
-        type: int = 0,
-        proto: int = 0,
-        flags: int = 0,
-    ) -> list[AddrInfo]:
-        """See ``socket.getaddrinfo``; BlockedAddress if the guard leaves nothing of what the host has.
+    def call(self, call: Call) -> Any:
+        """See CallResolver; guarded, pinned, ordered and counted. A call that asks for a name is the inner one's."""
+        match call.name:
+            case "getaddrinfo":
+                return self._addresses(*call.args)
+            case "gethostbyname":
+                return self._first_address(call)
+            case "gethostbyname_ex":
+                return self._host(call)
+        return super().call(call)
 
-        A lookup with AI_PASSIVE is for bind(2), and is not judged.
-        """
+    def _addresses(
+        self, host: str | bytes | None, port: Any, family: int, type: int, proto: int, flags: int
+    ) -> list[AddrInfo]:
+        """BlockedAddress if the guard leaves nothing of what the host has. AI_PASSIVE is for bind(2): not judged."""
         begin = get_hub().now() if self.on_event is not None else 0.0
         self._lookups += 1
         self._in_flight += 1
@@ -173,18 +170,14 @@ class CrawlerResolver:
                 self._failed(Kind.BLOCKED)
                 raise guard.refusal(address, (address,))
 
-    def getnameinfo(self, sockaddr: SockAddr, flags: int = 0) -> tuple[str, str]:
-        """See ``socket.getnameinfo``; not judged, as nothing is connected to."""
-        return self.inner.getnameinfo(sockaddr, flags)  # type: ignore[no-any-return]
-
-    def gethostbyname(self, host: str | bytes) -> str:
-        """See ``socket.gethostbyname``; guarded and pinned as ``getaddrinfo``."""
+    def _first_address(self, call: Call) -> str:
+        host = call.subject
         if isinstance(host, str | bytes) and host and host not in ("<broadcast>", b"<broadcast>"):
             return str(self.getaddrinfo(host, None, _INET)[0][4][0])
-        return self.inner.gethostbyname(host)  # type: ignore[no-any-return]
+        return self.inner.gethostbyname(host)
 
-    def gethostbyname_ex(self, host: str | bytes) -> tuple[str, list[str], list[str]]:
-        """See ``socket.gethostbyname_ex``; guarded and pinned as ``getaddrinfo``."""
+    def _host(self, call: Call) -> tuple[str, list[str], list[str]]:
+        host = call.subject
         if isinstance(host, str | bytes) and plain_name(host) in self._pins:
             rows = self.getaddrinfo(host, None, _INET, _STREAM)
             return plain_name(host), [], [str(row[4][0]) for row in rows]
@@ -197,29 +190,12 @@ class CrawlerResolver:
             addresses = good
         return canonical, aliases, addresses
 
-    def gethostbyaddr(self, address: str | bytes) -> tuple[str, list[str], list[str]]:
-        """See ``socket.gethostbyaddr``; not judged, as it asks for a name."""
-        return self.inner.gethostbyaddr(address)  # type: ignore[no-any-return]
-
-    def query(self, question: Question, deadline: float | None = None) -> Answer:
-        """One DNS question as it stands; records are data, and not judged. Raises ResolveError."""
-        query: Callable[[Question, float | None], Answer] | None = getattr(self.inner, "query", None)
-        if query is None:
-            raise ResolveError(Kind.UNSUPPORTED, question.name, detail=f"{self.inner!r} asks libc")
-        return query(question, deadline)
-
-    def discard(self, host: str, address: str) -> bool:
-        """Forget one address of a host in the cache underneath; True if it was there."""
-        forget = getattr(self.inner, "discard", None)
-        return bool(forget is not None and forget(host, address))
-
     def explain(self, name: str) -> Explanation:
         """How ``name`` is looked up underneath, and whether it is pinned."""
-        told: Explanation = self.inner.explain(name)
         pinned = self._pins.get(plain_name(name))
         if pinned is not None:
             return Explanation(name, "the crawler", "it is pinned", (f"pinned: {', '.join(pinned)}",))
-        return told
+        return super().explain(name)
 
     def close(self) -> None:
         """Close the resolver underneath."""
@@ -374,17 +350,23 @@ class CrawlerResolver:
 
     def stats(self) -> CrawlStats:
         """A snapshot of the counts."""
-        cache = self.cache
+        inner = self.inner.stats()
         return CrawlStats(
+            repr(self),
             self._lookups,
-            self._in_flight,
-            self._answered,
-            self._from_pins,
-            self._blocked,
-            self._refused,
-            len(self._waiting),
             dict(self._errors),
-            cache.stats() if cache is not None else None,
+            inner.waiting,
+            inner.questions,
+            inner.memo,
+            inner.engine,
+            inner.cache,
+            (inner,),
+            in_flight=self._in_flight,
+            answered=self._answered,
+            pinned=self._from_pins,
+            blocked=self._blocked,
+            refused=self._refused,
+            prefetching=len(self._waiting),
         )
 
     def _tell(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import _socket
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from ..answers.cache import CacheStats
 from ..errors import Kind, ResolveError
+from ..events import ResolverStats
 from ..model import AddrInfo
 from ..names import domain
 from .guard import network
@@ -57,20 +57,20 @@ class CrawlEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class CrawlStats:
-    """Counts since the resolver was made. ``errors`` is by kind; ``refused`` counts addresses that the guard took out,
-    ``prefetching`` the hosts that wait for or are in a prefetch; ``cache`` is None where there is none.
+class CrawlStats(ResolverStats):
+    """A snapshot of a CrawlerResolver's counts since it was made; ``members`` has those of the resolver underneath.
+
+    ``in_flight`` lookups are under way, ``answered`` ones had an answer, ``pinned`` ones had it from a pin, ``blocked``
+    ones were refused as a whole; ``refused`` counts the addresses that the guard took out, ``prefetching`` the hosts
+    that wait for their prefetch.
     """
 
-    lookups: int
-    in_flight: int
-    answered: int
-    pinned: int
-    blocked: int
-    refused: int
-    prefetching: int
-    errors: Mapping[str, int] = field(default_factory=dict)
-    cache: CacheStats | None = None
+    in_flight: int = 0
+    answered: int = 0
+    pinned: int = 0
+    blocked: int = 0
+    refused: int = 0
+    prefetching: int = 0
 
 
 def interleave(found: list[AddrInfo], first: int = 0) -> list[AddrInfo]:

@@ -7,13 +7,13 @@ order; a lookup's deadline runs meanwhile, since it counts from the call. Clock 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Kind, ResolveError
 from ..model import Question
-from ..protocols import Cancel, Done, Engine, Outcome
+from ..protocols import Cancel, Done, Engine, Outcome, counts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,10 @@ class Limited:
 
     def __repr__(self) -> str:
         return f"<{self._flying} in flight, {len(self._queue)} waiting for {self.engine!r}>"
+
+    def counts(self) -> Mapping[str, int]:
+        """What the engine counts."""
+        return counts_of(self.engine)
 
     def submit(self, question: Question, done: Done) -> Cancel:
         """See ``Engine.submit``."""

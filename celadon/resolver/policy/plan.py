@@ -28,11 +28,11 @@ class Sources(NamedTuple):
     destinations: tuple[SockAddr, ...]
 
 
-class Call(NamedTuple):
-    """Call somebody's function with this name, in the greenlet that looks up; the plan is sent what it gives."""
+class AskFunction(NamedTuple):
+    """Call a program's function with this name, in the greenlet that looks up. The plan is sent what it returns."""
 
     function: Look
     name: str
 
 
-Plan = Generator[Ask | Sources | Call, Any, T]
+Plan = Generator[Ask | Sources | AskFunction, Any, T]

@@ -11,7 +11,7 @@ from ..model import Answer, RRType
 from ..names import domain
 from ..names.address import AF_INET, AF_INET6, normal
 from ..system.world import Source, World
-from .plan import Call, Plan
+from .plan import AskFunction, Plan
 from .search import HOST_NOT_FOUND, INTERNAL, NO_DATA, NO_RECOVERY, Result, search
 
 TYPE_OF = {AF_INET: int(RRType.A), AF_INET6: int(RRType.AAAA)}
@@ -127,7 +127,7 @@ def ask(world: World, source: Source, name: str, families: Sequence[int], any_na
             return (yield from _renamed(world, source, given, families, any_name))
         return _given(name, given, families)
     if source.look is not None:
-        called = yield Call(source.look, name)
+        called = yield AskFunction(source.look, name)
         return _given(name, called, families)
     return ABSENT
 

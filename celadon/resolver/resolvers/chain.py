@@ -1,19 +1,23 @@
 """An ordered list of resolvers: the next one is asked where one fails or leaves the name to others.
 
-What one says of a name is said: NXDOMAIN is an answer. Only a resolver that could not find out (no server answers, all
-refuse, its library is missing) or that says that the name is not its own has the next one asked; an error
-that is ``final`` ends the chain whatever it is.
+An answer ends the chain, and NXDOMAIN is an answer. The next resolver is asked only if one could not find out (no
+server answers, all refuse, its library is missing) or says that the name is not its own. An error that is ``final``
+ends the chain.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import KIND_OF_RCODE, Kind, ResolveError, ResolverConfigError, ResolverUnavailable
 from ..events import ResolverStats
-from ..model import AddrInfo, Answer, Question, SockAddr
+from ..model import Answer, Question
 from ..policy.explain import Explanation
+from ..protocols import FullResolver
+from .calls import Call, CallResolver
+
+T = TypeVar("T")
 
 #: The failures that are a resolver's and not an answer about the name.
 FAILURES = frozenset(
@@ -22,6 +26,8 @@ FAILURES = frozenset(
         Kind.CANCELLED, Kind.UNSUPPORTED,
     )
 )  # fmt: skip
+# The failures that say nothing of the name: another member's failure is worth more to the caller.
+_COULD_NOT_KNOW = frozenset((Kind.NOT_MINE, Kind.UNSUPPORTED))
 _EAI_AGAIN, _EAI_FAIL, _EAI_SYSTEM = -3, -4, -11  # of resolvers whose errors have no kind
 _TRY_AGAIN, _NO_RECOVERY = 2, 3  # herror's
 
@@ -39,15 +45,15 @@ def goes_on(error: Exception) -> bool:
     return name == "herror" and number in (_TRY_AGAIN, _NO_RECOVERY)
 
 
-class ChainResolver:
-    """See the module. ``members`` are resolvers that have every call; ``close`` closes them all.
+class ChainResolver(CallResolver):
+    """See the module. ``close`` closes all ``members``.
 
-    The error of a lookup that nobody could answer is the last one's that the name was its own for.
+    If no member could answer, the lookup raises the last error of a member that could have known the name.
     """
 
     name = "chain"
 
-    def __init__(self, members: Sequence[Any]) -> None:
+    def __init__(self, members: Sequence[FullResolver]) -> None:
         if not members:
             raise ResolverConfigError("a chain of no resolvers")
         self.members = tuple(members)
@@ -55,103 +61,64 @@ class ChainResolver:
     def __repr__(self) -> str:
         return f"<chain of {', '.join(map(repr, self.members))}>"
 
-    def _first(self, name: Any, call: Callable[[Any], Any], members: Sequence[Any] | None = None) -> Any:
+    def _first(self, work: Callable[[FullResolver], T], members: Sequence[FullResolver]) -> T:
         failure: Exception | None = None
-        for member in self.members if members is None else members:
+        for member in members:
             try:
-                return call(member)
+                return work(member)
             except (OSError, ResolverUnavailable) as error:
                 if not goes_on(error):
                     raise
-                if failure is None or getattr(error, "kind", None) is not Kind.NOT_MINE:
+                if failure is None or not (isinstance(error, ResolveError) and error.kind in _COULD_NOT_KNOW):
                     failure = error
-        if failure is None:
-            raise ResolveError(Kind.UNSUPPORTED, str(name), detail=f"nobody in {self!r} can tell")
+        assert failure is not None
         raise failure
 
-    def getaddrinfo(
-        self,
-        host: str | bytes | None,
-        port: str | bytes | int | None,
-        family: int = 0,
-        type: int = 0,
-        proto: int = 0,
-        flags: int = 0,
-    ) -> list[AddrInfo]:
-        """See ``socket.getaddrinfo``; the first member's that can tell."""
-        found: list[AddrInfo] = self._first(host, lambda one: one.getaddrinfo(host, port, family, type, proto, flags))
-        return found
-
-    def _reverse(self) -> list[Any]:
-        return [one for one in self.members if not getattr(one, "forward_only", False)]
-
-    def getnameinfo(self, sockaddr: SockAddr, flags: int = 0) -> tuple[str, str]:
-        """See ``socket.getnameinfo``."""
-        members = self._reverse() or self.members
-        found: tuple[str, str] = self._first(sockaddr, lambda one: one.getnameinfo(sockaddr, flags), members)
-        return found
-
-    def gethostbyname(self, host: str | bytes) -> str:
-        """See ``socket.gethostbyname``."""
-        return str(self._first(host, lambda one: one.gethostbyname(host)))
-
-    def gethostbyname_ex(self, host: str | bytes) -> tuple[str, list[str], list[str]]:
-        """See ``socket.gethostbyname_ex``. A function in the chain may know the name and give its addresses."""
-        found: tuple[str, list[str], list[str]] = self._first(host, lambda one: one.gethostbyname_ex(host))
-        return found
-
-    def gethostbyaddr(self, address: str | bytes) -> tuple[str, list[str], list[str]]:
-        """See ``socket.gethostbyaddr``."""
-        members = self._reverse() or self.members
-        found: tuple[str, list[str], list[str]] = self._first(address, lambda one: one.gethostbyaddr(address), members)
-        return found
+    def call(self, call: Call) -> Any:
+        """See CallResolver. The name of an address is asked of the members that can know one, if there are any."""
+        able = [one for one in self.members if not (call.reverse and one.forward_only)]
+        return self._first(call.on, able or self.members)
 
     def query(self, question: Question, deadline: float | None = None) -> Answer:
-        """One DNS question as it stands, of the first member that can ask it. Raises ResolveError."""
-        able = [one for one in self.members if callable(getattr(one, "query", None))]
+        """See FullResolver: the answer of the first member that can ask, and whose servers do not refuse."""
 
-        def ask(one: Any) -> Answer:
-            answer: Answer = one.query(question, deadline)
+        def ask(one: FullResolver) -> Answer:
+            answer = one.query(question, deadline)
             kind = KIND_OF_RCODE.get(answer.rcode)
             if kind in FAILURES:
                 raise ResolveError(kind, question.name, rcode=answer.rcode, answer=answer)
             return answer
 
         try:
-            found: Answer = self._first(question.name, ask, able)
+            return self._first(ask, self.members)
         except ResolveError as error:
             if error.answer is None:
                 raise
             return error.answer
-        return found
 
     def permit(self, address: str) -> None:
         """Raise BlockedAddress where a member forbids sending to this literal address."""
         for one in self.members:
-            check = getattr(one, "permit", None)
-            if check is not None:
-                check(address)
+            one.permit(address)
 
     def stats(self) -> ResolverStats:
         """The members' counts."""
-        told = [one.stats() if hasattr(one, "stats") else ResolverStats(repr(one)) for one in self.members]
-        return ResolverStats(self.name, members=tuple(told))
+        return ResolverStats(self.name, members=tuple(one.stats() for one in self.members))
 
     def explain(self, name: str) -> Explanation:
-        """How the members would look ``name`` up, one after the other where the one before fails."""
-        told: list[str] = []
+        """How the members would look ``name`` up, in their order."""
+        steps: list[str] = []
         for one in self.members:
-            inner = one.explain(name) if hasattr(one, "explain") else Explanation(name, repr(one), "it is in the chain")
-            told.append(f"{inner.resolver}: {inner.reason}")
-            told += [f"  {step}" for step in inner.steps]
+            inner = one.explain(name)
+            steps.append(f"{inner.resolver}: {inner.reason}")
+            steps += [f"  {step}" for step in inner.steps]
         return Explanation(
-            name, "a chain", "the next one is asked where one fails or leaves the name to others", tuple(told)
+            name, "a chain", "the next one is asked where one fails or leaves the name to others", tuple(steps)
         )
 
     def discard(self, host: str, address: str) -> bool:
-        """Forget one address of a host wherever it is kept; True if it was."""
-        kept = [one for one in self.members if callable(getattr(one, "discard", None))]
-        return True in [bool(one.discard(host, address)) for one in kept]
+        """Forget one address of a host in every member's cache; True if it was in one."""
+        return True in [one.discard(host, address) for one in self.members]
 
     def close(self) -> None:
         """Close all members."""

@@ -10,15 +10,20 @@ import _socket
 from collections.abc import Callable
 from typing import Any
 
+from ..answers.cache import Cache
 from ..errors import Kind, ResolveError, ResolverConfigError
 from ..model import AddrInfo, Answer, Config, Question, SockAddr
 from ..names.address import digits_and_dots, normal, value_of
 from ..policy.getaddrinfo import host_argument
-from ..protocols import Engine
-from ..system.world import Look, World
+from ..protocols import Engine, FullResolver, Resolver
+from ..system.world import World
+from .calls import Call, CallResolver
 from .stub import StubResolver
 
-_CALLS = ("gethostbyname", "gethostbyname_ex", "gethostbyaddr")
+_OPTIONAL = (
+    "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "query", "stats", "explain", "discard", "permit", "cache",
+    "idna", "forward_only",
+)  # fmt: skip
 _UNKNOWN_HOST, _NO_RECOVERY = (1, "Unknown host"), (3, "Unknown server error")  # netdb.h's numbers
 
 
@@ -42,11 +47,20 @@ class LookResolver(StubResolver):
         raise ResolveError(Kind.UNSUPPORTED, question.name, detail=f"{self!r} has addresses only")
 
 
-class Derived:
-    """Tier 2 with the older calls, which follow from ``getaddrinfo`` and ``getnameinfo``; all else is the object's."""
+class Completed(CallResolver):
+    """A program's own resolver with every call.
 
-    def __init__(self, inner: Any) -> None:
+    The optional calls that it has are its own. The older calls that it lacks follow from ``getaddrinfo`` and
+    ``getnameinfo``; the others have FullResolver's defaults.
+    """
+
+    cache: Cache | None = None
+    idna = 2003
+    forward_only = False
+
+    def __init__(self, inner: Resolver) -> None:
         self.inner = inner
+        vars(self).update({name: getattr(inner, name) for name in _OPTIONAL if hasattr(inner, name)})
 
     def __repr__(self) -> str:
         return repr(self.inner)
@@ -54,21 +68,9 @@ class Derived:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
-    def getaddrinfo(
-        self,
-        host: str | bytes | None,
-        port: str | bytes | int | None,
-        family: int = 0,
-        type: int = 0,
-        proto: int = 0,
-        flags: int = 0,
-    ) -> list[AddrInfo]:
-        """The object's own."""
-        return self.inner.getaddrinfo(host, port, family, type, proto, flags)  # type: ignore[no-any-return]
-
-    def getnameinfo(self, sockaddr: SockAddr, flags: int = 0) -> tuple[str, str]:
-        """The object's own."""
-        return self.inner.getnameinfo(sockaddr, flags)  # type: ignore[no-any-return]
+    def call(self, call: Call) -> Any:
+        """See CallResolver; the object's own."""
+        return call.on(self.inner)
 
     def close(self) -> None:
         """The object's own."""
@@ -132,20 +134,15 @@ def engine_maker(given: Any) -> Callable[[Config], Engine]:
     return lambda config: given
 
 
-def resolver_of(given: Any) -> Any:
-    """Tier 2 as a resolver that has every call. ResolverConfigError for what is none."""
+def resolver_of(given: Any) -> FullResolver:
+    """A program's own resolver, or what its class makes, with every call. ResolverConfigError for anything else."""
     made = given() if isinstance(given, type) else given
     if not callable(getattr(made, "getaddrinfo", None)):
-        raise ResolverConfigError(f"{given!r} is neither a resolver's name nor has it getaddrinfo or submit")
-    if all(callable(getattr(made, one, None)) for one in _CALLS):
-        return made
-    return Derived(made)
+        raise ResolverConfigError(f"{given!r} is no resolver: it has neither getaddrinfo nor submit, and is no name")
+    return made if isinstance(made, FullResolver) else Completed(made)
 
 
 def name_of(given: Any) -> str:
     """What it is called in messages."""
     name = getattr(given, "name", None) or getattr(given, "__name__", None)
     return str(name or type(given).__name__)
-
-
-__all__ = ["Derived", "Look", "LookResolver", "engine_maker", "is_engine", "is_look", "name_of", "resolver_of"]

@@ -10,6 +10,7 @@ from .. import registry
 from ..model import Config
 from ..names.address import value_of
 from ..policy import libc_or_engine
+from ..protocols import FullResolver
 from ..system.world import World
 
 
@@ -27,7 +28,7 @@ class Automatic:
         overridden: Callable[[str], bool],
         platform: str = sys.platform,
     ) -> None:
-        self.libc: Any = registry.make_resolver("thread", config)
+        self.libc = registry.make_resolver("thread", config)
         self._base = base
         self._overridden = overridden
         self._platform = platform
@@ -41,7 +42,7 @@ class Automatic:
             return libc_or_engine.Choice("engine", "the program itself says what it is")
         return libc_or_engine.decide(self._base(), name, self._platform, reverse)
 
-    def __call__(self, name: Any, reverse: bool = False) -> Any:
+    def __call__(self, name: Any, reverse: bool = False) -> FullResolver | None:
         """The libc resolver if the name is its own, else None."""
         if not name or not isinstance(name, str | bytes):
             return None

@@ -7,16 +7,14 @@ waits, and libc has no other way to wait for several.
 from __future__ import annotations
 
 import _socket
-from collections.abc import Callable
 from typing import Any
 
 from ...hub import ThreadPool, get_hub
-from ..model import AddrInfo, Config
+from ..model import Config
 from ..names.address import value_of
-from .libc import BlockResolver
+from .calls import Call
+from .libc import LIBC, BlockResolver
 
-# Bound at import: the C-level function, whatever is patched.
-_getaddrinfo: Any = _socket.getaddrinfo
 _NUMERICHOST = int(_socket.AI_NUMERICHOST)
 
 _WIDTH = 64
@@ -28,30 +26,21 @@ class ThreadResolver(BlockResolver):
 
     name = "thread"
 
-    def getaddrinfo(
-        self,
-        host: str | bytes | None,
-        port: str | bytes | int | None,
-        family: int = 0,
-        type: int = 0,
-        proto: int = 0,
-        flags: int = 0,
-    ) -> list[AddrInfo]:
-        """See ``socket.getaddrinfo``. What asks nobody, a literal or no host at all, needs no thread."""
-        if host is None or (isinstance(host, str | bytes) and value_of(host) is not None):
-            try:
-                return _getaddrinfo(host, port, family, type, proto, flags | _NUMERICHOST)  # type: ignore[no-any-return]
-            except _socket.gaierror as error:
-                if error.errno != _socket.EAI_NONAME or host is None or flags & _NUMERICHOST:
-                    raise
-        return super().getaddrinfo(host, port, family, type, proto, flags)
-
-    def _call(self, function: Callable[..., Any], *args: Any) -> Any:
+    def call(self, call: Call) -> Any:
+        """See CallResolver. A getaddrinfo that asks nobody, of a literal or of no host at all, needs no thread."""
+        if call.name == "getaddrinfo":
+            host, *rest, flags = call.args
+            if host is None or (isinstance(host, str | bytes) and value_of(host) is not None):
+                try:
+                    return LIBC[call.name](host, *rest, flags | _NUMERICHOST)
+                except _socket.gaierror as error:
+                    if error.errno != _socket.EAI_NONAME or host is None or flags & _NUMERICHOST:
+                        raise
         variables = get_hub().vars
         lane: ThreadPool | None = variables.get(self)
         if lane is None:
             lane = variables[self] = ThreadPool(_WIDTH, _IDLE)
-        return lane.apply(self._in_thread, (function, *args))
+        return lane.apply(self._ask_libc, (call,))
 
     def close(self) -> None:
         """End this hub's lane; calls under way end alone."""

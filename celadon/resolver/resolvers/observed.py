@@ -8,9 +8,11 @@ from typing import Any
 from ...hub import get_hub, getcurrent
 from ..events import Event, OnEvent
 from ..model import AddrInfo, Answer, Config, Question, SockAddr
-from ..protocols import Outcome
+from ..policy.libc_or_engine import Choice
+from ..protocols import FullResolver, Outcome
+from .calls import Call
 from .deadline import Bounded
-from .stub import StubResolver
+from .stub import Elsewhere, StubResolver
 
 
 def harmless(on_event: OnEvent) -> OnEvent:
@@ -176,22 +178,22 @@ class ObservedStub(StubResolver):
         return answer
 
 
-class _Noted:
+class _Noted(Elsewhere):
     """Notes which lookups go to libc."""
 
-    def __init__(self, inner: Any, teller: Teller) -> None:
+    def __init__(self, inner: Elsewhere, teller: Teller) -> None:
         self._inner = inner
         self._teller = teller
 
-    def __call__(self, name: Any, reverse: bool = False) -> Any:
+    def __call__(self, name: Any, reverse: bool = False) -> FullResolver | None:
         other = self._inner(name, reverse)
         known = self._teller.known.get(getcurrent())
         if other is not None and known is not None:
             known[0] = "libc"
         return other
 
-    def choice(self, name: str) -> Any:
-        return self._inner.choice(name)
+    def choice(self, name: str, reverse: bool = False) -> Choice:
+        return self._inner.choice(name, reverse)
 
     def close(self) -> None:
         self._inner.close()
@@ -200,7 +202,9 @@ class _Noted:
 class Observed(Bounded):
     """Any other resolver, told of from outside; bounded in time as well if ``seconds`` are given."""
 
-    def __init__(self, inner: Any, name: str, source: str, on_event: OnEvent, seconds: float | None = None) -> None:
+    def __init__(
+        self, inner: FullResolver, name: str, source: str, on_event: OnEvent, seconds: float | None = None
+    ) -> None:
         super().__init__(inner, seconds or 0.0, owned=True)
         self._teller = Teller(name, on_event)
         self._source = source
@@ -208,12 +212,13 @@ class Observed(Bounded):
     def __repr__(self) -> str:
         return repr(self.inner)
 
-    def _within(self, name: Any, call: Callable[..., Any], *args: Any) -> Any:
-        work = super()._within if self.seconds else _call
-        given = name[0] if isinstance(name, tuple) and name else name
-        called = getattr(call, "__name__", "lookup")
-        return self._teller.around(called, given, self._source, "", work, name, call, *args)
+    def _within(self, name: str, work: Callable[..., Any], *args: Any) -> Any:
+        return super()._within(name, work, *args) if self.seconds else work(*args)
 
+    def call(self, call: Call) -> Any:
+        """See CallResolver."""
+        return self._teller.around(call.name, call.subject, self._source, "", super().call, call)
 
-def _call(name: Any, call: Callable[..., Any], *args: Any) -> Any:
-    return call(*args)
+    def query(self, question: Question, deadline: float | None = None) -> Answer:
+        """See FullResolver."""
+        return self._teller.around("query", question.name, self._source, "", super().query, question, deadline)  # type: ignore[no-any-return]

@@ -23,9 +23,11 @@ from ..names.domain import candidates
 from ..names.domain import to_ascii as _ascii
 from ..policy import getaddrinfo
 from ..policy.explain import Explanation, steps
+from ..policy.libc_or_engine import Choice
 from ..policy.plan import Ask, Plan, Sources
-from ..protocols import Cancel, Engine, Outcome
+from ..protocols import Cancel, Engine, FullResolver, Outcome, counts_of
 from ..system.world import World
+from .calls import Call, CallResolver
 
 T = TypeVar("T")
 
@@ -34,6 +36,13 @@ _MEMO_SECONDS = 2.0  # for what the kernel's routes and the services file had a 
 _MEMO_ENTRIES = 10_000
 _STRINGS = (str, bytes, type(None))
 _PORTS = (int, str, bytes, type(None))
+# getaddrinfo has a method of its own: see there.
+_PLANS: dict[str, Callable[..., Plan[Any]]] = {
+    "getnameinfo": getaddrinfo.getnameinfo,
+    "gethostbyname": getaddrinfo.gethostbyname,
+    "gethostbyname_ex": getaddrinfo.gethostbyname_ex,
+    "gethostbyaddr": getaddrinfo.gethostbyaddr,
+}
 
 
 def ask(engine: Engine | Flights, questions: tuple[Question, ...], ends: float | None = None) -> list[Outcome]:
@@ -143,12 +152,6 @@ class _Seat:
         self.flights.close()
 
 
-def _counts(seat: _Seat | None) -> dict[str, int]:
-    engine: Any = seat.flights.engine if seat is not None else None
-    counts: Callable[[], dict[str, int]] = getattr(getattr(engine, "engine", engine), "counts", dict)  # under Limited
-    return counts()
-
-
 class _Lookup:
     """One call on its way: until when it may take, and how long what it found may be kept."""
 
@@ -162,16 +165,16 @@ class _Lookup:
 
 
 class Elsewhere(Protocol):
-    """Which lookups are not for this resolver: gives the one that they are for, or None."""
+    """Says which lookups are another resolver's: called with a host or address, it gives that resolver, or None."""
 
-    def __call__(self, name: Any, reverse: bool = False) -> Any: ...
+    def __call__(self, name: Any, reverse: bool = False) -> FullResolver | None: ...
 
-    def choice(self, name: str) -> Any: ...
+    def choice(self, name: str, reverse: bool = False) -> Choice: ...
 
     def close(self) -> None: ...
 
 
-class StubResolver:
+class StubResolver(CallResolver):
     """libc's answers over any engine. One object serves all hubs; each hub gets its own engine at its first question.
 
     ``make`` makes an engine for the calling thread's hub, ``world`` gives what the system's files say now. When the
@@ -179,6 +182,8 @@ class StubResolver:
     all hubs, None for none; ``deadline`` bounds each lookup as a whole, in seconds. ``asking`` is what ``query`` asks
     with where a question has no options; ``elsewhere`` says which names are another resolver's.
     """
+
+    cache: Cache | None = None
 
     def __init__(
         self,
@@ -337,7 +342,7 @@ class StubResolver:
         ):
             return kept[0].copy()
         if self._elsewhere is not None and (other := self._elsewhere(host)) is not None:
-            return other.getaddrinfo(host, port, family, type, proto, flags)  # type: ignore[no-any-return]
+            return other.getaddrinfo(host, port, family, type, proto, flags)
         generation = cache.generation if cache is not None else 0
         lookup = self._lookup()
         result: list[AddrInfo] = self._run(plan(world, host, port, family, type, proto, flags), world.config, lookup)
@@ -350,33 +355,12 @@ class StubResolver:
             self._memo[key] = (result.copy(), port.__class__, world, generation, expires)
         return result
 
-    def getnameinfo(self, sockaddr: SockAddr, flags: int = 0) -> tuple[str, str]:
-        """See ``socket.getnameinfo``."""
+    def call(self, call: Call) -> Any:
+        """See CallResolver."""
+        if self._elsewhere is not None and (other := self._elsewhere(call.subject, call.reverse)) is not None:
+            return call.on(other)
         world = self._world()
-        if self._elsewhere is not None and sockaddr and (other := self._elsewhere(sockaddr[0], True)) is not None:
-            return other.getnameinfo(sockaddr, flags)  # type: ignore[no-any-return]
-        return self._run(getaddrinfo.getnameinfo(world, sockaddr, flags), world.config)
-
-    def gethostbyname(self, host: str | bytes) -> str:
-        """See ``socket.gethostbyname``."""
-        world = self._world()
-        if self._elsewhere is not None and (other := self._elsewhere(host)) is not None:
-            return other.gethostbyname(host)  # type: ignore[no-any-return]
-        return self._run(getaddrinfo.gethostbyname(world, host), world.config)
-
-    def gethostbyname_ex(self, host: str | bytes) -> tuple[str, list[str], list[str]]:
-        """See ``socket.gethostbyname_ex``."""
-        world = self._world()
-        if self._elsewhere is not None and (other := self._elsewhere(host)) is not None:
-            return other.gethostbyname_ex(host)  # type: ignore[no-any-return]
-        return self._run(getaddrinfo.gethostbyname_ex(world, host), world.config)
-
-    def gethostbyaddr(self, address: str | bytes) -> tuple[str, list[str], list[str]]:
-        """See ``socket.gethostbyaddr``."""
-        world = self._world()
-        if self._elsewhere is not None and (other := self._elsewhere(address, True)) is not None:
-            return other.gethostbyaddr(address)  # type: ignore[no-any-return]
-        return self._run(getaddrinfo.gethostbyaddr(world, address), world.config)
+        return self._run(_PLANS[call.name](world, *call.args), world.config)
 
     def query(self, question: Question, deadline: float | None = None) -> Answer:
         """Ask one question as it stands, without hosts file and search list. Raises ResolveError when no reply came.
@@ -413,7 +397,7 @@ class StubResolver:
             seat.users if seat is not None else 0,
             len(flights) if flights is not None else 0,
             len(self._memo),
-            _counts(seat),
+            counts_of(flights.engine) if flights is not None else {},
             cache,
         )
 

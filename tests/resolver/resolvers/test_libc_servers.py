@@ -9,6 +9,7 @@ import pytest
 from celadon import resolver
 from celadon.hub import sleep, spawn
 from celadon.resolver.resolvers import libc_servers as libc
+from celadon.resolver.resolvers.libc import LIBC
 from celadon.resolver.testing import NameServer, outcome_of
 
 NAMEREQD, NUMERICHOST, NUMERICSERV, DGRAM = 8, 1, 2, 16
@@ -30,7 +31,7 @@ def test_getnameinfo_lets_others_run():
     libc.getnameinfo is libc.getnameinfo_by_ctypes,
     reason="CPython's own stops the server's thread, so it has no answers to compare with",
 )
-def test_getnameinfo_without_cpythons():
+def test_getnameinfo_without_cpythons(monkeypatch):
     with NameServer() as server:
         server.add("1.2.0.192.in-addr.arpa", "PTR", "a.test.")
         server.add("1." + "0." * 23 + "8.b.d.0.1.0.0.2.ip6.arpa", "PTR", "six.test.")
@@ -51,8 +52,10 @@ def test_getnameinfo_without_cpythons():
             ["192.0.2.1", 80],
         ):
             for flags in (NUMERICSERV, NAMEREQD, NUMERICHOST, NUMERICHOST | NAMEREQD, DGRAM):
-                theirs = outcome_of(names._call, _socket.getnameinfo, sockaddr, flags)
-                assert outcome_of(names._call, libc.getnameinfo_by_ctypes, sockaddr, flags) == theirs, (sockaddr, flags)
+                monkeypatch.setitem(LIBC, "getnameinfo", _socket.getnameinfo)
+                theirs = outcome_of(names.getnameinfo, sockaddr, flags)
+                monkeypatch.setitem(LIBC, "getnameinfo", libc.getnameinfo_by_ctypes)
+                assert outcome_of(names.getnameinfo, sockaddr, flags) == theirs, (sockaddr, flags)
                 seen.append(theirs)
         names.close()
     assert ["a.test", "80"] in seen

@@ -19,7 +19,7 @@ from weakref import WeakSet
 from ....hub import Timer, Watch, get_hub, watch
 from ...errors import Kind, ResolveError
 from ...model import CLASS_IN, Answer, Config, QueryOptions, Question
-from ...protocols import Cancel, Done, Engine, Outcome
+from ...protocols import Cancel, Done, Engine, Outcome, counts_of
 from ..python import python_engine
 from . import library
 
@@ -125,8 +125,7 @@ class AresEngine:
 
     def counts(self) -> dict[str, int]:
         """Of our own exchange; c-ares does not count."""
-        counts = getattr(self._fallback, "counts", dict)
-        return dict(counts())
+        return dict(counts_of(self._fallback)) if self._fallback is not None else {}
 
     def _exchange_for(self, config: Config) -> Engine:
         return python_engine.make(config)
