@@ -26,7 +26,7 @@ from .resolvers.chain import ChainResolver
 from .resolvers.custom import LookResolver, engine_maker, is_engine, is_look, name_of, resolver_of
 from .resolvers.deadline import Bounded
 from .resolvers.libc_names import Automatic
-from .resolvers.observed import Observed, ObservedStub, harmless
+from .resolvers.observed import Observed, Teller, harmless
 from .resolvers.stub import StubResolver
 from .system.reload import System
 from .system.servers import parse_server
@@ -245,7 +245,7 @@ def _shaped(world: Callable[[], World], shape: Callable[[World], World]) -> Call
     return shaped
 
 
-def _stub(name: str, engine: Callable[[Config], Engine], wanted: _Wanted, automatic: bool = False) -> StubResolver:
+def _stub(name: str, engine: Callable[[Config], Engine], wanted: _Wanted, automatic: bool = False) -> FullResolver:
     """The policy over an engine."""
     world = base = wanted.world()
     table = wanted.overrides
@@ -268,16 +268,16 @@ def _stub(name: str, engine: Callable[[Config], Engine], wanted: _Wanted, automa
         "asking": registry.ASKS_WITH.get(name),
         "elsewhere": elsewhere,
     }
-    if wanted.on_event is not None:
-        return ObservedStub(name, limited, world, on_event=wanted.on_event, **options)
-    return StubResolver(name, limited, world, **options)
+    if wanted.on_event is None:
+        return StubResolver(name, limited, world, **options)
+    teller = Teller(name, wanted.on_event)
+    return Observed(StubResolver(name, limited, world, observer=teller, **options), teller, "memo", elsewhere)
 
 
 def _outside(made: FullResolver, name: str, source: str, wanted: _Wanted) -> FullResolver:
     """What is bounded and told of from outside."""
-    if wanted.on_event is not None:
-        return Observed(made, name, source, wanted.on_event, wanted.deadline)
-    return within(made, wanted.deadline) if wanted.deadline else made
+    made = within(made, wanted.deadline) if wanted.deadline else made
+    return Observed(made, Teller(name, wanted.on_event), source) if wanted.on_event is not None else made
 
 
 def _named(name: str, wanted: _Wanted) -> FullResolver:

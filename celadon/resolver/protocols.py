@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
-from .answers.cache import Cache
+from .answers.cache import Cache, Entry
 from .errors import Kind, ResolveError
 from .events import ResolverStats
 from .model import AddrInfo, Answer, Question, SockAddr
@@ -96,6 +96,22 @@ class FullResolver(Resolver):
 
     def permit(self, address: str) -> None:
         """Raise BlockedAddress if a socket must not send to this literal address; by default all are permitted."""
+
+
+class Observer(Protocol):
+    """Who is told of each step of a StubResolver's lookups, in the greenlet that looks up. It must not wait or raise.
+
+    The steps inside an engine are Events, told by the engine itself: which message it sent, to which server.
+    """
+
+    def planned(self) -> None:
+        """The policy begins to look a name up: no finished result was at hand."""
+
+    def read(self, questions: tuple[Question, ...], entries: list[Entry | None], now: float) -> None:
+        """The cache was asked, and gave these entries, which may be stale; None: the servers are asked."""
+
+    def came(self, outcomes: list[Outcome]) -> None:
+        """The servers were asked, and these are the outcomes. A stale answer among them is the cache's."""
 
 
 @runtime_checkable

@@ -15,8 +15,6 @@ from .protocols import Engine, FullResolver
 # bring a policy of their own (the system's libc).
 ENGINES = {"ares": "engines.ares.ares_engine", "python": "engines.python.python_engine"}
 TUNED = frozenset(("python",))
-# The same engines, telling of what they send.
-OBSERVED = {"ares": "engines.ares.ares_observed", "python": "engines.python.python_observed"}
 AUTOMATIC = "ares"  # the engine of ``auto``
 # What a query with nothing special is asked with: c-ares tells neither EDNS nor which of several servers answered, our
 # own exchange does.
@@ -77,11 +75,8 @@ def make_engine(name: str, config: Config, tuning: Any = None, on_event: OnEvent
     if name not in ENGINES:
         raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(names())}")
     speaks(name, config.servers)
-    if on_event is not None:
-        observed: Callable[..., Engine] = _maker(OBSERVED, name)
-        return observed(config, tuning, on_event)
     maker: Callable[..., Engine] = _maker(ENGINES, name)
-    return maker(config) if tuning is None or name not in TUNED else maker(config, tuning)
+    return maker(config, tuning, on_event)
 
 
 def make_resolver(name: str, config: Config | None) -> FullResolver:

@@ -25,7 +25,7 @@ from ..policy import getaddrinfo
 from ..policy.explain import Explanation, steps
 from ..policy.libc_or_engine import Choice
 from ..policy.plan import Ask, Plan, Sources
-from ..protocols import Cancel, Engine, FullResolver, Outcome, counts_of
+from ..protocols import Cancel, Engine, FullResolver, Observer, Outcome, counts_of
 from ..system.world import World
 from .calls import Call, CallResolver
 
@@ -180,7 +180,8 @@ class StubResolver(CallResolver):
     ``make`` makes an engine for the calling thread's hub, ``world`` gives what the system's files say now. When the
     configuration changes, new lookups get a new engine, and those in flight end on the old one. ``cache`` is shared by
     all hubs, None for none; ``deadline`` bounds each lookup as a whole, in seconds. ``asking`` is what ``query`` asks
-    with where a question has no options; ``elsewhere`` says which names are another resolver's.
+    with where a question has no options; ``elsewhere`` says which names are another resolver's; ``observer`` is told
+    of each step.
     """
 
     cache: Cache | None = None
@@ -195,12 +196,14 @@ class StubResolver(CallResolver):
         deadline: float | None = None,
         asking: QueryOptions | None = None,
         elsewhere: Elsewhere | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.name = name
         self.cache = cache
         self.deadline = deadline
         self._asking = asking
         self._elsewhere = elsewhere
+        self._observer = observer
         self._make = make
         self._world = world
         self._closed = False
@@ -243,6 +246,8 @@ class StubResolver(CallResolver):
         if lookup is None:
             lookup = self._lookup()
         self._lookups += 1
+        if self._observer is not None:
+            self._observer.planned()
         try:
             request = next(plan)
             while True:
@@ -277,42 +282,39 @@ class StubResolver(CallResolver):
     def _read(self, questions: tuple[Question, ...], seat: _Seat, lookup: _Lookup, now: float) -> list[Entry | None]:
         """What the cache has for each question. Renews what is near its end. Nothing else reads the cache."""
         cache = self.cache
-        if cache is None:
-            return []
         # A loop, as a comprehension's cells are objects that lie around while we wait: work for the garbage collector.
-        entries = []
+        entries: list[Entry | None] = []
         for question in questions:
-            entry = cache.get(question, now)
-            entries.append(entry)
-            if entry is not None:
-                lookup.expires = min(lookup.expires, entry.expires)
-                if cache.wants_refresh(entry, now):
-                    seat.flights.refresh(question)
+            entries.append(None if cache is None else cache.get(question, now))  # noqa: PERF401
+        if self._observer is not None:
+            self._observer.read(questions, entries, now)
+        if cache is not None and any(entries):
+            for question, entry in zip(questions, entries, strict=True):
+                if entry is not None:
+                    lookup.expires = min(lookup.expires, entry.expires)
+                    if cache.wants_refresh(entry, now):
+                        seat.flights.refresh(question)
         return entries
 
     def _outcomes(self, questions: tuple[Question, ...], config: Config, lookup: _Lookup) -> list[Outcome]:
         seat = self._take_seat(config, lookup)
         entries = self._read(questions, seat, lookup, get_hub().now())
-        if not any(entries):
-            entries.clear()
-            lookup.asked = True
-            return ask(seat.flights, questions, lookup.ends)
-        outcomes: list[Any] = []
-        missing = []
-        for question, entry in zip(questions, entries, strict=True):
-            if entry is None:
-                missing.append(question)
-                outcomes.append(None)
-            else:
-                outcomes.append(asked_as(question, entry.answer))
+        missing = questions
+        if any(entries):
+            missing = tuple([one for one, entry in zip(questions, entries, strict=True) if entry is None])
+        came: list[Outcome] = []
         if missing:
             lookup.asked = True
-            came = ask(seat.flights, tuple(missing), lookup.ends)
-            came.reverse()
-            for index, one in enumerate(outcomes):
-                if one is None:
-                    outcomes[index] = came.pop()
-        return outcomes
+            came = ask(seat.flights, missing, lookup.ends)
+            if self._observer is not None:
+                self._observer.came(came)
+            if missing is questions:
+                return came
+        came.reverse()
+        return [
+            came.pop() if entry is None else asked_as(question, entry.answer)
+            for question, entry in zip(questions, entries, strict=True)
+        ]
 
     def getaddrinfo(
         self,
@@ -377,9 +379,12 @@ class StubResolver(CallResolver):
             for entry in self._read((question,), seat, lookup, now):
                 if entry is not None and self.cache is not None:
                     return asked_as(question, aged(entry, now, self.cache.policy))
-            outcome = ask(seat.flights, (question,), lookup.ends)[0]
+            outcomes = ask(seat.flights, (question,), lookup.ends)
+            if self._observer is not None:
+                self._observer.came(outcomes)
         finally:
             seat.leave()
+        outcome = outcomes[0]
         if isinstance(outcome, ResolveError):
             self._errors[outcome.kind.value] = self._errors.get(outcome.kind.value, 0) + 1
             raise outcome.fresh()

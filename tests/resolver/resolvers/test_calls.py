@@ -9,7 +9,7 @@ from celadon.resolver.resolvers.calls import NAMES, Call, CallResolver, Wrapper
 from celadon.resolver.resolvers.chain import ChainResolver
 from celadon.resolver.resolvers.custom import Completed
 from celadon.resolver.resolvers.deadline import Bounded
-from celadon.resolver.resolvers.observed import Observed
+from celadon.resolver.resolvers.observed import Observed, Teller
 
 ARGUMENTS = {
     "getaddrinfo": ("a.test", 80, 2, 1, 6, 0),
@@ -52,7 +52,7 @@ for _name in OTHERS:
 WRAPPED = {
     "Wrapper": Wrapper,
     "Bounded": lambda inner: Bounded(inner, 5, True),
-    "Observed": lambda inner: Observed(inner, "recorder", "resolver", lambda event: None),
+    "Observed": lambda inner: Observed(inner, Teller("recorder", lambda event: None), "resolver"),
     "a chain": lambda inner: ChainResolver([inner]),
     "Completed": Completed,
 }

@@ -17,7 +17,9 @@ from functools import partial
 from weakref import WeakSet
 
 from ....hub import Timer, Watch, get_hub, watch
+from ...dns.exchange import Tuning
 from ...errors import Kind, ResolveError
+from ...events import Event, OnEvent
 from ...model import CLASS_IN, Answer, Config, QueryOptions, Question
 from ...protocols import Cancel, Done, Engine, Outcome, counts_of
 from ..python import python_engine
@@ -60,8 +62,9 @@ class AresEngine:
 
     name = "ares"
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, on_event: OnEvent | None = None) -> None:
         self._hub = get_hub()
+        self._on_event = on_event
         self._config = config
         servers = config.servers
         #: Seconds for a round over all servers, and for a question as a whole.
@@ -120,15 +123,13 @@ class AresEngine:
         if self._fallback is None:
             config = self._config
             order = config.servers[1:] + config.servers[:1]  # c-ares began with the first
-            self._fallback = self._exchange_for(replace(config, servers=order, attempts=max(config.attempts - 1, 1)))
+            config = replace(config, servers=order, attempts=max(config.attempts - 1, 1))
+            self._fallback = python_engine.make(config, None, self._again if self._on_event is not None else None)
         return self._fallback
 
     def counts(self) -> dict[str, int]:
         """Of our own exchange; c-ares does not count."""
         return dict(counts_of(self._fallback)) if self._fallback is not None else {}
-
-    def _exchange_for(self, config: Config) -> Engine:
-        return python_engine.make(config)
 
     # -- what goes into c-ares, and what comes out -------------------------------------------------------------
 
@@ -139,6 +140,8 @@ class AresEngine:
         query.since = now - self._away
         query.inside = True
         self._young[query] = None
+        if self._on_event is not None:
+            self._on_event(self._sent(query.question))
         status = self._channel.ask(query, query.name, query.question.rdtype)
         if status == library.BADNAME:
             self._leave(query)
@@ -147,6 +150,19 @@ class AresEngine:
         if self._timer is None and self._young:
             self._arm()
         return status
+
+    def _sent(self, question: Question) -> Event:
+        """What c-ares sends by itself, to its next server or over TCP, it tells nobody."""
+        now, rdtype = self._hub.now(), int(question.rdtype)
+        return Event("sent", question.name, self.name, now, rdtype=rdtype, server=self._server, attempt=1)
+
+    def _again(self, event: Event) -> None:
+        """Our own exchange sends: again, if c-ares had the question before."""
+        asked = (event.name, event.rdtype)
+        before = any((one.question.name, one.question.rdtype) == asked for one in self._old)
+        kind = "retry" if before and event.kind == "sent" else event.kind
+        assert self._on_event is not None
+        self._on_event(replace(event, kind=kind, attempt=event.attempt + before, resolver=self.name))
 
     def _deliver(self) -> None:
         """Tell what c-ares has said, and ask what waited for room."""
@@ -401,6 +417,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def make(config: Config) -> AresEngine:
-    """The engine for the calling thread's hub."""
-    return AresEngine(config)
+def make(config: Config, tuning: Tuning | None = None, on_event: OnEvent | None = None) -> AresEngine:
+    """The engine for the calling thread's hub; not tuned. ``on_event`` is told of each question, and must not wait."""
+    return AresEngine(config, on_event)

@@ -19,6 +19,7 @@ from ....hub import Timer, get_hub
 from ...dns.exchange import AGAIN, Exchange, Query, Tuning, Verdict
 from ...dns.server_health import Health
 from ...errors import Kind, ResolveError
+from ...events import Event, OnEvent
 from ...model import Config, Question
 from ...protocols import Cancel, Done
 from .links import SEGMENTS, Link, Stream, UdpLink
@@ -37,8 +38,9 @@ class PythonEngine:
 
     name = "python"
 
-    def __init__(self, config: Config, tuning: Tuning | None = None) -> None:
+    def __init__(self, config: Config, tuning: Tuning | None = None, on_event: OnEvent | None = None) -> None:
         self._hub = hub = get_hub()
+        self._on_event = on_event
         self.tuning = tuning or Tuning()
         #: The largest datagram that a question allowed.
         self.largest = _LARGEST
@@ -201,7 +203,15 @@ class PythonEngine:
         link.send(query, name, exchange.body(query, state, now))
         state.sent += 1
         state.in_flight += 1
+        if self._on_event is not None:
+            self._on_event(self._sent(query, state, link, now))
         return link, name
+
+    def _sent(self, query: Query, state: Health, link: Link, now: float) -> Event:
+        more, question = query.more, query.question
+        attempt = 1 + (query.link is not None) + (len(more.old) if more is not None else 0)
+        kind, rdtype = "tcp" if link.tcp else "retry" if attempt > 1 else "sent", int(question.rdtype)
+        return Event(kind, question.name, self.name, now, rdtype=rdtype, server=str(state.server), attempt=attempt)
 
     def _new_id(self) -> bytes:
         if not self._ids:
@@ -455,6 +465,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def make(config: Config, tuning: Tuning | None = None) -> PythonEngine:
-    """The engine for the calling thread's hub."""
-    return PythonEngine(config, tuning)
+def make(config: Config, tuning: Tuning | None = None, on_event: OnEvent | None = None) -> PythonEngine:
+    """The engine for the calling thread's hub. ``on_event`` is told of each message sent, and must not wait."""
+    return PythonEngine(config, tuning, on_event)
