@@ -271,16 +271,19 @@ class StubResolver(CallResolver):
         deadline = deadline or self.deadline
         return _Lookup(None if deadline is None else get_hub().now() + deadline)
 
-    def _take_seat(self, config: Config, lookup: _Lookup) -> _Seat:
+    def _take_seat(self, hub: Hub, config: Config, lookup: _Lookup) -> _Seat:
         """The engine that the lookup runs on from now to its end."""
         seat = lookup.seat
         if seat is None:
-            seat = lookup.seat = self._seat(get_hub(), config)
+            seat = lookup.seat = self._seat(hub, config)
             seat.users += 1
         return seat
 
     def _read(self, questions: tuple[Question, ...], seat: _Seat, lookup: _Lookup, now: float) -> list[Entry | None]:
-        """What the cache has for each question. Renews what is near its end. Nothing else reads the cache."""
+        """What the cache has for each question, empty if it has nothing. Renews what is near its end.
+
+        Nothing else reads the cache.
+        """
         cache = self.cache
         # A loop, as a comprehension's cells are objects that lie around while we wait: work for the garbage collector.
         entries: list[Entry | None] = []
@@ -288,19 +291,21 @@ class StubResolver(CallResolver):
             entries.append(None if cache is None else cache.get(question, now))  # noqa: PERF401
         if self._observer is not None:
             self._observer.read(questions, entries, now)
-        if cache is not None and any(entries):
-            for question, entry in zip(questions, entries, strict=True):
-                if entry is not None:
-                    lookup.expires = min(lookup.expires, entry.expires)
-                    if cache.wants_refresh(entry, now):
-                        seat.flights.refresh(question)
+        if cache is None or not any(entries):
+            return []
+        for question, entry in zip(questions, entries, strict=True):
+            if entry is not None:
+                lookup.expires = min(lookup.expires, entry.expires)
+                if cache.wants_refresh(entry, now):
+                    seat.flights.refresh(question)
         return entries
 
     def _outcomes(self, questions: tuple[Question, ...], config: Config, lookup: _Lookup) -> list[Outcome]:
-        seat = self._take_seat(config, lookup)
-        entries = self._read(questions, seat, lookup, get_hub().now())
+        hub = get_hub()
+        seat = self._take_seat(hub, config, lookup)
+        entries = self._read(questions, seat, lookup, hub.now())
         missing = questions
-        if any(entries):
+        if entries:
             missing = tuple([one for one, entry in zip(questions, entries, strict=True) if entry is None])
         came: list[Outcome] = []
         if missing:
@@ -308,7 +313,7 @@ class StubResolver(CallResolver):
             came = ask(seat.flights, missing, lookup.ends)
             if self._observer is not None:
                 self._observer.came(came)
-            if missing is questions:
+            if not entries:
                 return came
         came.reverse()
         return [
@@ -373,8 +378,9 @@ class StubResolver(CallResolver):
             question = question._replace(options=self._asking)
         self._lookups += 1
         lookup = self._lookup(deadline)
-        now = get_hub().now()
-        seat = self._take_seat(self._world().config, lookup)
+        hub = get_hub()
+        now = hub.now()
+        seat = self._take_seat(hub, self._world().config, lookup)
         try:
             for entry in self._read((question,), seat, lookup, now):
                 if entry is not None and self.cache is not None:
