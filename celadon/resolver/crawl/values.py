@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import _socket
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import Kind, ResolveError
 from ..events import ResolverStats
 from ..model import AddrInfo
 from ..names import domain
-from .guard import network
 
 _numeric: Any = _socket.getaddrinfo
 _NUMERICHOST, _CANONNAME = _socket.AI_NUMERICHOST, _socket.AI_CANONNAME
@@ -99,8 +97,9 @@ def _ipv4_first(found: list[AddrInfo]) -> list[AddrInfo]:
     return sorted(found, key=lambda row: row[0] != _INET)
 
 
+Order = Callable[[list[AddrInfo]], list[AddrInfo]]
 #: By name, the order in which addresses are to be tried.
-ORDERS: dict[str, Callable[[list[AddrInfo]], list[AddrInfo]]] = {
+ORDERS: dict[str, Order] = {
     "system": _as_given,
     "happy": interleave,
     "ipv4-first": _ipv4_first,
@@ -111,35 +110,6 @@ def plain_name(host: str | bytes) -> str:
     """The host as it is kept: ASCII, lower case, no final dot. ResolveError for what IDNA cannot encode."""
     text = host.decode("latin-1") if isinstance(host, bytes) else domain.to_ascii(host)
     return text.lower().removesuffix(".")
-
-
-def pinned_values(host: str, addresses: Iterable[str]) -> list[tuple[int, int]]:
-    """The addresses as ``value_of`` gives them. ValueError for what is none."""
-    blocks = [network(one) for one in addresses]
-    if any(one.first != one.last for one in blocks):
-        raise ValueError(f"{host!r} can be pinned to addresses only, not to networks")
-    return [(one.bits, one.first) for one in blocks]
-
-
-def pinned(
-    host: str | bytes, addresses: tuple[str, ...], port: Any, family: int, type: int, proto: int, flags: int
-) -> list[AddrInfo]:
-    """What getaddrinfo gives for a host that has these literals and no others."""
-    hints = flags & ~_CANONNAME | _NUMERICHOST
-    found: list[AddrInfo] = []
-    error: OSError | None = None
-    for address in addresses:
-        try:
-            found += _numeric(address, port, family, type, proto, hints)
-        except _socket.gaierror as failed:
-            error = failed
-            if failed.errno != _socket.EAI_ADDRFAMILY:
-                raise
-    if not found:
-        raise ResolveError(Kind.NODATA, plain_name(host), detail=f"pinned to {', '.join(addresses)}") from error
-    if flags & _CANONNAME:
-        found[0] = (*found[0][:3], plain_name(host), found[0][4])
-    return found
 
 
 def _ip_key(value: tuple[int, int]) -> str:

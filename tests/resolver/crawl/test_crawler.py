@@ -3,6 +3,7 @@
 import socket
 import ssl
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -265,6 +266,22 @@ def test_events(make, server):
     ]
     assert events[0].server == server.address.replace(":", "#")
     assert all(0 <= one.seconds < 5 and abs(one.when - time.time()) < 60 for one in events)
+
+
+@pytest.mark.parametrize("call", ["getaddrinfo", "gethostbyname", "gethostbyname_ex"])
+def test_every_call_of_a_host_is_counted_and_told_once(make, call):
+    events = []
+    crawler = make(family=2, on_event=events.append)
+    crawler.pin("pinned.test", ["9.9.9.9"])
+    for host in ("public.test", "pinned.test", "evil.test"):
+        with suppress(ResolveError):
+            getattr(crawler, call)(*((host, 80) if call == "getaddrinfo" else (host,)))
+    assert [(one.kind, one.source) for one in events] == [("answer", "dns"), ("answer", "pin"), ("blocked", "dns")]
+    now = crawler.stats()
+    assert (now.lookups, now.answered, now.pinned, now.blocked, now.in_flight) == (3, 2, 1, 1, 0)
+    assert now.members[0].resolver == "python"
+    crawler.gethostbyaddr("127.0.0.1")
+    assert len(events) == 3  # it asks for a name: nothing is connected to
 
 
 @pytest.mark.both_families
