@@ -32,10 +32,10 @@ from .system.reload import System
 from .system.servers import parse_server
 from .system.world import Ways, World, look_source, table_source
 
-#: Decides name by name.
+#: The resolver if nothing is said; it decides name by name between libc and an engine.
 DEFAULT = "auto"
 
-#: A name, ``pkg.mod:obj``, a function from a host to addresses, an engine, a resolver, or a list of such: a chain.
+#: A name, ``pkg.mod:obj``, a function from a host to addresses, an engine, a resolver, or a list of these (a chain).
 ResolverLike = str | Resolver | Engine | Callable[[str], "Iterable[str] | None"] | Iterable[Any] | None
 
 _system = System()
@@ -71,6 +71,40 @@ def _ways(special_names: str, nul: str, strict: bool, cname_order: str, idna: in
     return Ways(special_names != "libc", nul != "libc", bool(strict), cname_order != "libc", int(idna))
 
 
+def _seconds(name: str, value: float) -> float:
+    if not value > 0:
+        raise ResolverConfigError(f"{name}: {value!r} is not a positive number of seconds")
+    return float(value)
+
+
+def _changes(
+    servers: Iterable[str | Server] | None, timeout: float | None, attempts: int | None, search: Iterable[str] | None
+) -> dict[str, Any]:
+    """What the caller puts in the place of resolv.conf's words, by the names of Config's fields."""
+    changes: dict[str, Any] = {}
+    if servers is not None:
+        given = (servers,) if isinstance(servers, str) else tuple(servers)
+        if not given:
+            raise ResolverConfigError("servers: the list is empty")
+        changes["servers"] = tuple(parse_server(one) for one in given)
+    if timeout is not None:
+        changes["timeout"] = _seconds("timeout", timeout)
+    if attempts is not None:
+        if attempts < 1:
+            raise ResolverConfigError(f"attempts: {attempts!r} is less than 1")
+        changes["attempts"] = attempts
+    if search is not None:
+        changes["search"] = (search,) if isinstance(search, str) else tuple(search)
+    return changes
+
+
+def _limits(*given: Any) -> Limits:
+    try:
+        return Limits(*given)
+    except ValueError as error:
+        raise ResolverConfigError(str(error)) from None
+
+
 def make(
     resolver: ResolverLike = None,
     *,
@@ -92,68 +126,33 @@ def make(
     overrides: Mapping[str, str | Iterable[str]] | None = None,
     on_event: OnEvent | None = None,
 ) -> FullResolver:
-    """A resolver by name (``auto``, ``ares``, ``python``, ``thread``, ``block``), or of an object of the program's.
+    """A resolver by name (``auto``, ``ares``, ``python``, ``thread``, ``block``), or from an object of the program's.
 
-    That is a function from a host to its addresses, a Resolver, an Engine or a class of such, ``"pkg.mod:obj"`` for one
-    to be imported, or a list of all these: the next one is asked where one fails, or leaves the name to others. None
-    is what the environment variable CELADON_RESOLVER says, else ``auto``, which decides name by name (see ``explain``).
+    Such an object is a function from a host to its addresses, a Resolver, an Engine, a class of either, or
+    ``"pkg.mod:obj"`` to be imported. A list of resolvers is a chain: the next one is asked if one fails or leaves the
+    name to others. None takes the environment variable CELADON_RESOLVER, else ``auto``, which decides name by name.
 
-    ``servers`` are addresses with optional ports (``127.0.0.1:5301``, ``[::1]:53``) in place of resolv.conf's, or, for
-    ``python``, URIs (``tls://192.0.2.1#dns.example``, ``https://192.0.2.1/dns-query``) and Servers.
-    ``timeout`` seconds per try, ``attempts`` rounds over all servers, ``deadline`` seconds for a lookup as a whole.
-    ``cache`` is on unless None or False; a number sizes it, a mapping or a CachePolicy says more, a Cache is shared;
-    the libc resolvers have none. ``search`` is the list of domains that names are tried in (empty: none).
-    ``concurrency`` bounds the questions in flight, ``rate`` those sent in a second, both per hub; the others wait.
-    ``in_flight_per_server`` and ``rate_per_server`` do so for each server, of the python engine's only.
-    ``special_names``, ``nul`` and ``cname_order`` may be "libc": docs/differences.md says what for. ``strict`` False
-    takes the AAAA records where the A records could not be had. ``idna`` is 2003 or 2008. ``overrides`` maps names to
-    their addresses, or to another name to be looked up in their place, before any source is asked. ``on_event``
-    is called with an Event at each step of a lookup, and must not wait. Raises ResolverConfigError for what cannot be.
+    ``servers`` replace resolv.conf's: addresses with optional ports (``127.0.0.1:5301``, ``[::1]:53``), and for
+    ``python`` also URIs (``tls://192.0.2.1#dns.example``, ``https://192.0.2.1/dns-query``) and Servers. ``timeout`` is
+    seconds a try, ``attempts`` rounds over all servers, ``deadline`` seconds for a whole lookup. ``cache`` is a number
+    of entries, a mapping, a CachePolicy, or a Cache to be shared; None or False for none. libc resolvers have none.
+    ``search`` is the list of domains that short names are tried in. ``concurrency`` bounds the questions in flight,
+    ``rate`` those sent in a second, both per hub; others wait. ``in_flight_per_server`` and ``rate_per_server`` do the
+    same for each server, with ``python`` only. ``special_names``, ``nul`` and ``cname_order`` may be "libc": see
+    docs/differences.md. ``strict`` False uses AAAA records if asking for A records failed. ``idna`` is 2003 or 2008.
+    ``overrides`` maps names to addresses, or to a name to look up instead, before any source is asked. ``on_event`` is
+    called with an Event at each step of a lookup, and must not wait. ResolverConfigError for a value that cannot be.
     """
-    ways = _ways(special_names, nul, strict, cname_order, idna)
-    changes: dict[str, Any] = {}
-    if servers is not None:
-        given = (servers,) if isinstance(servers, str) else tuple(servers)
-        if not given:
-            raise ResolverConfigError("servers: the list is empty")
-        changes["servers"] = tuple(parse_server(one) for one in given)
-    if timeout is not None:
-        if not timeout > 0:
-            raise ResolverConfigError(f"timeout: {timeout!r} is not a positive number of seconds")
-        changes["timeout"] = float(timeout)
-    if attempts is not None:
-        if attempts < 1:
-            raise ResolverConfigError(f"attempts: {attempts!r} is less than 1")
-        changes["attempts"] = attempts
-    if search is not None:
-        changes["search"] = (search,) if isinstance(search, str) else tuple(search)
-    if deadline is not None and not deadline > 0:
-        raise ResolverConfigError(f"deadline: {deadline!r} is not a positive number of seconds")
-    try:
-        limits = Limits(concurrency, rate, in_flight_per_server, rate_per_server)
-    except ValueError as error:
-        raise ResolverConfigError(str(error)) from None
-    if resolver is None:
-        resolver = os.environ.get("CELADON_RESOLVER") or DEFAULT
-    names: list[str] = []
-    if isinstance(resolver, str):
-        resolver, plus, level = resolver.partition("+")
-        names = resolver.split(",")
-        if plus and not (level.isascii() and level.isdigit()):
-            raise ResolverConfigError(
-                f"the level of {resolver + plus + level!r} is not a number; 1 and 2 tell, 0 does not"
-            )
-        if on_event is None and int(level or 0):
-            on_event = printer(int(level), _to_stderr)
-    if limits.each_server and not (names and registry.TUNED.issuperset(names)):
-        raise ResolverConfigError(f"limits for each server are kept by the python engine only, not by {resolver!r}")
-    told = harmless(on_event) if on_event is not None else None
-    wanted = _Wanted(changes, ways, deadline, cache, limits, _overrides(overrides), told)
-    if names:
-        return _named(names[0] or DEFAULT, wanted) if len(names) == 1 else _chain(names, wanted)
-    if isinstance(resolver, Iterable) and not isinstance(resolver, str):
-        return _chain(resolver, wanted)
-    return _given(resolver, wanted)
+    wanted = _Wanted(
+        _changes(servers, timeout, attempts, search),
+        _ways(special_names, nul, strict, cname_order, idna),
+        None if deadline is None else _seconds("deadline", deadline),
+        cache,
+        _limits(concurrency, rate, in_flight_per_server, rate_per_server),
+        _overrides(overrides),
+        harmless(on_event) if on_event is not None else None,
+    )
+    return _from(resolver, wanted)
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -180,6 +179,29 @@ class _Wanted(NamedTuple):
         return replace(_system.world().config, **self.changes) if self.changes else None
 
 
+def _from(resolver: ResolverLike, wanted: _Wanted) -> FullResolver:
+    """A resolver from whatever the caller gave."""
+    if resolver is None:
+        resolver = os.environ.get("CELADON_RESOLVER") or DEFAULT
+    names: list[str] = []
+    if isinstance(resolver, str):
+        names_given, plus, level = resolver.partition("+")
+        names = names_given.split(",")
+        if plus and not (level.isascii() and level.isdigit()):
+            raise ResolverConfigError(f"resolver {resolver!r}: the level after + is not a number; write 0, 1 or 2")
+        if wanted.on_event is None and int(level or 0):
+            wanted = wanted._replace(on_event=harmless(printer(int(level), _to_stderr)))
+    if wanted.limits.each_server and not (names and registry.TUNED.issuperset(names)):
+        raise ResolverConfigError(
+            f"Only the resolver 'python' can keep in_flight_per_server and rate_per_server, not {resolver!r}"
+        )
+    if names:
+        return _chain(names, wanted) if len(names) > 1 else _named(names[0] or DEFAULT, wanted)
+    if isinstance(resolver, Iterable) and not isinstance(resolver, str):
+        return _chain(resolver, wanted)
+    return _given(resolver, wanted)
+
+
 def families() -> frozenset[int]:
     """The address families of which this host has an address, loopback's aside, as of two seconds ago at most."""
     return _system.world().families
@@ -191,14 +213,12 @@ def _to_stderr(text: str) -> None:
 
 
 def within(resolver: FullResolver, seconds: float, owned: bool = True) -> FullResolver:
-    """A resolver whose lookups end after so many seconds. ResolverConfigError for no positive number."""
-    if not seconds > 0:
-        raise ResolverConfigError(f"deadline: {seconds!r} is not a positive number of seconds")
-    return Bounded(resolver, seconds, owned)
+    """A resolver whose lookups end after so many seconds. ResolverConfigError unless that is a positive number."""
+    return Bounded(resolver, _seconds("deadline", seconds), owned)
 
 
 def _overrides(given: Mapping[str, Any] | None) -> dict[str, tuple[str, ...] | str]:
-    """Names as they are looked up, and their addresses; another name is followed as far as it is in the table too."""
+    """By name, its addresses, or the name to look up instead. A name that the table has too is followed here."""
     made: dict[str, tuple[str, ...] | str] = {}
     for name, value in (given or {}).items():
         one = (value,) if isinstance(value, str) else tuple(value)
@@ -207,7 +227,7 @@ def _overrides(given: Mapping[str, Any] | None) -> dict[str, tuple[str, ...] | s
             continue
         for address in one:
             if normal(address) is None:
-                raise ResolverConfigError(f"overrides: {address!r}, given for {name!r}, is not an address")
+                raise ResolverConfigError(f"overrides: {address!r} (given for {name!r}) is not an IP address")
         made[_key(name)] = one
     for name in list(made):
         value, seen = made[name], {name}
@@ -228,11 +248,11 @@ def _in(table: Mapping[str, object], name: str) -> bool:
     try:
         return _key(name) in table
     except ResolveError:
-        return False  # no name at all
+        return False  # not a name that can be encoded
 
 
 def _shaped(world: Callable[[], World], shape: Callable[[World], World]) -> Callable[[], World]:
-    """The world in another shape, the same object as long as it is the same."""
+    """A changed world, as one object for as long as the world is one object: others compare by identity."""
     last: tuple[World, World] | None = None
 
     def shaped() -> World:
@@ -275,7 +295,7 @@ def _stub(name: str, engine: Callable[[Config], Engine], wanted: _Wanted, automa
 
 
 def _outside(made: FullResolver, name: str, source: str, wanted: _Wanted) -> FullResolver:
-    """What is bounded and told of from outside."""
+    """A resolver that has neither deadline nor events of its own, with both."""
     made = within(made, wanted.deadline) if wanted.deadline else made
     return Observed(made, Teller(name, wanted.on_event), source) if wanted.on_event is not None else made
 
@@ -285,13 +305,13 @@ def _named(name: str, wanted: _Wanted) -> FullResolver:
         return _given(registry.load(name), wanted)
     if name in registry.RESOLVERS:
         if wanted.overrides:
-            raise ResolverConfigError(f"overrides are the policy's, which {name!r} goes past; use auto, ares or python")
+            raise ResolverConfigError(f"{name!r} asks libc, which knows no `overrides`; use auto, ares or python")
         return _outside(registry.make_resolver(name, wanted.config()), name, "libc", wanted)
     engine = registry.AUTOMATIC if name == "auto" else name
     if engine not in registry.ENGINES:
         raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(registry.names())}")
     registry.speaks(engine, wanted.changes.get("servers", ()))
-    with suppress(ResolverUnavailable):  # that is told when it is asked
+    with suppress(ResolverUnavailable):  # raised at the first lookup
         registry.ready(engine)
     tuning = None
     if wanted.limits.each_server:
@@ -316,7 +336,7 @@ def _given(resolver: Any, wanted: _Wanted) -> FullResolver:
     if is_engine(resolver):
         return _stub(name_of(resolver), engine_maker(resolver), wanted)
     if wanted != _Wanted(deadline=wanted.deadline, on_event=wanted.on_event):
-        raise ResolverConfigError("options but deadline and on_event go with a resolver's name or an engine")
+        raise ResolverConfigError("Only `deadline` and `on_event` apply to a resolver object.")
     name = name_of(resolver)
     if is_look(resolver):
         source = look_source(name, resolver)
@@ -326,10 +346,10 @@ def _given(resolver: Any, wanted: _Wanted) -> FullResolver:
 
 
 def _chain(members: Iterable[Any], wanted: _Wanted) -> FullResolver:
-    """Options go to the members that are given by a name of ours; the deadline is for all together."""
-    inner, told = wanted._replace(deadline=None), _Wanted(on_event=wanted.on_event)
+    """Options apply to the members that are given by a name of ours; the deadline to all together."""
+    inner, events = wanted._replace(deadline=None), _Wanted(on_event=wanted.on_event)
     made = [
-        _named(one, inner if ":" not in one else told) if isinstance(one, str) else _given(one, told) for one in members
+        _named(one, events if ":" in one else inner) if isinstance(one, str) else _given(one, events) for one in members
     ]
     chain = ChainResolver(made)
     return within(chain, wanted.deadline) if wanted.deadline else chain
