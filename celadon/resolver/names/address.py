@@ -7,37 +7,47 @@ import _socket
 AF_INET, AF_INET6 = int(_socket.AF_INET), int(_socket.AF_INET6)
 
 
-def normal(address: str) -> tuple[int, str] | None:
-    """Family and canonical text of an address literal, a scope id kept; None for anything else."""
-    plain, percent, scope = address.partition("%")
+V4_BITS, V6_BITS = 32, 128
+# Bound at import, so that a patched module is never asked.
+_inet_aton, _inet_pton, _inet_ntop = _socket.inet_aton, _socket.inet_pton, _socket.inet_ntop
+
+
+def _packed(text: str) -> tuple[int, bytes, str] | None:
+    """Family, bytes and scope (``%eth0``, or nothing) of a literal in the form of inet_pton(3); None for the others."""
+    plain, percent, scope = text.partition("%")
     family = AF_INET6 if ":" in plain else AF_INET
+    if percent and (family == AF_INET or not scope):
+        return None  # only IPv6 has scopes (RFC 4007 §11)
     try:
-        if family == AF_INET and not percent:
-            _socket.inet_pton(family, plain)  # takes one way to write it only
-            return family, plain
-        return family, _socket.inet_ntop(family, _socket.inet_pton(family, plain)) + percent + scope
+        return family, _inet_pton(family, plain), percent + scope
     except (OSError, ValueError):
         return None
 
 
-V4_BITS, V6_BITS = 32, 128
-# Bound at import, so that a patched module is never asked.
-_inet_aton, _inet_pton = _socket.inet_aton, _socket.inet_pton
+def normal(text: str) -> tuple[int, str] | None:
+    """Family and canonical text of an address literal, a scope kept; None for what inet_pton(3) does not take."""
+    found = _packed(text)
+    if found is None:
+        return None
+    family, packed, scope = found
+    return family, text if family == AF_INET else _inet_ntop(family, packed) + scope  # IPv4 has one way to be written
 
 
 def value_of(text: str | bytes) -> tuple[int, int] | None:
-    """(bits, number) of an address in any form that libc takes: (32, …) or (128, …); None for what is a name.
+    """(bits, number) of an address in any form that getaddrinfo(3) takes: (32, …) or (128, …); None for a name.
 
     ``127.1``, ``0x7f.1``, ``0177.0.0.1`` and ``2130706433`` are addresses (inet_aton(3)); an IPv6 scope is dropped.
     """
-    try:
-        plain = text.decode("ascii") if isinstance(text, bytes) else text
-        if ":" in plain:
-            return V6_BITS, int.from_bytes(_inet_pton(_socket.AF_INET6, plain.partition("%")[0]), "big")
-        if plain[:1].isdigit():
+    plain = text.decode("latin-1") if isinstance(text, bytes) else text
+    if ":" in plain:
+        found = _packed(plain)
+        return None if found is None else (V6_BITS, int.from_bytes(found[1], "big"))
+    # inet_aton takes anything behind white space, which getaddrinfo does not.
+    if plain[:1].isdigit() and len(plain.split(None, 1)[0]) == len(plain):
+        try:
             return V4_BITS, int.from_bytes(_inet_aton(plain), "big")
-    except (OSError, ValueError):
-        return None
+        except (OSError, ValueError):
+            return None
     return None
 
 

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import _socket
-
 from ..errors import ResolverConfigError
 from ..model import Server
+from ..names.address import normal
 
 #: How a server may be spoken to, and the ports for it (RFC 1035, 7858, 8484, 9250).
 SCHEMES = {"udp": 53, "tcp": 53, "tls": 853, "https": 443, "quic": 853}
-
-
-def _is_address(text: str) -> bool:
-    address = text.partition("%")[0]
-    try:
-        _socket.inet_pton(_socket.AF_INET6 if ":" in address else _socket.AF_INET, address)
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def parse_server(text: str | Server) -> Server:
@@ -54,7 +44,7 @@ def _endpoint(given: str, text: str, port_by_default: int) -> tuple[str, int]:
         address, _, port = given.partition(":")
     else:
         address, port = given, str(port_by_default)
-    if not _is_address(address):
+    if normal(address) is None:
         raise ResolverConfigError(f"server {text!r}: {address!r} is not an IP address")
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ResolverConfigError(f"server {text!r}: {port!r} is not a port from 1 to 65535")
