@@ -1,7 +1,7 @@
-"""What a lookup can fail with: one class, the standard library's by ancestry, with the facts as fields.
+"""The errors of lookups: one subclass of the standard library's, with the facts as fields.
 
-The number and the text are what libc would have given, so ``except socket.gaierror`` code and code that
-reads ``errno`` go on working; ``kind``, ``name``, ``server``, ``rcode`` and ``tried`` say what happened.
+Number and text are libc's, so that code with ``except socket.gaierror`` or with ``errno`` works as before. ``kind``,
+``name``, ``server``, ``rcode`` and ``tried`` say what happened.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .model import Answer
 
 
 class Kind(Enum):
-    """Why a lookup failed; the value is the word that the command prints as a status."""
+    """Why a lookup failed. The value is the status that the command prints."""
 
     NXDOMAIN = "NXDOMAIN"
     NODATA = "NODATA"
@@ -48,7 +48,7 @@ EAI_TEXT: dict[int, str] = {
     -105: "Parameter string not correctly encoded",  # EAI_IDN_ENCODE
 }
 
-# Which number libc's getaddrinfo gives for each kind (getaddrinfo-parity: mixed outcomes are the stub's business).
+# The number of libc's getaddrinfo for each kind. If A and AAAA differ, policy/search decides.
 EAI_OF_KIND: dict[Kind, int] = {
     Kind.NXDOMAIN: _socket.EAI_NONAME,
     Kind.NODATA: _socket.EAI_NODATA,
@@ -68,7 +68,7 @@ EAI_OF_KIND: dict[Kind, int] = {
 }
 
 
-#: What a response code is as a failure (RFC 1035 §4.1.1).
+#: The kind of failure of a response code (RFC 1035 §4.1.1).
 KIND_OF_RCODE: dict[int, Kind] = {
     1: Kind.FORMERR,
     2: Kind.SERVFAIL,
@@ -81,9 +81,9 @@ KIND_OF_RCODE: dict[int, Kind] = {
 class ResolveError(_socket.gaierror):
     """A lookup that failed: ``socket.gaierror`` with libc's number and text, and the facts as fields.
 
-    ``tried`` is a tuple of one line per attempt that failed, for people. ``answer`` is what the server said, where a
-    failed ``query`` had an Answer at all. ``final``: a chain of resolvers must not ask the next one. Never raise one
-    instance twice: ``fresh()`` makes a copy without traceback for a second raise.
+    ``tried`` has one line of text for each failed attempt. ``answer`` is the server's reply, if a failed ``query`` got
+    one. ``final`` True ends a chain of resolvers: the next one is not asked. To raise an error twice, raise its
+    ``fresh()`` copy, which has no traceback yet.
     """
 
     kind: Kind
@@ -119,7 +119,7 @@ class ResolveError(_socket.gaierror):
         self.final = final
 
     def fresh(self) -> ResolveError:
-        """The same failure as a new object, so that tracebacks of two callers do not grow into each other."""
+        """The same failure as a new object, so that two callers do not share a traceback."""
         return type(self)(
             self.kind,
             self.name,
@@ -133,15 +133,15 @@ class ResolveError(_socket.gaierror):
         )
 
     def explain(self) -> str:
-        """One line for people: what was asked, what went wrong and where."""
+        """One line of text: what was asked, what went wrong and where."""
         where = f" (server {self.server})" if self.server else ""
         detail = f": {self.detail}" if self.detail else ""
         return f"{self.name or '(empty name)'}: {self.kind.value}{detail}{where}"
 
 
 class ResolverConfigError(ValueError):
-    """The caller chose a resolver, server or option that cannot be: an unknown name, a bad address."""
+    """A resolver, server or option that cannot be: an unknown name, a bad address, a number out of range."""
 
 
 class ResolverUnavailable(RuntimeError):
-    """The chosen resolver cannot work in this process: a library is missing, or the libc is another one."""
+    """The chosen resolver cannot work in this process: a library is missing, or this is not glibc."""

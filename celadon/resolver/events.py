@@ -1,4 +1,4 @@
-"""What happens on the way of a lookup, as values, and in one line for people."""
+"""The steps of a lookup, as values and as one line of text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .answers.cache import CacheStats
 from .errors import ResolveError
 from .model import rcode_name, type_name
 
-#: The kinds that a lookup as a whole has; the others are of single questions and messages.
+#: The kinds of Events about a whole lookup; the others are about one question or message.
 WHOLE = frozenset(("start", "answer", "error", "cancelled"))
 
 
@@ -17,13 +17,13 @@ WHOLE = frozenset(("start", "answer", "error", "cancelled"))
 class Event:
     """One step of a lookup.
 
-    ``kind``: ``start``, then ``answer``, ``error`` or ``cancelled`` of the lookup; on the way ``hit``, ``miss`` and
-    ``stale`` of the cache, and for each message ``sent``, ``retry`` (another try) or ``tcp`` (sent over TCP).
-    ``when`` is the hub's time and ``seconds`` what the lookup has taken at its end. ``call`` is what was called
-    (``getaddrinfo``, ``query``…), ``rdtype`` the record type of a question. ``source`` says at the end who knew:
-    ``memo`` (the finished result of a call before), ``policy`` (a literal, hosts file, overrides, special names),
-    ``cache``, ``dns``, ``libc``, ``resolver`` (one of the program's own). ``attempt`` counts the messages for a
-    question from 1. ``error`` is what the lookup raised, ``detail`` at the start why this resolver was taken.
+    ``kind`` of a lookup is ``start``, then ``answer``, ``error`` or ``cancelled``. On the way it is ``hit``, ``miss``
+    or ``stale`` for each reading of the cache, and ``sent``, ``retry`` or ``tcp`` for each message. ``when`` is the
+    hub's time in seconds; ``seconds``, at the end, how long the lookup took. ``call`` is the function called
+    (``getaddrinfo``, ``query``…), ``rdtype`` the record type of a question. ``source``, at the end, is where the result
+    came from: ``memo`` (the finished result of an earlier call), ``policy`` (a literal, hosts file, overrides, special
+    names), ``cache``, ``dns``, ``libc``, or ``resolver`` (one of the program's own). ``attempt`` counts the messages
+    for a question from 1. ``error`` is what the lookup raised; ``detail``, at the start, why this resolver was chosen.
     """
 
     kind: str
@@ -68,10 +68,10 @@ class Event:
 class ResolverStats:
     """A snapshot of a resolver's counts since it was made.
 
-    ``lookups`` are those that took more than a look at a finished result, ``errors`` what became of them otherwise, by
-    the word of their kind. ``waiting`` is how many lookups of the calling hub wait for servers now, ``questions`` how
-    many questions are under way for them, ``memo`` how many finished results are kept. ``engine`` is what the
-    hub's engine counts. ``cache`` is None without one, and ``members`` are those of a chain.
+    ``lookups`` counts those that no finished result answered, ``errors`` the failed ones by kind. ``waiting`` is the
+    number of lookups of the calling hub that wait for servers now, ``questions`` the number of their questions under
+    way, ``memo`` the number of finished results kept. ``engine`` has the counts of the hub's engine. ``cache`` is None
+    if there is none. ``members`` are those of a chain, or the resolver under a crawler's.
     """
 
     resolver: str
@@ -89,7 +89,7 @@ OnEvent = Callable[[Event], object]
 
 
 def printer(level: int, write: Callable[[str], object]) -> OnEvent:
-    """What writes a line for each event: of level 1 those of lookups as a whole, of level 2 all."""
+    """A listener that writes a line for each Event: on level 1 about whole lookups, on level 2 about all steps."""
 
     def tell(event: Event) -> None:
         if level > 1 or event.kind in WHOLE:

@@ -1,4 +1,4 @@
-"""Makes resolvers from what a caller says: a name, an object, a function, a list, and options."""
+"""Makes a resolver of a name, an object, a function or a list of these, and options."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _system = System()
 
 
 def _cache(given: Cache | CachePolicy | Mapping[str, Any] | bool | int | None) -> Cache | None:
-    """The cache that an argument ``cache`` asks for."""
+    """The cache that the argument ``cache`` means."""
     if isinstance(given, Cache):
         return given
     if given is True:
@@ -193,7 +193,7 @@ def _from(resolver: ResolverLike, wanted: _Wanted) -> FullResolver:
             wanted = wanted._replace(on_event=harmless(printer(int(level), _to_stderr)))
     if wanted.limits.each_server and not (names and registry.TUNED.issuperset(names)):
         raise ResolverConfigError(
-            f"Only the resolver 'python' can keep in_flight_per_server and rate_per_server, not {resolver!r}"
+            f"Only the python engine keeps in_flight_per_server and rate_per_server, not {resolver!r}"
         )
     if names:
         return _chain(names, wanted) if len(names) > 1 else _named(names[0] or DEFAULT, wanted)
@@ -309,7 +309,7 @@ def _named(name: str, wanted: _Wanted) -> FullResolver:
         return _outside(registry.make_resolver(name, wanted.config()), name, "libc", wanted)
     engine = registry.AUTOMATIC if name == "auto" else name
     if engine not in registry.ENGINES:
-        raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(registry.names())}")
+        raise ResolverConfigError(f"unknown resolver {name!r}; known are {', '.join(registry.names())}")
     registry.speaks(engine, wanted.changes.get("servers", ()))
     with suppress(ResolverUnavailable):  # raised at the first lookup
         registry.ready(engine)

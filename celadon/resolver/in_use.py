@@ -1,6 +1,6 @@
-"""Which resolver a lookup goes to: the scope's, else the process', else what the environment says.
+"""The resolver in use: the scope's, else the process', else the one that the environment names.
 
-``use`` may be called at any time: lookups in flight end on the resolver that they began on.
+``use`` may be called at any time. A lookup under way ends on the resolver that it began on.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _process: FullResolver | None = None
 
 
 def use(resolver: ResolverLike = None, **options: Any) -> FullResolver:
-    """Have the whole process look names up with this resolver from now on; returns it. Options as ``make``'s."""
+    """Make this the resolver of the whole process, and return it. Options as ``make``'s. The one before is closed."""
     global _process
     made = make(resolver, **options)
     old, _process = _process, made
@@ -34,9 +34,9 @@ def use(resolver: ResolverLike = None, **options: Any) -> FullResolver:
 
 @contextmanager
 def scope(resolver: ResolverLike = None, **options: Any) -> Iterator[FullResolver]:
-    """Have this greenlet, and those that it spawns in the block, look names up with another resolver.
+    """Use another resolver in this block: in this greenlet, and in those that it spawns here.
 
-    Options as ``make``'s. A ``deadline`` alone leaves the resolver, and bounds each of its lookups in the block. What
+    Options as ``make``'s. A ``deadline`` alone keeps the resolver and bounds each of its lookups. What
     was made for the block is closed at its end; a resolver object of the caller's stays open.
     """
     given = isinstance(resolver, Resolver) and not isinstance(resolver, type)
@@ -54,7 +54,7 @@ def scope(resolver: ResolverLike = None, **options: Any) -> Iterator[FullResolve
 
 
 def current() -> FullResolver:
-    """The resolver that a lookup made now would go to."""
+    """The resolver that a lookup made now goes to."""
     global _process
     made = _scope.get() or _process
     if made is None:
@@ -63,7 +63,7 @@ def current() -> FullResolver:
 
 
 def reset() -> None:
-    """Forget what ``use`` chose; the environment or the default decides again."""
+    """Close the resolver that ``use`` chose; the environment or the default decides again."""
     global _process
     old, _process = _process, None
     if old is not None:
@@ -71,15 +71,15 @@ def reset() -> None:
 
 
 def discard(host: str, address: str) -> bool:
-    """Forget one address of a host in the cache of the resolver in use, as one that nobody could connect to.
+    """Forget one address of a host in the cache of the resolver in use, because no connection to it succeeds.
 
-    The next lookup does without it; with the last one gone, servers are asked again. True if it was there.
+    The next lookup returns the others; without any, servers are asked again. True if the address was in the cache.
     """
     return current().discard(host, address)
 
 
 def explain(name: str) -> Explanation:
-    """What a lookup of ``name`` would do now, and why: who, in which order, of which servers. Asks nobody.
+    """How a lookup of ``name`` would go now, and why: sources, servers, their order. Asks nobody.
 
     ``print`` it, or read its fields.
     """
@@ -92,9 +92,9 @@ def stats() -> ResolverStats:
 
 
 def permit(address: str) -> None:
-    """Raise BlockedAddress where the resolver in use forbids sending to this literal address.
+    """Raise BlockedAddress if the resolver in use forbids sending to this literal address.
 
-    Green sockets ask it before they send to an address that needed no lookup. Without a guard it is free.
+    Green sockets call it before they send to an address that needed no lookup.
     """
     made = _scope.get() or _process
     if made is not None:
@@ -102,7 +102,7 @@ def permit(address: str) -> None:
 
 
 def preload() -> None:
-    """Import what must not be imported patched: pycares keeps a thread and a lock of its own."""
+    """Import what must be imported before patching: pycares has a thread and a lock of its own."""
     registry.preload()
 
 
@@ -139,7 +139,7 @@ def gethostbyaddr(ip_address: str | bytes) -> tuple[str, list[str], list[str]]:
 
 
 def getfqdn(name: str = "") -> str:
-    """``socket.getfqdn``, cooperatively: the first of the host's names that has a dot."""
+    """``socket.getfqdn``, cooperatively: the first of the host's names with a dot."""
     name = name.strip()
     if not name or name in ("0.0.0.0", "::"):
         name = _socket.gethostname()

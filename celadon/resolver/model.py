@@ -1,6 +1,6 @@
-r"""The values that the resolver layer passes about: frozen, slotted, without behaviour that needs I/O.
+r"""The values of the resolver layer: frozen, slotted, without I/O.
 
-Engines make them, policy reads them, nobody changes them; so they may be shared by greenlets and threads.
+Engines make them, policy reads them, nothing changes them, so greenlets and threads may share them.
 
 Names in these values are text in presentation form (RFC 4343: ``\\.`` and ``\\DDD`` escapes) and absolute,
 *without* the final dot; the root is the empty string. ``Record.data`` is the zone-file form of the rdata
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 
 class RRType(IntEnum):
-    """The record types that have a name here; any other is a plain int (IANA DNS parameters)."""
+    """Record types with a name (IANA DNS parameters); any other type is a plain int."""
 
     A = 1
     NS = 2
@@ -114,12 +114,12 @@ _TYPE_NAMES = {int(one): one.name for one in RRType}
 
 
 def type_name(rdtype: int) -> str:
-    """The mnemonic of a record type, or ``TYPE123`` (RFC 3597 §5) where it has none here."""
+    """The mnemonic of a record type, or ``TYPE123`` (RFC 3597 §5) if it has none here."""
     return _TYPE_NAMES.get(rdtype) or f"TYPE{rdtype}"
 
 
 def rcode_name(rcode: int) -> str:
-    """The mnemonic of a response code, or ``RCODE17`` where it has none here."""
+    """The mnemonic of a response code, or ``RCODE17`` if it has none here."""
     try:
         return Rcode(rcode).name
     except ValueError:
@@ -133,10 +133,9 @@ CLASS_IN = 1
 class Server:
     """A name server: address literal (an IPv6 scope as ``fe80::1%eth0``) and port.
 
-    ``scheme`` is how it is spoken to: ``udp`` (with TCP where that is needed), ``tcp``, ``tls`` (RFC 7858), ``quic``
-    (RFC 9250), ``https`` (RFC 8484, ``path`` as it stands in the URI). ``hostname`` is whom its certificate must name,
-    empty for the address; ``trust`` a PEM file of the authorities that may say so, empty for the system's, None for
-    nobody is asked.
+    ``scheme`` is the protocol: ``udp`` (TCP for truncated answers), ``tcp``, ``tls`` (RFC 7858), ``quic`` (RFC 9250),
+    ``https`` (RFC 8484, with the URI's ``path``). ``hostname`` is the name that its certificate must carry (empty: the
+    address); ``trust`` a PEM file with CA certificates (empty: the system's; None: do not verify).
     """
 
     address: str
@@ -152,7 +151,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class QueryOptions:
-    """How one question is asked, where that is not the default; only an engine that speaks DNS itself can honour it.
+    """How one question is asked, if not as usual. Our own exchange asks such questions, whichever the engine.
 
     ``server`` is asked in place of the configured ones, ``tcp`` without trying UDP first, ``ignore_tc`` takes a
     truncated answer as it is. ``rd``, ``cd``, ``ad``, ``aa`` and ``z`` are the header's bits (RFC 1035 §4.1.1, RFC 4035
@@ -160,8 +159,8 @@ class QueryOptions:
     ``bufsize`` the bytes allowed over UDP. ``nsid`` asks for the server's identity (RFC 5001), ``subnet`` is
     ``address/prefix`` (RFC 7871), ``cookie`` a client cookie of 8 bytes, alone or with the server's (RFC 7873),
     ``padding`` the block length in bytes that the message is padded to (RFC 8467), ``edns_options`` further
-    ``(code, data)`` pairs. ``final``: the first reply counts whatever its rcode, and is asked for as it says here, with
-    no falling back to plainer forms.
+    ``(code, data)`` pairs. ``final``: the first reply counts whatever its rcode, and the question is not asked again in
+    a plainer form.
     """
 
     server: Server | None = None
@@ -183,7 +182,7 @@ class QueryOptions:
     final: bool = False
 
 
-class Question(NamedTuple):  # hashed several times on its way, which a tuple does in C
+class Question(NamedTuple):  # hashed several times a lookup; a tuple does that in C
     """One DNS question: name, type and class. ``name`` has no final dot.
 
     Two questions that differ in ``options`` (None: the default) are two questions, to a cache as well.
@@ -195,12 +194,12 @@ class Question(NamedTuple):  # hashed several times on its way, which a tuple do
     options: QueryOptions | None = None
 
 
-#: Makes a NamedTuple of all its fields in half the time: its own constructor is a function in Python.
+#: Makes a NamedTuple in half the time: its own constructor is a Python function.
 new_tuple: Any = tuple.__new__
 
 
 def asking(name: str, rdtype: int) -> Question:
-    """``Question(name, rdtype)``, sooner."""
+    """``Question(name, rdtype)``, in half the time."""
     made: Question = new_tuple(Question, (name, rdtype, CLASS_IN, None))
     return made
 
@@ -215,7 +214,7 @@ class Edns:
     options: tuple[tuple[int, bytes], ...] = ()
 
 
-class Record(NamedTuple):  # made by the million, which a tuple is cheaply
+class Record(NamedTuple):  # made by the million; a tuple is cheap
     """One resource record. ``ttl`` is in seconds; ``data`` is the presentation form of the rdata."""
 
     name: str
@@ -232,14 +231,14 @@ class Record(NamedTuple):  # made by the million, which a tuple is cheaply
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server said to a question, whatever the rcode was; or what an engine knows as well as that.
+    """The reply of a server to a question, whatever its rcode, or an engine's own knowledge.
 
     ``flags`` are the header's 16 bits of flags without opcode and rcode (QR AA TC RD RA AD CD), 0 where the
     engine cannot tell. ``server`` is ``address#port`` or None where no server was asked. ``rtt`` is in seconds.
     ``size`` is the message's length in bytes, 0 where the engine cannot tell. ``additional`` is without the OPT
     record, which ``edns`` is (None: the reply had none, or the engine cannot tell). ``id`` is the message's.
-    ``cached``: it came from the cache, its TTLs counted down; ``stale``: and is older than it should be (RFC 8767).
-    ``unrelated`` records, of owners or types that the question does not lead to, were dropped from it.
+    ``cached``: it came from the cache, with TTLs counted down; ``stale``: its TTL is over (RFC 8767). ``unrelated``
+    counts the records that were dropped because the question does not lead to their owner or type.
     """
 
     question: Question
@@ -271,10 +270,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What resolv.conf says (resolv.conf(5)), and what an argument of ``use`` put in its place.
+    """The settings of resolv.conf(5), some of them replaced by the options of ``use``.
 
     ``timeout`` is seconds per try, ``attempts`` rounds over all servers. ``sortlist`` are IPv4 networks and masks.
-    ``options`` keeps the words that are not understood here, for the decision of the ``auto`` resolver.
+    ``options`` has the words that are unknown here: the ``auto`` resolver leaves such systems to libc.
     """
 
     servers: tuple[Server, ...] = (Server("127.0.0.1"),)

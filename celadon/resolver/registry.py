@@ -1,4 +1,4 @@
-"""Which engines and resolvers there are, by name: the one place that imports them, and only when they are asked for."""
+"""Engines and resolvers by name. Only this module imports them, and only when they are needed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .protocols import Engine, FullResolver
 ENGINES = {"ares": "engines.ares.ares_engine", "python": "engines.python.python_engine"}
 TUNED = frozenset(("python",))
 AUTOMATIC = "ares"  # the engine of ``auto``
-# What a query with nothing special is asked with: c-ares tells neither EDNS nor which of several servers answered, our
-# own exchange does.
+# The options of a query that has none. With options it goes to our own exchange: c-ares tells neither EDNS nor which of
+# several servers answered.
 ASKS_WITH = {"ares": QueryOptions()}
 RESOLVERS = {"thread": "resolvers.libc_threads", "block": "resolvers.libc"}
 
@@ -32,17 +32,17 @@ def _maker(modules: Mapping[str, str], name: str) -> Callable[..., Any]:
 
 
 def ready(name: str) -> None:
-    """Import an engine now: with c-ares that would keep the hub from its work for some 50 ms at the first lookup."""
+    """Import an engine now. At the first lookup, importing c-ares would stop the hub for about 50 ms."""
     _maker(ENGINES, name)
 
 
 def names() -> tuple[str, ...]:
-    """The names that ``use`` understands."""
+    """The names that ``use`` knows."""
     return ("auto", *ENGINES, *RESOLVERS)
 
 
 def load(path: str) -> Any:
-    """The object that ``pkg.mod:obj`` means. ResolverConfigError where there is none."""
+    """The object at ``pkg.mod:obj``. ResolverConfigError if there is none."""
     module, _, name = path.partition(":")
     try:
         found: Any = import_module(module)
@@ -54,9 +54,9 @@ def load(path: str) -> Any:
 
 
 def speaks(name: str, servers: Iterable[Server]) -> None:
-    """ResolverConfigError where a server is to be spoken to in a way that only the python engine can.
+    """Raise ResolverConfigError for a server with a protocol that only the python engine speaks.
 
-    Anything else would send in clear what was meant to be sent encrypted.
+    Another engine would send in clear what was meant to be encrypted.
     """
     for one in servers if name not in TUNED else ():
         if one.scheme != "udp":
@@ -64,30 +64,29 @@ def speaks(name: str, servers: Iterable[Server]) -> None:
 
 
 def make_engine(name: str, config: Config, tuning: Any = None, on_event: OnEvent | None = None) -> Engine:
-    """A new engine for the calling thread's hub. Raises ResolverConfigError for a name that is none, and
-    ResolverUnavailable for one whose library is missing.
+    """A new engine for the calling thread's hub.
 
-    ``tuning`` (``exchange.Tuning``) is for those that are tuned; the others go their own way. ``on_event`` is told what
-    is sent.
+    ``tuning`` (``exchange.Tuning``) has an effect on the engines of TUNED only. ``on_event`` is called with an Event
+    for each message sent. ResolverConfigError for an unknown name, ResolverUnavailable if the library is missing.
     """
     if name == "auto":
-        name = AUTOMATIC  # for a question of DNS there is nothing else to decide
+        name = AUTOMATIC  # libc asks no DNS questions
     if name not in ENGINES:
-        raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(names())}")
+        raise ResolverConfigError(f"unknown resolver {name!r}; known are {', '.join(names())}")
     speaks(name, config.servers)
     maker: Callable[..., Engine] = _maker(ENGINES, name)
     return maker(config, tuning, on_event)
 
 
 def make_resolver(name: str, config: Config | None) -> FullResolver:
-    """A new libc resolver; ``config`` None leaves it with the system's own files."""
+    """A new libc resolver; with ``config`` None it reads the system's own files."""
     if name not in RESOLVERS:
-        raise ResolverConfigError(f"unknown resolver {name!r}; there are {', '.join(names())}")
+        raise ResolverConfigError(f"unknown resolver {name!r}; known are {', '.join(names())}")
     speaks(name, config.servers if config is not None else ())
     resolver: FullResolver = _maker(RESOLVERS, name)(config)
     return resolver
 
 
 def preload() -> None:
-    """Import the libraries that must see the unpatched standard library."""
+    """Import what must be imported before patching."""
     import_module(f"{__package__}.{ENGINES['ares']}").preload()

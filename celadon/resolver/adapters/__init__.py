@@ -1,7 +1,7 @@
-"""For programs whose names are looked up by another loop, another library, or their own threads.
+"""Resolvers for programs with another loop, or with threads of their own. Nothing is patched.
 
-Each module is for one library, imports it, and is imported by nobody but its user. What they share is that nothing is
-patched: the resolver's hub runs in a native thread of its own (``ResolverThread``), or as a guest in the other loop.
+Each module is for one library and imports it; only users import the module. The resolver's hub runs in a native thread
+(``ResolverThread``), or as a guest in the other loop.
 """
 
 from .in_thread import ResolverThread

@@ -1,4 +1,4 @@
-"""A resolver's calls from outside of its hub: what a thread of its own and a guest in another loop have in common."""
+"""Calls of a resolver from outside of its hub: what a hub in a thread and a hub in another loop share."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ...hub import GreenletExit, getcurrent
 from ..crawl.crawler import CrawlerResolver
 from ..protocols import Resolver
 
-#: Called once with what came, or with None and the error; after a cancel, with a CancelledError.
+#: Called once, with the result and None, or with None and the error: CancelledError after a cancel.
 Done = Callable[[Any, BaseException | None], object]
 
 
 class Job:
-    """One call on its way: ``run`` in a greenlet of the resolver's hub, ``cancel`` from where calls come from."""
+    """One call under way: ``run`` is called in a greenlet of the resolver's hub, ``cancel`` from outside."""
 
     __slots__ = ("_args", "_calls", "_cancelled", "_done", "_function", "_greenlet")
 
@@ -40,13 +40,13 @@ class Job:
                 value = self._function(*self._args)
         except GreenletExit:
             error = CancelledError()
-        except BaseException as failed:  # noqa: BLE001  (it is whoever waits who gets it)
+        except BaseException as failed:  # noqa: BLE001  (raised where the call is waited for)
             error = failed
         self._greenlet = None
         self.end(value, error)
 
     def end(self, value: Any, error: BaseException | None) -> None:
-        """Tell whoever waits, unless that was done before."""
+        """Deliver the outcome; nothing happens the second time."""
         try:
             self._calls.jobs.remove(self)
         except KeyError:
@@ -68,9 +68,9 @@ class Job:
 
 
 class Calls:
-    """``resolver`` is a CrawlerResolver, or what one is made of: its backend's name or object, and its options.
+    """``resolver`` is a CrawlerResolver, or the backend of one, with its options.
 
-    A subclass says how a function gets into the hub, how its outcome gets out of it, and what a future is there.
+    A subclass defines how a function is called in the hub, how its outcome leaves it, and what a future is.
     """
 
     def __init__(self, resolver: str | Resolver = "python", **options: Any) -> None:
@@ -97,9 +97,9 @@ class Calls:
         done(value, error)
 
     def begin(self, done: Done, function: Callable[..., Any], *args: Any) -> Job:
-        """Have ``function(*args)`` called in a greenlet of the resolver's hub, and its outcome told to ``done``.
+        """Call ``function(*args)`` in a greenlet of the resolver's hub, and ``done`` with its outcome.
 
-        Returns what cancels it. RuntimeError if closed.
+        Returns the job, which can be cancelled. RuntimeError if closed.
         """
         job = Job(self, done, function, args)
         self.jobs.add(job)
@@ -111,7 +111,7 @@ class Calls:
         return job
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Have ``function(*args)`` called in a greenlet of the resolver's hub; a future of what it gives or raises.
+        """Call ``function(*args)`` in a greenlet of the resolver's hub. Returns a future of its outcome.
 
         Cancelling the future ends the call. RuntimeError if closed.
         """
@@ -126,7 +126,7 @@ class Calls:
         proto: int = 0,
         flags: int = 0,
     ) -> Any:
-        """``socket.getaddrinfo`` as a future, for streams unless said otherwise. Its error is a ResolveError."""
+        """``socket.getaddrinfo`` as a future, by default for streams. Its error is a ResolveError."""
         return self.call(self.resolver.getaddrinfo, host, port, family, type, proto, flags)
 
     def lookup(self, host: str) -> Any:
@@ -138,7 +138,7 @@ class Calls:
         self.start(self.resolver.prefetch, list(hosts))
 
     def key(self, host: str, by: str = "ip") -> str:
-        """See ``CrawlerResolver.key``: what is not known yet is looked up in the background."""
+        """See ``CrawlerResolver.key``. A host that is not known yet is looked up in the background."""
         return self.resolver.key(host, by, prefetch=self.prefetch)
 
     def permit(self, address: str) -> None:
@@ -146,6 +146,6 @@ class Calls:
         self.resolver.permit(address)
 
     def end_all(self) -> None:
-        """Tell everyone who still waits that it was given up."""
+        """End every call under way with a CancelledError."""
         for job in list(self.jobs):
             job.end(None, CancelledError())

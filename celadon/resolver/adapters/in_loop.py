@@ -1,4 +1,4 @@
-"""A resolver's calls on the thread of another loop, in which the hub is a guest: what asyncio's and Twisted's share."""
+"""Calls of a resolver whose hub is a guest in another loop: what asyncio's and Twisted's share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .base import Calls, Done
 
 
 class GuestCalls(Calls):
-    """For the thread of ``guest``'s host only; ``done`` is called in the host's own greenlet, at once if it can be."""
+    """To be called in the thread of the guest's host only. ``done`` is called in the host's greenlet."""
 
     def __init__(self, guest: Guest, resolver: str | Resolver, **options: Any) -> None:
         super().__init__(resolver, **options)

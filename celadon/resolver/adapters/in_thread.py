@@ -1,6 +1,6 @@
 """A resolver for other threads and other loops: its hub runs in a native thread, its answers are futures.
 
-Here ``concurrent.futures`` is used, patched or not: the future belongs to whoever asks, and waits as he does.
+``concurrent.futures`` is used here, patched or not: a future waits in the way of the program that asks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .base import Calls
 class ResolverThread(Calls):
     """``ResolverThread("python", servers=…, guard=…)``: a CrawlerResolver in a thread of its own.
 
-    The arguments are a CrawlerResolver's, or one is given. Every method may be called from any thread; nothing is
+    The arguments are a CrawlerResolver's, or a CrawlerResolver. Every method may be called from any thread; nothing is
     patched. The thread starts at the first call, and does not keep the process alive. As a context manager it closes
     itself at the end. Futures are ``concurrent.futures``'; their callbacks run in the thread, and must not block it.
     """

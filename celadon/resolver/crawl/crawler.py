@@ -1,8 +1,7 @@
-"""A resolver for crawlers: another one's answers, guarded, pinned, ordered, counted, and looked into.
+"""A resolver for crawlers: another one's answers, guarded, pinned, ordered and counted.
 
-It stands on top of any resolver and is one itself, so it goes wherever a resolver goes: ``use``, ``scope``,
-``patch_all``, an adapter. What it adds is policy about addresses; caching, single flight, deadlines and retries are
-those of the resolver underneath, with defaults for a crawl.
+It wraps any resolver and is one itself, for ``use``, ``scope``, ``patch_all`` or an adapter. It adds policy about
+addresses. Cache, single flight, deadlines and retries are the inner resolver's, with defaults for a crawl.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from .values import KEYS, ORDERS, CrawlEvent, CrawlStats, Lookup, plain_name
 
 _STREAM = int(_socket.SOCK_STREAM)
 
-#: What a crawl wants of a cache: short-lived names live a minute, old answers outlive an outage of a day.
+#: A cache for a crawl: short TTLs become a minute, and old answers serve through an outage of a day.
 CRAWL_CACHE = CachePolicy(
     entries=200_000, min_ttl=60.0, max_ttl=86_400.0, negative_max=900.0, negative=30.0, failure=5.0,
     stale=86_400.0, prefetch=0.1,
@@ -43,13 +42,13 @@ _FROM_DNS = frozenset((Kind.SERVFAIL, Kind.REFUSED, Kind.FORMERR, Kind.NOTIMP, K
 
 
 class CrawlerResolver(GuardedResolver):
-    """See the module. Safe for any number of greenlets; one object serves all hubs and threads that have one.
+    """See the module. Safe for any number of greenlets; one object serves the hubs of all threads.
 
     ``backend`` is a resolver's name or object; ``options`` are those of ``use`` and go with a name, over DEFAULTS.
-    ``guard`` is a Guard, True for one with nothing allowed, False for none; ``order`` one of ``happy`` (families in
-    turns), ``ipv4-first`` and ``system``; ``family`` the only one that a crawl can reach, 0 for both, None for those
-    that this host has an address of: without IPv6 that halves the queries. ``on_event`` is called with a CrawlEvent at
-    the end of each lookup, and must not wait. Raises ResolverConfigError for what cannot be.
+    ``guard`` is a Guard, True for one that allows the public Internet only, False for none; ``order`` is ``happy``
+    (families in turns), ``ipv4-first`` or ``system``; ``family`` is the family to look up, 0 for both, None for those
+    that this host has addresses of: without IPv6 that halves the queries. ``on_event`` is called with a CrawlEvent at
+    the end of each lookup, and must not wait. ResolverConfigError for a value that cannot be.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class CrawlerResolver(GuardedResolver):
         **options: Any,
     ) -> None:
         if order not in ORDERS:
-            raise ResolverConfigError(f"order: {order!r} is none of {', '.join(ORDERS)}")
+            raise ResolverConfigError(f"order: {order!r} is not one of {', '.join(ORDERS)}")
         if isinstance(backend, str):
             options = {**DEFAULTS, **options}
         judge = Guard() if guard is True else guard or None
@@ -111,10 +110,10 @@ class CrawlerResolver(GuardedResolver):
         self._prefetcher.clear()
         super().close()
 
-    # -- what a crawler asks besides -----------------------------------------------------------------------------
+    # -- what only a crawler needs -------------------------------------------------------------------------------
 
     def lookup(self, host: str) -> Lookup:
-        """What the host resolves to, as ``getaddrinfo`` finds it, with its provenance. Raises what that raises."""
+        """The host's addresses from ``getaddrinfo``, with where they came from. Raises what ``getaddrinfo`` raises."""
         hub = get_hub()
         begin = hub.now()
         rows = self.getaddrinfo(host, None, 0, _STREAM)
@@ -162,14 +161,14 @@ class CrawlerResolver(GuardedResolver):
         raise AssertionError("a Timeout with an error of its own swallows nothing")
 
     def key(self, host: str, by: str = "ip", *, prefetch: Callable[[Iterable[str]], object] | None = None) -> str:
-        """The queue that a polite crawler puts a host's URLs into; never waits.
+        """A key for a polite crawler's queues: URLs with one key go to one server. Never waits.
 
-        By ``ip`` the least of its addresses, by ``prefix24`` that one's /24 (IPv6: /48), by ``host`` its name. As long
-        as no address is known this is the name, and ``prefetch`` (by default this object's) sets a lookup going in the
+        By ``ip`` it is the lowest of the host's addresses, by ``prefix24`` its /24 (IPv6: /48), by ``host`` the name.
+        While no address is known it is the name, and ``prefetch`` (by default this object's) starts a lookup in the
         background. ValueError for another ``by``.
         """
         if by not in KEYS:
-            raise ValueError(f"by: {by!r} is none of {', '.join(KEYS)}")
+            raise ValueError(f"by: {by!r} is not one of {', '.join(KEYS)}")
         try:
             name = plain_name(host)
         except ResolveError:
@@ -197,7 +196,7 @@ class CrawlerResolver(GuardedResolver):
         self._prefetcher.add(hosts)
 
     def dump(self, path: str) -> int:
-        """Write the cache's answers to a file as lines of JSON, with absolute times; how many. Raises OSError."""
+        """Write the cache's answers to a file as lines of JSON, with absolute times; returns their number. OSError."""
         cache = self.cache
         count = 0
         with open(path, "w", encoding="ascii") as file:
@@ -207,7 +206,7 @@ class CrawlerResolver(GuardedResolver):
         return count
 
     def load(self, path: str) -> int:
-        """Take in what ``dump`` wrote, as old as it is by now; how many answers are of use still. Raises OSError."""
+        """Load what ``dump`` wrote, as old as it is now; returns the number of answers still usable. OSError."""
         cache = self.cache
         if cache is None:
             return 0

@@ -1,9 +1,9 @@
-"""Which addresses a crawler must not be led to: the guard against SSRF and DNS rebinding, as functions of addresses.
+"""Which addresses a crawler must not connect to: the guard against SSRF and DNS rebinding, as functions of addresses.
 
-A name's owner decides what it resolves to, and a page's author where it redirects to, so a fetcher of other people's
-URLs can be pointed at the machine it runs on, at its neighbours, or at a cloud's metadata service. The guard judges
-addresses and nothing else: after resolution, so that what is judged is what will be connected to, and in whatever
-form a literal was written. What is not plainly an address of the public Internet is refused.
+A name's owner decides what it resolves to, and a page's author where it redirects to. So a fetcher of other people's
+URLs can be sent to the machine it runs on, to its neighbours, or to a cloud's metadata service. The guard judges
+addresses only, in every form of a literal, and after the lookup: the address judged is the address connected to. It
+refuses all that is not an address of the public Internet.
 
 Sources: the IANA special-purpose address registries (RFC 6890 and its updates), RFC 4291, 6052 (NAT64), 3056 (6to4),
 4380 (Teredo), 5214 (ISATAP), 2765 (SIIT); inet_aton(3) for the odd forms of IPv4.
@@ -35,7 +35,7 @@ _V4 = {
     "224.0.0.0/4": "multicast",
     "240.0.0.0/4": "reserved",
 }
-# Of IPv6 only 2000::/3 is global unicast (RFC 4291 §2.4); what lies outside is refused with or without a word for it.
+# Of IPv6 only 2000::/3 is global unicast (RFC 4291 §2.4); all else is refused, named here or not.
 _V6 = {
     "::/128": "unspecified",
     "::1/128": "loopback",
@@ -69,7 +69,7 @@ def network(text: str, word: str = "") -> Network:
     address, slash, length = text.partition("/")
     value = value_of(address)
     if value is None or (slash and not (length.isascii() and length.isdigit() and int(length) <= value[0])):
-        raise ValueError(f"{text!r} is not a network such as 10.0.0.0/8, nor an address")
+        raise ValueError(f"{text!r} is neither a network such as 10.0.0.0/8 nor an address")
     bits, first = value
     size = 1 << (bits - int(length) if slash else 0)
     if first % size:
@@ -78,7 +78,7 @@ def network(text: str, word: str = "") -> Network:
 
 
 class _Table:
-    """Networks that do not overlap, to be searched by halves."""
+    """Networks that do not overlap; searched by bisection."""
 
     __slots__ = ("_rows", "_starts")
 
@@ -129,7 +129,7 @@ _ISATAP = frozenset((0x0000_5EFE, 0x0200_5EFE))
 
 
 def carried(number: int) -> tuple[str, tuple[int, ...]] | None:
-    """The IPv4 addresses that an IPv6 one carries, and by which means; None if it carries none."""
+    """The IPv4 addresses that an IPv6 address carries, and the mechanism; None if it carries none."""
     for prefix, parts in _CARRIERS:
         if prefix.first <= number <= prefix.last and number > 1:  # :: and ::1 are themselves
             return prefix.word, tuple(part(number) for part in parts)
@@ -139,14 +139,14 @@ def carried(number: int) -> tuple[str, tuple[int, ...]] | None:
 
 
 class BlockedAddress(ResolveError):
-    """A lookup or a connect that the guard refused: ``socket.gaierror`` with EAI_FAIL, kind BLOCKED.
+    """The guard refused a lookup or a connect: ``socket.gaierror`` with EAI_FAIL, kind BLOCKED.
 
-    Never worth another try. ``name`` is what was asked for, ``detail`` says which addresses were refused, and why.
+    Another try is useless. ``name`` is what was asked for; ``detail`` names the refused addresses and the reasons.
     """
 
 
 class Guard:
-    """Judges addresses: those of ``allow`` pass, those of ``block`` do not, else only the public Internet passes.
+    """Judges addresses: ``allow`` passes, then ``block`` is refused, then only the public Internet passes.
 
     Both are networks (``10.1.2.0/24``) or addresses. An IPv6 address that carries an IPv4 one (mapped, NAT64, 6to4,
     Teredo, ISATAP) is judged by what it carries as well. Immutable; safe for any number of threads. ValueError
@@ -160,7 +160,7 @@ class Guard:
         self._block = tuple(network(one, "blocked here") for one in ((block,) if isinstance(block, str) else block))
 
     def reason(self, address: str | bytes) -> str | None:
-        """Why an address is refused, in a few words; None if it may be connected to, or is no address but a name."""
+        """Why an address is refused, in a few words; None if it is allowed, or if the text is a name."""
         value = value_of(address)
         return None if value is None else self._reason(value)
 

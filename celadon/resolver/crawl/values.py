@@ -1,4 +1,4 @@
-"""What a crawler's resolver tells, and its policies, as values and functions of data."""
+"""Values of the crawler's resolver: lookups, events, counts, orders of addresses, keys."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _INET, _INET6 = int(_socket.AF_INET), int(_socket.AF_INET6)
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """What is known of a host. ``addresses`` in the order to try them.
+    """A host's addresses, in the order to try them, and where they came from.
 
-    ``ttl`` is in seconds, counted down; ``chain`` the names from the one asked to the canonical one; ``server`` and
-    ``rtt`` (seconds) are of the query that brought it; these are None, empty and 0 where no DNS answer is at hand (a
-    pin, a literal, the hosts file, libc). ``source`` says which: ``pin``, ``literal``, ``cache``, ``dns``, ``system``.
-    ``fresh`` is False for an answer that outlived its TTL because the servers gave nothing better.
+    ``source`` is ``pin``, ``literal``, ``cache``, ``dns`` or ``system`` (hosts file, libc). With a DNS answer, ``ttl``
+    is the seconds that are left, ``chain`` the names from the host to the canonical one, ``server`` and ``rtt``
+    (seconds) are of the query; else they are None, empty and 0. ``fresh`` is False for an answer that serves after its
+    TTL because the servers failed.
     """
 
     host: str
@@ -41,8 +41,8 @@ class Lookup:
 class CrawlEvent:
     """The end of one lookup: ``kind`` is ``answer``, ``error`` or ``blocked``.
 
-    ``when`` is the wall clock's time at its end, ``seconds`` what it took, ``source`` as in Lookup, ``status`` the
-    word of its outcome (NOERROR, or that of an error's kind), ``server`` the one that answered, where that is known.
+    ``when`` is its end by the wall clock, ``seconds`` its duration, ``source`` as in Lookup, ``status`` NOERROR or the
+    error's kind, ``server`` the server that answered, if that is known.
     """
 
     kind: str
@@ -72,7 +72,7 @@ class CrawlStats(ResolverStats):
 
 
 def interleave(found: list[AddrInfo], first: int = 0) -> list[AddrInfo]:
-    """Families in turns, each in its own order, that of the first address (or ``first``) leading (RFC 8305 §4)."""
+    """Families in turns, beginning with the first address' (or ``first``), each in its own order (RFC 8305 §4)."""
     if len(found) < 2:
         return found
     leading = first or found[0][0]
@@ -98,7 +98,7 @@ def _ipv4_first(found: list[AddrInfo]) -> list[AddrInfo]:
 
 
 Order = Callable[[list[AddrInfo]], list[AddrInfo]]
-#: By name, the order in which addresses are to be tried.
+#: By name, the order in which addresses are tried.
 ORDERS: dict[str, Order] = {
     "system": _as_given,
     "happy": interleave,
@@ -107,7 +107,7 @@ ORDERS: dict[str, Order] = {
 
 
 def plain_name(host: str | bytes) -> str:
-    """The host as it is kept: ASCII, lower case, no final dot. ResolveError for what IDNA cannot encode."""
+    """The host in ASCII and lower case, without a final dot. ResolveError for what IDNA cannot encode."""
     text = host.decode("latin-1") if isinstance(host, bytes) else domain.to_ascii(host)
     return text.lower().removesuffix(".")
 
@@ -124,5 +124,5 @@ def _prefix_key(value: tuple[int, int]) -> str:
     return f"{_ip_key((bits, number >> (bits - length) << (bits - length)))}/{length}"
 
 
-#: By name, what URLs with the same key have in common.
+#: By name, the key that an address gives.
 KEYS: dict[str, Callable[[tuple[int, int]], str]] = {"ip": _ip_key, "prefix24": _prefix_key, "host": str}

@@ -1,4 +1,4 @@
-"""An ordered list of resolvers: the next one is asked where one fails or leaves the name to others.
+"""A list of resolvers: the next one is asked if one fails or leaves the name to others.
 
 An answer ends the chain, and NXDOMAIN is an answer. The next resolver is asked only if one could not find out (no
 server answers, all refuse, its library is missing) or says that the name is not its own. An error that is ``final``
@@ -19,7 +19,7 @@ from .calls import Call, CallResolver
 
 T = TypeVar("T")
 
-#: The failures that are a resolver's and not an answer about the name.
+#: The failures of a resolver; the others are answers about the name.
 FAILURES = frozenset(
     (
         Kind.NOT_MINE, Kind.TIMEOUT, Kind.NETWORK, Kind.SERVFAIL, Kind.REFUSED, Kind.FORMERR, Kind.NOTIMP,
@@ -28,7 +28,7 @@ FAILURES = frozenset(
 )  # fmt: skip
 # The failures that say nothing of the name: another member's failure is worth more to the caller.
 _COULD_NOT_KNOW = frozenset((Kind.NOT_MINE, Kind.UNSUPPORTED))
-_EAI_AGAIN, _EAI_FAIL, _EAI_SYSTEM = -3, -4, -11  # of resolvers whose errors have no kind
+_EAI_AGAIN, _EAI_FAIL, _EAI_SYSTEM = -3, -4, -11  # for errors without a kind
 _TRY_AGAIN, _NO_RECOVERY = 2, 3  # herror's
 
 
@@ -55,7 +55,7 @@ class ChainResolver(CallResolver):
 
     def __init__(self, members: Sequence[FullResolver]) -> None:
         if not members:
-            raise ResolverConfigError("a chain of no resolvers")
+            raise ResolverConfigError("resolver: the list is empty")
         self.members = tuple(members)
 
     def __repr__(self) -> str:
@@ -97,7 +97,7 @@ class ChainResolver(CallResolver):
             return error.answer
 
     def permit(self, address: str) -> None:
-        """Raise BlockedAddress where a member forbids sending to this literal address."""
+        """See FullResolver; every member is asked."""
         for one in self.members:
             one.permit(address)
 
@@ -113,7 +113,7 @@ class ChainResolver(CallResolver):
             steps.append(f"{inner.resolver}: {inner.reason}")
             steps += [f"  {step}" for step in inner.steps]
         return Explanation(
-            name, "a chain", "the next one is asked where one fails or leaves the name to others", tuple(steps)
+            name, "a chain", "the next one is asked if one fails or leaves the name to others", tuple(steps)
         )
 
     def discard(self, host: str, address: str) -> bool:

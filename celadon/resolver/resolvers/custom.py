@@ -1,8 +1,4 @@
-"""Resolvers of the program's own, in whatever form they come: a function, an engine, a resolver, or where to find one.
-
-Tier 1 is a function from a host to its addresses, tier 2 an object with ``getaddrinfo`` and ``getnameinfo``, or an
-engine for the policy to stand on. Each becomes a Resolver here.
-"""
+"""A program's own resolvers: a function (tier 1), an object with getaddrinfo and getnameinfo (tier 2), or an engine."""
 
 from __future__ import annotations
 
@@ -28,12 +24,11 @@ _UNKNOWN_HOST, _NO_RECOVERY = (1, "Unknown host"), (3, "Unknown server error")  
 
 
 class LookResolver(StubResolver):
-    """Tier 1: ``look(host)`` gives addresses (none: it has none), or None where the host is not its own.
+    """Tier 1: ``look(host)`` returns the host's addresses, or None if the host is not its own.
 
-    Literals, services, flags, families and the order of the results are the policy's. Nothing is cached.
+    The policy does the rest: literals, services, flags, families, the order of results. Nothing is cached.
     """
 
-    #: A chain does not ask it for the name of an address.
     forward_only = True
 
     def __init__(self, name: str, world: Callable[[], World]) -> None:
@@ -43,7 +38,7 @@ class LookResolver(StubResolver):
         raise ResolveError(Kind.UNSUPPORTED, "", detail=f"{self!r} has addresses only")
 
     def query(self, question: Question, deadline: float | None = None) -> Answer:
-        """There are no records behind a function."""
+        """See FullResolver: a function knows no records."""
         raise ResolveError(Kind.UNSUPPORTED, question.name, detail=f"{self!r} has addresses only")
 
 
@@ -80,7 +75,7 @@ class Completed(CallResolver):
         return self.getaddrinfo(host, None, int(_socket.AF_INET), int(_socket.SOCK_STREAM), 0, flags)
 
     def gethostbyname(self, host: str | bytes) -> str:
-        """The first IPv4 address; as CPython, ``''`` is any address and ``<broadcast>`` all ones."""
+        """The first IPv4 address. As in CPython, ``''`` is 0.0.0.0 and ``<broadcast>`` 255.255.255.255."""
         name = host_argument("gethostbyname", host)
         if not name:
             return "0.0.0.0"
@@ -89,7 +84,7 @@ class Completed(CallResolver):
         return str(self._addresses(host)[0][4][0])
 
     def gethostbyname_ex(self, host: str | bytes) -> tuple[str, list[str], list[str]]:
-        """The IPv4 addresses with the canonical name; ``getaddrinfo`` knows no aliases."""
+        """The IPv4 addresses and the canonical name; ``getaddrinfo`` tells no aliases."""
         name = host_argument("gethostbyname_ex", host)
         text = name.decode("latin-1")
         if text in ("", "<broadcast>"):
@@ -100,7 +95,7 @@ class Completed(CallResolver):
         return rows[0][3] or text, [], list(dict.fromkeys(str(one[4][0]) for one in rows))
 
     def gethostbyaddr(self, address: str | bytes) -> tuple[str, list[str], list[str]]:
-        """The name of an address, or of a host's first address. herror where it has none, as the standard library."""
+        """The name of an address, or of a host's first address. herror if it has none, as in the standard library."""
         text = host_argument("gethostbyaddr", address).decode("latin-1")
         if not text:
             raise OSError("wildcard resolved to multiple address")
@@ -118,17 +113,17 @@ class Completed(CallResolver):
 
 
 def is_engine(given: Any) -> bool:
-    """Whether this is an engine, or a class of them, to be called with a Config."""
+    """Whether this is an engine, or a class of engines, which is called with a Config."""
     return callable(getattr(given, "submit", None))
 
 
 def is_look(given: Any) -> bool:
-    """Whether this is a tier 1: something to call with a host."""
+    """Whether this is tier 1: a function to call with a host."""
     return callable(given) and not isinstance(given, type) and not callable(getattr(given, "getaddrinfo", None))
 
 
 def engine_maker(given: Any) -> Callable[[Config], Engine]:
-    """What makes the engine of a hub: of a class, one for each; of an engine, itself, which serves one hub only."""
+    """Makes a hub's engine: a class makes one for each hub; an engine object serves one hub only."""
     if isinstance(given, type):
         return given
     return lambda config: given
@@ -143,6 +138,6 @@ def resolver_of(given: Any) -> FullResolver:
 
 
 def name_of(given: Any) -> str:
-    """What it is called in messages."""
+    """Its name in messages."""
     name = getattr(given, "name", None) or getattr(given, "__name__", None)
     return str(name or type(given).__name__)

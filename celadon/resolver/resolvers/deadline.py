@@ -1,4 +1,4 @@
-"""A bound in time around any resolver's lookups: libc's, a program's own, or one that has a bound already."""
+"""A deadline for each lookup of any resolver: libc's, a program's own, or one that has a deadline already."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ T = TypeVar("T")
 
 
 class Bounded(Wrapper):
-    """Another resolver, each of whose lookups ends after ``seconds`` at the latest: ResolveError with Kind.TIMEOUT.
+    """Another resolver. Each lookup ends after ``seconds`` at the latest, with a ResolveError of Kind.TIMEOUT.
 
-    The other one is closed with it if it is ``owned``.
+    ``owned``: the other resolver is closed with this one.
     """
 
     def __init__(self, inner: FullResolver, seconds: float, owned: bool) -> None:
@@ -42,6 +42,6 @@ class Bounded(Wrapper):
         return self._within(question.name, self.inner.query, question, deadline)
 
     def close(self) -> None:
-        """Close the other one if it is ours."""
+        """Close the other resolver if it is ``owned``."""
         if self._owned:
             self.inner.close()

@@ -1,4 +1,4 @@
-"""The system's libc, called on the hub: everything stands still meanwhile. For debugging; the base of ``thread``."""
+"""The system's libc, called on the hub, which stands still meanwhile. For debugging; the base of ``thread``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIBC: dict[str, Any] = {name: getattr(_socket, name) for name in NAMES} | {"getn
 
 
 class BlockResolver(CallResolver):
-    """libc's own answers, with its own files; ``config`` puts other servers in the place of resolv.conf's."""
+    """libc's own answers, with its own files; ``config`` replaces resolv.conf's servers."""
 
     name = "block"
 
@@ -36,7 +36,7 @@ class BlockResolver(CallResolver):
         return self._ask_libc(call)
 
     def explain(self, name: str) -> Explanation:
-        """That libc looks it up, as it does any name."""
+        """See FullResolver: libc looks up every name."""
         servers = self._config and f"its servers are {', '.join(map(str, self._config.servers))}"
         return Explanation(name, f"{self.name}, libc itself", "it was chosen", (servers,) if servers else ())
 

@@ -1,4 +1,4 @@
-"""The ``auto`` resolver's other half: hands the names that are libc's over to libc, by ``auto``'s table."""
+"""Which names of the ``auto`` resolver libc looks up, by the table in ``policy/libc_or_engine``."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..system.world import World
 
 
 class Automatic:
-    """Decides for a StubResolver which names are not its own, and keeps the one that they are for.
+    """Tells a StubResolver which names libc looks up, and holds the libc resolver.
 
-    ``base`` gives the system's world, ``config`` the configuration that libc is to be given, None for its own;
-    ``overridden`` says of a name that the program itself has its addresses.
+    ``base`` returns the system's world. ``config`` is libc's configuration, None for its own files. ``overridden`` says
+    whether the option ``overrides`` has a name.
     """
 
     def __init__(
@@ -37,13 +37,13 @@ class Automatic:
     def choice(self, name: str, reverse: bool = False) -> libc_or_engine.Choice:
         """Who looks ``name`` up, and why."""
         if not reverse and value_of(name) is not None:
-            return libc_or_engine.Choice("engine", "an address literal needs nobody")
+            return libc_or_engine.Choice("engine", "an address literal: nobody is asked")
         if not reverse and self._overridden(name):
-            return libc_or_engine.Choice("engine", "the program itself says what it is")
+            return libc_or_engine.Choice("engine", "the option overrides has its addresses")
         return libc_or_engine.decide(self._base(), name, self._platform, reverse)
 
     def __call__(self, name: Any, reverse: bool = False) -> FullResolver | None:
-        """The libc resolver if the name is its own, else None."""
+        """The libc resolver if it looks this name up, else None."""
         if not name or not isinstance(name, str | bytes):
             return None
         world = self._base()
@@ -56,9 +56,9 @@ class Automatic:
             )
         text = name.decode("latin-1") if isinstance(name, bytes) else name
         if known[1] is None and not known[2] and "%" not in text and "\\" not in text:
-            return None  # the commonest system, and a name as most are
+            return None  # the commonest case: all names of this system are an engine's
         return self.libc if self.choice(text, reverse).who == "thread" else None
 
     def close(self) -> None:
-        """Close libc's half."""
+        """Close the libc resolver."""
         self.libc.close()

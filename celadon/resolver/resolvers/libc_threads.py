@@ -1,7 +1,7 @@
-"""The system's libc in threads of DNS' own: nsswitch, mDNS, LDAP and all, and the program goes on meanwhile.
+"""The system's libc, called in threads: nsswitch, mDNS, LDAP and all, while the program goes on.
 
-The lane is apart from the pool that user code shares, so neither delays the other, and wide: a lookup mostly
-waits, and libc has no other way to wait for several.
+The threads are not those of the pool for user code, so neither delays the other. There are many of them: a lookup
+mostly waits, and libc cannot wait for several in one thread.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Where policy meets the world: runs the stub's plans on the hub, against an engine and the system's files.
+"""StubResolver: runs the policy's plans on the hub, with an engine and the system's files.
 
-The stub (``stub.py``) is a generator that says what it needs to know and gets it sent back. Here are the only
-two answers: questions go to the engine and the greenlet parks once for all of them; source addresses come from
-connected UDP sockets, which send nothing. So a kill or a Timeout has one place to come out of, and there the
-questions are cancelled.
+A plan (``policy/plan.py``) is a generator that yields what it needs to know and is sent the answer. Questions go to the
+engine, and the greenlet parks once for all of them; source addresses come from connected UDP sockets, which send
+nothing. So a kill or a Timeout is raised at one place, where the questions are cancelled.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from .calls import Call, CallResolver
 T = TypeVar("T")
 
 _NEVER = float("inf")
-_MEMO_SECONDS = 2.0  # for what the kernel's routes and the services file had a part in
+_MEMO_SECONDS = 2.0  # a result depends on the kernel's routes and the services file, whose changes we do not see
 _MEMO_ENTRIES = 10_000
 _STRINGS = (str, bytes, type(None))
 _PORTS = (int, str, bytes, type(None))
@@ -46,7 +45,7 @@ _PLANS: dict[str, Callable[..., Plan[Any]]] = {
 
 
 def ask(engine: Engine | Flights, questions: tuple[Question, ...], ends: float | None = None) -> list[Outcome]:
-    """Ask all at once and park until all are answered; the outcomes in order.
+    """Ask all at once and park until all are answered; returns the outcomes in order.
 
     A kill or a Timeout cancels what is still unanswered. ResolveError for a question that cannot be sent, and with
     Kind.TIMEOUT when the hub's clock reaches ``ends`` first.
@@ -77,7 +76,7 @@ def _over(question: Question) -> ResolveError:
 
 
 class _Gather:
-    """One parked greenlet, several questions: the last answer wakes it."""
+    """The outcomes of several questions, for one parked greenlet; the last one wakes it."""
 
     __slots__ = ("_hub", "_left", "_waiter", "cancels", "outcomes")
 
@@ -104,7 +103,7 @@ class _Gather:
 
 
 def source_of(destination: SockAddr) -> str | None:
-    """The address that the kernel would send from to ``destination``; None if it cannot be reached.
+    """The address that the kernel would send from to ``destination``; None if there is no route.
 
     Connects a UDP socket, which chooses a route and sends nothing (RFC 6724 §4 leaves the means open).
     """
@@ -134,26 +133,26 @@ class _Seat:
         self.retired = False
 
     def leave(self) -> None:
-        """One lookup less; the last one of a retired engine turns off the light."""
+        """One lookup less. The last lookup of a retired engine closes it."""
         self.users -= 1
         if self.retired and not self.users:
             self.flights.close()
 
     def retire(self) -> None:
-        """No new lookups; those in flight end on it."""
+        """Take no new lookups; those under way end on this engine."""
         if not self.retired:
             self.retired = True
             if not self.users:
                 self.flights.close()
 
     def end(self) -> None:
-        """The hub ends: who is still in a lookup there never runs again, and never leaves."""
+        """The hub ends: greenlets in a lookup never run again, and never leave."""
         self.retired = True
         self.flights.close()
 
 
 class _Lookup:
-    """One call on its way: until when it may take, and how long what it found may be kept."""
+    """One call under way: when it ends, the engine that it uses, and how long its result may be kept."""
 
     __slots__ = ("asked", "ends", "expires", "seat")
 
@@ -256,7 +255,7 @@ class StubResolver(CallResolver):
                 elif isinstance(request, Sources):
                     request = plan.send([source_of(one) for one in request.destinations])
                 else:
-                    lookup.asked = True  # whoever gave it may give another answer next time
+                    lookup.asked = True  # the function may return something else next time
                     request = plan.send(request.function(request.name))
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]  # a plan's value is its T
@@ -354,7 +353,7 @@ class StubResolver(CallResolver):
         lookup = self._lookup()
         result: list[AddrInfo] = self._run(plan(world, host, port, family, type, proto, flags), world.config, lookup)
         if lookup.asked:
-            return result  # kept from the second time on: most names of a crawl come once
+            return result  # kept from the second time on: most names of a crawl come once only
         expires = min(lookup.expires, get_hub().now() + _MEMO_SECONDS)
         if expires > 0 and isinstance(host, _STRINGS) and port.__class__ in _PORTS:
             if len(self._memo) >= _MEMO_ENTRIES:
@@ -397,7 +396,7 @@ class StubResolver(CallResolver):
         return outcome
 
     def stats(self) -> ResolverStats:
-        """A snapshot of the counts; what is of a hub is of the calling one."""
+        """See FullResolver. What is counted by hub is the calling hub's."""
         seat: _Seat | None = get_hub().vars.get(self)
         cache = self.cache.stats() if self.cache is not None else None
         flights = seat.flights if seat is not None else None
@@ -413,7 +412,7 @@ class StubResolver(CallResolver):
         )
 
     def explain(self, name: str) -> Explanation:
-        """How this resolver would look ``name`` up now; asks nobody."""
+        """See FullResolver."""
         reason = "it was chosen"
         if self._elsewhere is not None:
             choice = self._elsewhere.choice(name)
@@ -423,7 +422,7 @@ class StubResolver(CallResolver):
         return Explanation(name, self.name, reason, steps(self._world(), name, self.cache, get_hub().now()))
 
     def discard(self, host: str, address: str) -> bool:
-        """Forget one address of a host in the cache, as one that nobody could connect to; True if it was there."""
+        """See FullResolver. Every name that the search list makes of the host counts."""
         cache = self.cache
         if cache is None:
             return False
@@ -431,7 +430,7 @@ class StubResolver(CallResolver):
         return any(found)
 
     def close(self) -> None:
-        """Take no more lookups in this hub, and close its engine once the ones in flight have ended.
+        """Take no more lookups, and close this hub's engine once the lookups under way have ended.
 
         The engines of other hubs close with their threads.
         """
