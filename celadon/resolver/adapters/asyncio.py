@@ -11,8 +11,8 @@ from weakref import WeakKeyDictionary
 
 from ...hub import Guest
 from ..protocols import Resolver
-from .base import Calls
-from .in_loop import GuestCalls
+from .base import Bridge
+from .in_loop import GuestBridge
 
 _guests: WeakKeyDictionary[asyncio.AbstractEventLoop, Guest] = WeakKeyDictionary()
 
@@ -26,7 +26,7 @@ def _guest_of(loop: asyncio.AbstractEventLoop) -> Guest:
     return guest
 
 
-class LoopResolver(GuestCalls):
+class LoopResolver(GuestBridge):
     """``LoopResolver("python", servers=…)``, made while the loop runs: a CrawlerResolver on it, without a thread.
 
     The arguments are a CrawlerResolver's, or one is given. Its futures are asyncio's, to be awaited; its methods may be
@@ -45,7 +45,7 @@ class LoopResolver(GuestCalls):
         self.close()
 
     def call(self, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
-        """See ``Calls.call``."""
+        """See ``Bridge.call``."""
         future = self._loop.create_future()
         job = self.begin(partial(_settle, future), function, *args)
         if not future.done():
@@ -66,7 +66,7 @@ def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None
 
 def on_loop(resolver: Any) -> Any:
     """What an adapter calls: a ResolverThread or LoopResolver as it is, a plain resolver on the running loop."""
-    return resolver if isinstance(resolver, Calls) else LoopResolver(resolver)
+    return resolver if isinstance(resolver, Bridge) else LoopResolver(resolver)
 
 
 def install(loop: asyncio.AbstractEventLoop, resolver: Any) -> Callable[[], None]:

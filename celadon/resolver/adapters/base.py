@@ -1,4 +1,4 @@
-"""Calls of a resolver from outside of its hub: what a hub in a thread and a hub in another loop share."""
+"""Bridge: calls of a resolver from outside of its hub, be that in a thread or a guest in another loop."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Done = Callable[[Any, BaseException | None], object]
 class Job:
     """One call under way: ``run`` is called in a greenlet of the resolver's hub, ``cancel`` from outside."""
 
-    __slots__ = ("_args", "_calls", "_cancelled", "_done", "_function", "_greenlet")
+    __slots__ = ("_args", "_bridge", "_cancelled", "_done", "_function", "_greenlet")
 
-    def __init__(self, calls: Calls, done: Done, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self._calls = calls
+    def __init__(self, bridge: Bridge, done: Done, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._bridge = bridge
         self._done = done
         self._function = function
         self._args = args
@@ -48,17 +48,17 @@ class Job:
     def end(self, value: Any, error: BaseException | None) -> None:
         """Deliver the outcome; nothing happens the second time."""
         try:
-            self._calls.jobs.remove(self)
+            self._bridge.jobs.remove(self)
         except KeyError:
             return
-        self._calls.deliver(self._done, value, error)
+        self._bridge.deliver(self._done, value, error)
 
     def cancel(self) -> None:
         """Give the call up; nothing happens if it is over."""
-        if not self._cancelled and self in self._calls.jobs:
+        if not self._cancelled and self in self._bridge.jobs:
             self._cancelled = True
             try:
-                self._calls.soon(self._kill)
+                self._bridge.soon(self._kill)
             except RuntimeError:
                 return  # closed, and ended by that
 
@@ -67,7 +67,7 @@ class Job:
             self._greenlet.kill(block=False)
 
 
-class Calls:
+class Bridge:
     """``resolver`` is a CrawlerResolver, or the backend of one, with its options.
 
     A subclass defines how a function is called in the hub, how its outcome leaves it, and what a future is.
@@ -78,7 +78,7 @@ class Calls:
             self.resolver = resolver
         else:
             self.resolver = CrawlerResolver(resolver, **options)
-        #: Calls that are not over.
+        #: The calls under way.
         self.jobs: set[Job] = set()
 
     def __repr__(self) -> str:

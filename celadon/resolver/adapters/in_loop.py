@@ -7,10 +7,10 @@ from typing import Any
 
 from ...hub import Guest, spawn
 from ..protocols import Resolver
-from .base import Calls, Done
+from .base import Bridge, Done
 
 
-class GuestCalls(Calls):
+class GuestBridge(Bridge):
     """To be called in the thread of the guest's host only. ``done`` is called in the host's greenlet."""
 
     def __init__(self, guest: Guest, resolver: str | Resolver, **options: Any) -> None:
@@ -19,19 +19,19 @@ class GuestCalls(Calls):
         self.closed = False
 
     def start(self, function: Callable[..., object], *args: Any) -> None:
-        """See ``Calls.start``."""
+        """See ``Bridge.start``."""
         if self.closed:
             raise RuntimeError(f"{self!r} is closed")
         spawn(function, *args)
         self.guest.run()
 
     def soon(self, function: Callable[..., object], *args: Any) -> None:
-        """See ``Calls.soon``."""
+        """See ``Bridge.soon``."""
         self.guest.hub.call_soon(function, *args)
         self.guest.run()
 
     def deliver(self, done: Done, value: Any, error: BaseException | None) -> None:
-        """See ``Calls.deliver``."""
+        """See ``Bridge.deliver``."""
         self.guest.call(done, value, error)
 
     def close(self) -> None:

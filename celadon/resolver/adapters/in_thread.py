@@ -14,10 +14,10 @@ from ...hub import HubThread
 from ..errors import Kind, ResolveError
 from ..model import AddrInfo, SockAddr
 from ..protocols import Resolver
-from .base import Calls
+from .base import Bridge
 
 
-class ResolverThread(Calls):
+class ResolverThread(Bridge):
     """``ResolverThread("python", servers=…, guard=…)``: a CrawlerResolver in a thread of its own.
 
     The arguments are a CrawlerResolver's, or a CrawlerResolver. Every method may be called from any thread; nothing is
@@ -36,15 +36,15 @@ class ResolverThread(Calls):
         self.close()
 
     def start(self, function: Callable[..., object], *args: Any) -> None:
-        """See ``Calls.start``."""
+        """See ``Bridge.start``."""
         self._thread.post(function, *args)
 
     def soon(self, function: Callable[..., object], *args: Any) -> None:
-        """See ``Calls.soon``."""
+        """See ``Bridge.soon``."""
         self._thread.call_soon(function, *args)
 
     def call(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
-        """See ``Calls.call``; the future's callbacks run in the thread, and must not block it."""
+        """See ``Bridge.call``; the future's callbacks run in the thread, and must not block it."""
         future: Future[Any] = Future()
         job = self.begin(partial(_settle, future), function, *args)
         future.add_done_callback(lambda _: job.cancel())

@@ -20,7 +20,7 @@ from twisted.internet.interfaces import IHostnameResolver, IHostResolution, IRes
 from zope.interface import implementer
 
 from ..errors import Kind, ResolveError
-from .base import Calls, Done, Job
+from .base import Bridge, Done, Job
 from .in_thread import ResolverThread
 from .twisted_reactor import ReactorResolver
 
@@ -61,7 +61,7 @@ class Resolver:
 
     def __init__(self, reactor: Any, resolver: Any = "python", **options: Any) -> None:
         self.reactor = reactor
-        self.calls: Calls = resolver if isinstance(resolver, Calls) else ReactorResolver(reactor, resolver, **options)
+        self.calls: Bridge = resolver if isinstance(resolver, Bridge) else ReactorResolver(reactor, resolver, **options)
         #: How an outcome gets into the reactor's thread.
         self._inside: Callable[[Done], Done] = _as_it_is
         if isinstance(self.calls, ResolverThread):

@@ -11,11 +11,11 @@ from zope.interface import implementer
 
 from ...hub import Guest
 from .base import Job
-from .in_loop import GuestCalls
+from .in_loop import GuestBridge
 
 
 @implementer(IReadDescriptor)
-class ReactorResolver(GuestCalls):
+class ReactorResolver(GuestBridge):
     """A CrawlerResolver (or what one is made of) on the reactor's own thread, in which its hub is a guest.
 
     For that thread only. It closes itself as the reactor stops; ``call`` gives Deferreds.
@@ -29,7 +29,7 @@ class ReactorResolver(GuestCalls):
         reactor.addSystemEventTrigger("during", "shutdown", self.close)
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
-        """See ``Calls.call``; a Deferred."""
+        """See ``Bridge.call``; a Deferred."""
         waiting: Any = Deferred(lambda _: job.cancel())
 
         def done(value: Any, error: BaseException | None) -> None:

@@ -180,12 +180,13 @@ def test_what_is_no_resolver(bad):
 
 
 def test_options_that_do_not_go_with_it():
-    for given, options in (
-        (look, {"cache": False}),
-        (Minimal(), {"timeout": 1}),
-        ("thread", {"overrides": {"a": "192.0.2.1"}}),
+    only = "Only `deadline` and `on_event` apply to a resolver object."
+    for given, options, words in (
+        (look, {"cache": False}, only),
+        (Minimal(), {"timeout": 1}, only),
+        ("thread", {"overrides": {"a": "192.0.2.1"}}, "use auto, ares or python"),
     ):
-        with pytest.raises(ResolverConfigError):
+        with pytest.raises(ResolverConfigError, match=words):
             resolver.make(given, **options)
 
 
