@@ -201,7 +201,6 @@ def run(engine, seconds, seed):
     hub = get_hub()
     raised = []
     hub.exception_handler, before = (lambda *args: raised.append(args)), hub.exception_handler
-    ends = time.monotonic() + seconds
     wrong = []
     count = iter(range(1 << 60))
     gc.collect()
@@ -209,6 +208,7 @@ def run(engine, seconds, seed):
     with NameServer() as server:
         config = Config(servers=(Server("127.0.0.1", server.port),), timeout=TIMEOUT, attempts=ATTEMPTS)
         dns_engine = make_engine(engine, config)
+        ends = time.monotonic() + seconds
 
         def asker():
             while time.monotonic() < ends:

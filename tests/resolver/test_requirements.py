@@ -59,9 +59,12 @@ class Shifted:
         self.hub.now = self.real
 
     def forward(self, seconds):
-        self.ahead += seconds
-        self.hub.look_soon()
-        sleep(0)
+        """Time passes in a process that runs: by one step it would look like a process that was stopped."""
+        end = self.ahead + seconds
+        while self.ahead < end:
+            self.ahead = min(self.ahead + 0.4, end)
+            self.hub.look_soon()
+            sleep(0)
 
 
 def look(host="a.test", family=2):

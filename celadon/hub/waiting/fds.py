@@ -27,7 +27,7 @@ from greenlet import getcurrent, greenlet
 
 from ..errors import FdClosedError, HubClosedError
 from ..loop.current import _local, all_hubs, get_hub
-from ..loop.hub import Hub
+from ..loop.hub import Hub, hub_fds
 from ..loop.pollers import EDGE, ENDING, ERROR, HANGUP, ONESHOT, READ, READ_READY, URGENT, WRITE, WRITE_READY
 from .park import TIMED_OUT, may_park
 
@@ -39,16 +39,21 @@ _ODD = URGENT | ENDING | ERROR | HANGUP
 
 
 class _Duplicate:
-    """Another number for the open file of ``fd``, closed with this object: also when the hub ends before its time."""
+    """Another number for the open file of ``fd``, closed with this object: also when the hub ends before its time.
+
+    It is one of the fds that a program must spare which closes all it has open, as the number would be closed again.
+    """
 
     __slots__ = ("fd",)
 
     def __init__(self, fd: int) -> None:
         self.fd = -1
         self.fd = _dup(fd)
+        hub_fds.add(self.fd)
 
     def __del__(self) -> None:
         if self.fd >= 0:
+            hub_fds.discard(self.fd)
             _close(self.fd)
 
 
