@@ -18,7 +18,8 @@ from weakref import WeakSet
 from .errors import CancelledError, HubClosedError
 from .greenlets.mapper import Mapper
 from .loop.current import get_hub
-from .loop.hub import Hub, resting
+from .loop.hub import Hub
+from .loop.other_threads import resting
 from .waiting.sync import AsyncResult, Event
 
 P = ParamSpec("P")

@@ -461,7 +461,7 @@ def nothing_is_left(hub):
     assert not hub.parked, f"parked greenlets are left: {hub.parked}"
     assert not hub.ready, f"ready work is left: {list(hub.ready)}"
     assert not hub.pending, f"pending errors are left: {hub.pending}"
-    assert not hub.shields, f"shields are left: {hub.shields}"
+    assert not hub.pending.shields, f"shields are left: {hub.pending.shields}"
     assert not len(hub.timers), f"timers are left: {hub.timers.heap}"
     assert len(hub.fds) == 1, f"watched fds are left: {hub.fds}"
     assert (hub.holds, hub.io_waiters) == (0, 0), "the hub is held open"

@@ -20,7 +20,8 @@ from weakref import WeakSet
 from ..greenlets.greenlet import Greenlet
 from ..loop.clock import Now, monotonic
 from ..loop.current import all_hubs
-from ..loop.hub import Hub, resting
+from ..loop.hub import Hub
+from ..loop.other_threads import resting
 
 # How many looks there are in the time of the limit.
 _LOOKS = 8

@@ -111,7 +111,7 @@ class TaskGroup:
             raise RuntimeError(f"{self!r} was used already")
         self._hub = hub = get_hub()
         self._owner = me = getcurrent()
-        self._inside = len(hub.shields.get(me, ()))
+        self._inside = hub.pending.depth(me)
         self._in_body = True
         return self
 
@@ -123,7 +123,7 @@ class TaskGroup:
         assert me is not None
         self._in_body = False
         if self._signal is not None:
-            hub.withdraw(me, self._signal)
+            hub.pending.withdraw(me, self._signal)
         order: BaseException | None = None
         if error is not None and error is not self._signal:
             if isinstance(error, Exception):
@@ -162,7 +162,7 @@ class TaskGroup:
                     later.append(interruption)
                 self._end()
         if later:
-            hub.pending.setdefault(me, []).extend(later)
+            hub.pending.add(me, *later)
         return order
 
 

@@ -6,7 +6,8 @@ import _thread
 import os
 from collections.abc import Callable
 
-from .hub import Hub, count_ghosts
+from .hub import Hub
+from .other_threads import count_ghosts
 
 _getpid = os.getpid
 

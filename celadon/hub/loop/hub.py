@@ -20,7 +20,6 @@ by operations without a call between them, and after an exception every edge is 
 from __future__ import annotations
 
 import _thread
-import os
 import sys
 import traceback
 from collections import deque
@@ -30,7 +29,10 @@ from typing import Any, Protocol
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..errors import HubClosedError, LoopExit, WokenTwiceError
+from .busy_look import BRIEF, MOST_WAITERS, BusyLook
 from .clock import monotonic
+from .other_threads import CHECK_EVERY, PATIENCE, OtherThreads
+from .pending_errors import PendingErrors
 from .pollers import EDGE, READ, Poller, default_poller
 from .shuffle import START, Ready, shuffle_of_environment
 from .timers import Timer, Timers
@@ -50,23 +52,8 @@ _MANY_NEW = 2048
 # at again before it fires.
 _LATE = 0.1
 _PATIENT_LOOKS, _PATIENT = 32, 0.2
-# A wait so brief, in seconds, that falling asleep and being woken is much of it.
-_BRIEF = 0.0001
-# How often the kernel is then asked instead of going to sleep, which takes some 50 microseconds.
-_LOOKS_AGAIN = 100
-# No more may wait for fds than so many.
-_FEW = 2
 # How many timers fire before those whom they wake run, still in the caches, and the kernel is asked again.
 _MOST_TIMERS = 256
-# How often a hub that only another thread could wake looks whether there still is one, in seconds.
-_LOOK_FOR_THREADS = 0.2
-# How many such looks it takes to believe that none of the other threads will.
-_PATIENCE = 3
-
-#: Threads of this library that are alive but have nothing to do: none of them can wake anybody.
-resting: set[int] = set()
-# Threads that a forked child counts though they stayed in the parent.
-_ghosts = 0
 
 
 class Wait(Protocol):
@@ -116,12 +103,11 @@ class Hub:
 
     __slots__ = (
         "__weakref__",
-        "_before_haste",
+        "_busy",
         "_closers",
-        "_in_vain",
         "_next_look",
         "_older",
-        "_patience",
+        "_others",
         "_patient_looks",
         "_patient_turn",
         "_patient_until",
@@ -145,7 +131,6 @@ class Hub:
         "poller",
         "ready",
         "resume",
-        "shields",
         "shuffle",
         "switch",
         "thread_ident",
@@ -170,9 +155,7 @@ class Hub:
         #: Who waits, and on what. Whoever claimed a waiter takes it out and makes it ready.
         self.parked: dict[greenlet, Wait] = {}
         #: Errors for greenlets that were running or ready when they were cancelled; raised at their next park.
-        self.pending: dict[greenlet, list[BaseException]] = {}
-        #: For each greenlet in shielded blocks, outermost first: what each block has held back.
-        self.shields: dict[greenlet, list[list[BaseException]]] = {}
+        self.pending = PendingErrors()
         #: Who waits until nothing is ready; and until nothing is left that could wake anyone but their own timers.
         self.on_idle: dict[greenlet, None] = {}
         self.on_drained: dict[greenlet, Timer | None] = {}
@@ -191,15 +174,13 @@ class Hub:
         self.closed = False
         self._closers: list[Callable[[], object]] = []
         self._next_look = 0.0
-        self._patience = _PATIENCE
         #: For the deadlines that were held up: in which turn they were last put off, how often still, until when.
         self._patient_turn = self._patient_looks = 0
         self._patient_until = 0.0
         #: How much of what is ready, at its head, has been ready since the turn before, where one turn is not enough.
         self._older = 0
-        #: How many brief waits are still to come before it is looked again instead, and how often that was in vain.
-        self._before_haste = 1
-        self._in_vain = 0
+        self._busy = BusyLook()
+        self._others = OtherThreads()
         #: Puts what is ready in a random order, turn by turn; None unless the environment asks for it.
         self.shuffle: Callable[[Ready], None] | None = shuffle_of_environment()
         current = getcurrent()
@@ -294,16 +275,14 @@ class Hub:
         A shield holds it back until its block ends, except the outermost ``inside`` ones, which were there before
         whatever it is that cancels now.
         """
-        shields = self.shields.get(victim)
-        if shields is not None and len(shields) > inside:
-            shields[inside].append(error)
+        if self.pending.shields and self.pending.hold_back(victim, error, inside):
             return
         wait = self.parked.get(victim)
         if wait is not None and wait.give_up(victim):
             del self.parked[victim]
             self.ready.append((None, (victim.throw, (error,))))
         else:
-            self.pending.setdefault(victim, []).append(error)
+            self.pending.add(victim, error)
 
     def expire(self, waiter: greenlet, value: object) -> None:
         """The time of a bounded wait is over: its ``park`` returns ``value``, unless somebody was faster."""
@@ -311,27 +290,6 @@ class Hub:
         if wait is not None and wait.give_up(waiter):
             del self.parked[waiter]
             self.ready.append((waiter, value))
-
-    def withdraw(self, victim: greenlet, error: BaseException) -> None:
-        """Take back an error that ``cancel`` left pending (its Timeout ended before it was noticed)."""
-        for held in self.shields.get(victim, ()):
-            if error in held:
-                held.remove(error)
-        errors = self.pending.get(victim)
-        if errors is not None and error in errors:
-            errors.remove(error)
-            if not errors:
-                del self.pending[victim]
-
-    def take_pending(self, victim: greenlet) -> BaseException | None:
-        """The first pending error of ``victim``, taken out."""
-        errors = self.pending.get(victim)
-        if errors is None:
-            return None
-        error = errors.pop(0)
-        if not errors:
-            del self.pending[victim]
-        return error
 
     def leave(self, me: greenlet) -> Any:
         """Leave ``me``, the calling greenlet, until it is made ready; gives the value that was given there.
@@ -385,12 +343,12 @@ class Hub:
                 self._tell_main(error)
 
     def _turns(self) -> None:
-        ready = self.ready
+        ready, others = self.ready, self._others
         while True:
             self.turn += 1
             if ready:
                 count = len(ready)
-                self._patience = _PATIENCE
+                others.patience = PATIENCE
                 if self.shuffle is not None:
                     self.shuffle(ready)
                 elif count < _TURN:
@@ -458,8 +416,8 @@ class Hub:
                     return rest
         if self.holds or self.io_waiters:
             return rest
-        if self._others_may_wake():
-            return _LOOK_FOR_THREADS if rest is None else min(rest, _LOOK_FOR_THREADS)
+        if self._others.may_wake(list(self.parked.values())):
+            return CHECK_EVERY if rest is None else min(rest, CHECK_EVERY)
         if self.on_drained:
             self._wake(self.on_drained)
             return 0
@@ -480,19 +438,9 @@ class Hub:
         del waiting[waiter]
         self.unpark(waiter, True)
 
-    def _others_may_wake(self) -> bool:
-        """Whether there is a thread that could wake somebody who waits here."""
-        others = _tasks() - len(resting)
-        if others <= 0:
-            return False
-        self._patience -= 1
-        if self._patience >= 0:
-            return True  # one may be about to begin, or between taking a waiter out and making it ready
-        return _thread._count() - _ghosts - len(resting) > 0 and any(one.shared for one in list(self.parked.values()))
-
     def _look(self, timeout: float | None) -> None:
         fds = self.fds
-        haste = self._before_haste <= 0 and self.io_waiters <= _FEW
+        haste = self._busy.sleeps_left <= 0 and self.io_waiters <= MOST_WAITERS
         events = self.poller.poll(0) if haste or timeout == 0 else []
         if not events and timeout != 0:
             events = self._sleep(timeout, haste)
@@ -540,33 +488,17 @@ class Hub:
     def _sleep(self, timeout: float | None, haste: bool) -> list[tuple[int, int]]:
         self.asleep = True
         try:
-            if haste and (timeout is None or timeout > _BRIEF) and (events := self._look_again()):
-                return events
+            if haste and (timeout is None or timeout > BRIEF):
+                events = self._busy.search(self.poller.poll, self.ready)
+                if events:
+                    return events
             began = self.now()
             events = self.poller.poll(0 if self.ready else timeout)
-            if self.now() - began < _BRIEF:
-                self._before_haste -= 1
+            if self.now() - began < BRIEF:
+                self._busy.sleeps_left -= 1
             return events
         finally:
             self.asleep = False
-
-    def _look_again(self) -> list[tuple[int, int]]:
-        """Instead of going to sleep: events have come so soon of late that to fall asleep and to be woken took longer.
-
-        Only where one or two wait, as for the answer to a question: more of them are better served together. Where it
-        is in vain, because whom we wait for is slow or needs this very CPU, it is tried ever more seldom. Not beside
-        other threads, which want the interpreter.
-        """
-        poll, ready = self.poller.poll, self.ready
-        events: list[tuple[int, int]] = []
-        if not _thread._count():
-            for _ in range(_LOOKS_AGAIN):
-                events = poll(0)
-                if events or ready:
-                    break
-        self._in_vain = 0 if events else min(self._in_vain + 1, 10)
-        self._before_haste = self._in_vain and 1 << self._in_vain
-        return events
 
     def _fire(self, timers: Timers, now: float) -> None:
         resume, parked, ready = self.resume, self.parked, self.ready
@@ -655,7 +587,6 @@ class Hub:
         self.parked.clear()
         self.ready.clear()
         self.pending.clear()
-        self.shields.clear()
         self.on_idle.clear()
         self.on_drained.clear()
         self.timers.clear()
@@ -702,18 +633,3 @@ class _WakeupEntry:
 
     def closing(self) -> None:
         """The wake-up is closed only with its hub."""
-
-
-def _tasks() -> int:
-    """How many other threads the process has. Of all systems only Linux tells of those that have just been started."""
-    try:
-        return len(os.listdir("/proc/self/task")) - 1
-    except OSError:
-        return 1 + _thread._count() - _ghosts
-
-
-def count_ghosts() -> None:
-    """In a forked child: the threads that stayed in the parent cannot wake anybody here."""
-    global _ghosts
-    _ghosts = _thread._count()
-    resting.clear()

@@ -72,8 +72,8 @@ class Timeout(BaseException):
         if seconds is not None:
             hub = _local.hub or get_hub()
             me = getcurrent()
-            if hub.shields:
-                self._inside = len(hub.shields.get(me, ()))
+            if hub.pending.shields:
+                self._inside = hub.pending.depth(me)
             self._timer = hub.timers.add(hub.now() + seconds, self._fire, (hub, me))
 
     def _fire(self, hub: Hub, who: greenlet) -> None:
@@ -97,9 +97,9 @@ class Timeout(BaseException):
 
     def _take_back(self) -> None:
         hub = self._hub
-        if hub is not None and self._greenlet is not None and (hub.pending or hub.shields):
+        if hub is not None and self._greenlet is not None and (hub.pending or hub.pending.shields):
             assert self._raised is not None
-            hub.withdraw(self._greenlet, self._raised)
+            hub.pending.withdraw(self._greenlet, self._raised)
 
     close = cancel
 
@@ -216,22 +216,10 @@ class shield:  # noqa: N801  (reads as a statement)
     def __enter__(self) -> shield:
         self._hub = hub = get_hub()
         self._me = me = getcurrent()
-        pending = hub.pending.pop(me, [])
-        urgent: list[BaseException] = [error for error in pending if isinstance(error, KeyboardInterrupt | SystemExit)]
-        if urgent:
-            hub.pending[me] = urgent
-        self._held = [error for error in pending if error not in urgent]
-        hub.shields.setdefault(me, []).append(self._held)
+        self._held = hub.pending.shield(me)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        hub, me, held = self._hub, self._me, self._held
-        shields = hub.shields.get(me)
-        if shields is not None and shields[-1] is held:  # else this is a forked child, which begins with nothing
-            shields.pop()
-            if not shields:
-                del hub.shields[me]
-        if held:
-            hub.pending.setdefault(me, []).extend(held)
+        self._hub.pending.unshield(self._me, self._held)

@@ -20,12 +20,12 @@ from celadon.hub import (
     wait,
     wait_readable,
 )
-from celadon.hub.loop import hub as loop
+from celadon.hub.loop import other_threads
 from celadon.hub.testing import MockClock
 
 
 def test_wait_without_objects_is_for_all_there_is_to_do(monkeypatch):
-    monkeypatch.setattr(loop, "_tasks", lambda: 0)  # a thread that another test's library left could wake somebody
+    monkeypatch.setattr(other_threads, "_count_others", lambda: 0)  # a thread that another test's library left could wake somebody
     with MockClock() as clock:
         log = []
         spawn_later(3, log.append, "late")

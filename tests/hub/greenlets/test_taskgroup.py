@@ -6,7 +6,7 @@ import asyncio
 import pytest
 
 from celadon.hub import Event, TaskGroup, Timeout, fail_after, get_hub, kill, move_on_after, shield, sleep, spawn
-from celadon.hub.loop import hub as loop
+from celadon.hub.loop import other_threads
 from celadon.hub.testing import MockClock
 
 
@@ -185,7 +185,7 @@ def test_a_nested_group_ends_with_its_outer_one():
 
 
 def test_a_dead_lock_of_the_children_is_told(monkeypatch):
-    monkeypatch.setattr(loop, "_tasks", lambda: 0)  # a thread that another test's library left could wake somebody
+    monkeypatch.setattr(other_threads, "_count_others", lambda: 0)  # a thread that another test's library left could wake somebody
     with pytest.raises(RuntimeError, match="wait for ever"), TaskGroup() as tasks:
         tasks.spawn(Event().wait)
 

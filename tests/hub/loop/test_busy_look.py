@@ -5,7 +5,7 @@ import _socket
 import pytest
 
 from celadon.hub import get_hub, joinall, spawn, wait_readable
-from celadon.hub.loop import hub as loop
+from celadon.hub.loop import busy_look
 
 
 class Peer:
@@ -41,14 +41,12 @@ class Peer:
 
 @pytest.fixture
 def peer(request, monkeypatch):
-    monkeypatch.setattr(loop._thread, "_count", lambda: 0)  # other tests leave pools with idle threads
+    monkeypatch.setattr(busy_look._thread, "_count", lambda: 0)  # other tests leave pools with idle threads
     hub = get_hub()
-    state = hub._before_haste, hub._in_vain
-    hub._before_haste, hub._in_vain = 1, 0
+    monkeypatch.setattr(hub, "_busy", busy_look.BusyLook())
     made = hub.poller = Peer(hub.poller, getattr(request, "param", None))
     yield made
     hub.poller = made.real
-    hub._before_haste, hub._in_vain = state
     made.left.close()
     made.right.close()
 
@@ -87,7 +85,7 @@ def test_not_after_waits_that_are_long(peer, monkeypatch):
 
 @pytest.mark.parametrize("peer", [5], indirect=True)
 def test_not_beside_another_thread(peer, monkeypatch):
-    monkeypatch.setattr(loop._thread, "_count", lambda: 1)
+    monkeypatch.setattr(busy_look._thread, "_count", lambda: 1)
     spawn(lambda: [peer.wait() for _ in range(50)]).join()
     assert all(looks <= 1 and slept == 1 for looks, slept in peer.log)
 

@@ -31,7 +31,7 @@ def test_a_kill_waits_for_the_end_of_the_block(clock):
     sleep(1)
     one.kill()
     assert log == ["clean", "after", begin + 5]
-    assert not get_hub().shields
+    assert not get_hub().pending.shields
     assert not get_hub().pending
 
 
@@ -59,7 +59,7 @@ def test_nested_shields_hold_back_what_began_outside_of_each(clock):
             sleep(100)
         assert clock.now() == begin + 3
     assert middle.expired
-    assert not get_hub().shields
+    assert not get_hub().pending.shields
 
 
 def test_a_deadline_that_ended_meanwhile_is_not_raised_later():
@@ -90,7 +90,7 @@ def test_ctrl_c_passes():
     hub.call_later(1, hub.failed, None, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt), shield():
         sleep(100)
-    assert not hub.shields
+    assert not hub.pending.shields
 
 
 def test_a_kill_of_somebody_who_is_not_parked_in_the_block():

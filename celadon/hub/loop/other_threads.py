@@ -1,0 +1,67 @@
+"""Whether another thread could still wake a hub that has nothing left to do: if not, the program is dead-locked.
+
+Nobody can know what another thread is going to do. What can be known is that there is none, or only threads of this
+library that have nothing to do (``resting``), or that no greenlet here waits for anything a thread could bring.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+from collections.abc import Iterable
+from typing import Protocol
+
+#: How often a hub that only another thread could wake checks that there still is one, in seconds.
+CHECK_EVERY = 0.2
+#: How many checks a thread gets before the hub asks whether it could bring anything: it may be about to begin, or be
+#: between claiming a waiter and making it ready.
+PATIENCE = 3
+
+#: Threads of this library that are alive but have nothing to do: none of them can wake anybody.
+resting: set[int] = set()
+# Threads that a forked child counts though they stayed in the parent.
+_ghosts = 0
+
+
+class MaybeShared(Protocol):
+    """A wait, as far as it matters here."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether another thread could end the wait."""
+
+
+class OtherThreads:
+    """One hub's view of the other threads. Set ``patience`` to PATIENCE whenever something has become ready."""
+
+    __slots__ = ("patience",)
+
+    def __init__(self) -> None:
+        self.patience = PATIENCE
+
+    def may_wake(self, waits: Iterable[MaybeShared]) -> bool:
+        """Whether a thread may still end one of ``waits``; each call uses up some patience."""
+        if _count_others() <= len(resting):
+            return False
+        self.patience -= 1
+        if self.patience >= 0:
+            return True
+        return _thread._count() - _ghosts - len(resting) > 0 and any(wait.shared for wait in waits)
+
+
+def _count_others() -> int:
+    # `_thread._count` does not know a thread that was started a moment ago. Linux's list of tasks does.
+    try:
+        return len(os.listdir("/proc/self/task")) - 1
+    except OSError:
+        return 1 + _thread._count() - _ghosts
+
+
+def count_ghosts() -> None:
+    """In a forked child: the threads that stayed in the parent cannot wake anybody here."""
+    global _ghosts
+    _ghosts = _thread._count()
+    resting.clear()
+
+
+__all__ = ["CHECK_EVERY", "PATIENCE", "OtherThreads", "count_ghosts", "resting"]

@@ -1,0 +1,90 @@
+"""Errors that cannot be raised yet: their greenlet is running, ready, or inside a ``shield`` block.
+
+A greenlet can only be interrupted where it waits. An error that comes for it at another time is kept here until its
+next wait; one that comes while it is shielded is kept by the shield until the block ends.
+"""
+
+from __future__ import annotations
+
+from greenlet import greenlet
+
+
+class PendingErrors(dict[greenlet, list[BaseException]]):
+    """For each greenlet the errors to raise at its next waits, first come, first raised.
+
+    A dict, because every wait asks whether it is empty: that must not cost a call.
+    """
+
+    __slots__ = ("shields",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: For each greenlet in shielded blocks, outermost first: what each block has held back.
+        self.shields: dict[greenlet, list[list[BaseException]]] = {}
+
+    def add(self, victim: greenlet, *errors: BaseException) -> None:
+        """Raise ``errors`` at the next waits of ``victim``, after those that it has already."""
+        self.setdefault(victim, []).extend(errors)
+
+    def take(self, victim: greenlet) -> BaseException | None:
+        """Take out the first error of ``victim``; None if it has none."""
+        errors = self.get(victim)
+        if errors is None:
+            return None
+        error = errors.pop(0)
+        if not errors:
+            del self[victim]
+        return error
+
+    def withdraw(self, victim: greenlet, error: BaseException) -> None:
+        """Forget ``error``, wherever it is kept: its Timeout ended before it was noticed."""
+        for held in self.shields.get(victim, ()):
+            if error in held:
+                held.remove(error)
+        errors = self.get(victim)
+        if errors is not None and error in errors:
+            errors.remove(error)
+            if not errors:
+                del self[victim]
+
+    # -- shields -------------------------------------------------------------------------------------------
+
+    def depth(self, who: greenlet) -> int:
+        """How many shielded blocks ``who`` is in."""
+        return len(self.shields.get(who, ()))
+
+    def hold_back(self, victim: greenlet, error: BaseException, inside: int) -> bool:
+        """Give ``error`` to a shield of ``victim``; False if no block but the ``inside`` outermost ones is there."""
+        shields = self.shields.get(victim)
+        if shields is None or len(shields) <= inside:
+            return False
+        shields[inside].append(error)
+        return True
+
+    def shield(self, who: greenlet) -> list[BaseException]:
+        """Begin a block: it holds back what is pending, but for Ctrl-C and SystemExit. Gives what it holds."""
+        pending = self.pop(who, [])
+        urgent: list[BaseException] = [error for error in pending if isinstance(error, KeyboardInterrupt | SystemExit)]
+        if urgent:
+            self[who] = urgent
+        held = [error for error in pending if error not in urgent]
+        self.shields.setdefault(who, []).append(held)
+        return held
+
+    def unshield(self, who: greenlet, held: list[BaseException]) -> None:
+        """End the block that holds ``held``: that is raised at the next waits."""
+        shields = self.shields.get(who)
+        if shields is not None and shields[-1] is held:  # else this is a forked child, which begins with nothing
+            shields.pop()
+            if not shields:
+                del self.shields[who]
+        if held:
+            self.add(who, *held)
+
+    def clear(self) -> None:
+        """Forget every error and every shield."""
+        super().clear()
+        self.shields.clear()
+
+
+__all__ = ["PendingErrors"]
