@@ -18,7 +18,7 @@ from ..loop.current import _local, get_hub
 from ..loop.hub import Hub
 from ..loop.shuffle import AHEAD, START
 from ..loop.timers import Timer
-from ..waiting.park import TIMED_OUT, first_time, may_park
+from ..waiting.park import first_time, may_park
 from ..waiting.timeouts import NotReady
 
 P = ParamSpec("P")
@@ -275,14 +275,7 @@ class Greenlet(greenlet, Generic[T]):
             joiners[me] = hub
             if self._state == _DONE:  # in its own thread, just now
                 self._wake_joiners()
-            if timeout is None:
-                hub.leave(me)
-                return
-            timer = hub.timers.add(hub.now() + timeout, hub.expire, (me, TIMED_OUT))
-            try:
-                hub.leave(me)
-            finally:
-                timer.cancel()
+            hub.leave_for(me, timeout)
         except BaseException:
             hub.back_out(me)
             raise

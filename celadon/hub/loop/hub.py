@@ -1,13 +1,14 @@
 """The loop: phases that run what is ready, sleep in the kernel, and turn events and deadlines into ready work.
 
-This is the only code that switches *into* greenlets from outside of one (``park`` holds the code that leaves one). The
-loop knows nothing of sockets, locks or names: it has a queue of ready work, a table of who is parked, timers,
-a poller and a wake-up, each an object of its own without a greenlet inside.
+All switches between greenlets happen here. ``Hub.leave`` is the only way out of a greenlet (``leave_for``: with a
+deadline); ``Hub.ready`` is the only way back in. How a wait is put together is told in ``waiting/park.py``. The loop
+knows nothing of sockets, locks or names: it has a queue of ready work, a table of who is parked, timers, a poller and
+a wake-up, each an object of its own without a greenlet inside.
 
 A turn runs what was ready when it began, so work that keeps making itself ready starves nobody. While there is
-ready work the kernel is asked at most every millisecond: asking costs as much as a switch. A greenlet that parks
-while another is ready switches straight to it (``leave``), which saves half of the switches; only *starting* one is
-left to the loop, because a greenlet begun inside another would stand on its C stack.
+ready work the kernel is asked at most every millisecond: asking costs as much as a switch. A greenlet that leaves
+while another is ready switches straight to it, which saves half of the switches; only *starting* one is left to the
+loop, because a greenlet begun inside another would stand on its C stack.
 
 Threads: other threads may append to ``ready`` and take a waiter that they claimed out of ``parked``, each one atomic
 operation; then they look whether the hub is ``asleep``. The hub first says that it is, then looks at ``ready`` once
@@ -35,7 +36,7 @@ from .other_threads import CHECK_EVERY, PATIENCE, OtherThreads
 from .pending_errors import PendingErrors
 from .pollers import EDGE, READ, Poller, default_poller
 from .shuffle import START, Ready, shuffle_of_environment
-from .timers import Timer, Timers
+from .timers import TIMED_OUT, Timer, Timers
 from .wakeup import Wakeup
 
 AnyGreenlet = greenlet
@@ -294,7 +295,7 @@ class Hub:
     def leave(self, me: greenlet) -> Any:
         """Leave ``me``, the calling greenlet, until it is made ready; gives the value that was given there.
 
-        The only way out of a greenlet. Its caller has put ``me`` into ``parked`` or ``ready``.
+        Its caller has put ``me`` into ``parked`` or ``ready``, and calls ``back_out`` if this raises.
         """
         ready = self.ready
         if self.left > 0 and ready:
@@ -314,6 +315,17 @@ class Hub:
         self.switch()
         value, self.gift = self.gift, None
         return value
+
+    def leave_for(self, me: greenlet, seconds: float | None) -> Any:
+        """As ``leave``, for at most ``seconds`` (None: for ever); gives TIMED_OUT when they are over."""
+        if seconds is None:
+            return self.leave(me)
+        # The timer is dead before `me` can wait again, so it cannot end another wait than this one.
+        timer = self.timers.add(self.now() + seconds, self.expire, (me, TIMED_OUT))
+        try:
+            return self.leave(me)
+        finally:
+            timer.cancel()
 
     def back_out(self, me: greenlet) -> None:
         """A signal handler raised in ``me`` after it had registered to wait and before it left: undo that."""

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 # Below this many dead entries a rebuild costs more than it frees.
 _PRUNE_AT = 256
@@ -20,6 +20,19 @@ _PRUNE_AT = 256
 _MANY = 64
 
 _when = itemgetter(0)
+
+
+class _TimedOut:
+    """What a bounded wait returns when its time is over."""
+
+    def __repr__(self) -> str:
+        return "TIMED_OUT"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+TIMED_OUT: Final = _TimedOut()
 
 
 class Timer:

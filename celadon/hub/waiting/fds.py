@@ -163,19 +163,10 @@ class _Entry:
         try:
             hub.parked[me] = self
             waiters.append(me)
-            if timeout is None:
-                hub.leave(me)
-                if self.duplicate is not None:
-                    raise FdClosedError(self.duplicate.fd)
-                return
-            timer = hub.timers.add(hub.now() + timeout, hub.expire, (me, TIMED_OUT))
-            try:
-                if hub.leave(me) is TIMED_OUT:
-                    raise TimeoutError("timed out")
-                if self.duplicate is not None:
-                    raise FdClosedError(self.duplicate.fd)
-            finally:
-                timer.cancel()
+            if hub.leave_for(me, timeout) is TIMED_OUT:
+                raise TimeoutError("timed out")
+            if self.duplicate is not None:
+                raise FdClosedError(self.duplicate.fd)
         except BaseException:
             hub.back_out(me)
             raise

@@ -1,9 +1,20 @@
 """One way to wait, one way to wake.
 
-``park`` is the only way out of a greenlet and ``unpark`` the only way back in; sleep, join, kill, timeouts, locks,
-queues, fds and threads are built on the two. What a greenlet waits on can be told to give it up: whoever wakes and
-whoever gives up (a kill, a timeout) can never both be believed, and a killed waiter leaves nothing behind. Waking
-somebody who is not parked is an error at once, not a stray value in user code later.
+Every wait has three steps:
+
+1. ``may_park`` raises what is pending for the greenlet, and refuses the hub's own greenlet.
+2. The greenlet is registered: with whatever is going to wake it, and in ``hub.parked`` with the ``Wait`` that can
+   undo that.
+3. ``Hub.leave``, or ``Hub.leave_for`` with a deadline, switches away; it returns the waker's value. If it raises,
+   ``Hub.back_out`` undoes the registration.
+
+``park`` is the three steps for a registration of any kind. ``sleep``, ``Waiters``, fds and ``Greenlet.join`` write them
+out with a registration of their own, which saves a closure for each wait. Everything else is built on these.
+
+Every wake has two steps: *claim* the waiter, by the one operation that takes it out of where it is registered; then
+make it ready (``unpark``; ``Hub.deliver`` from another thread). A kill or a deadline claims it in the same way
+(``give_up``), so exactly one of them succeeds, and a killed waiter leaves nothing behind. Waking a greenlet that is
+not parked raises WokenTwiceError at once, instead of handing it a stray value later.
 """
 
 from __future__ import annotations
@@ -11,7 +22,7 @@ from __future__ import annotations
 from _thread import allocate_lock
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from greenlet import getcurrent, greenlet
 
@@ -19,22 +30,9 @@ from ..errors import BlockingInHubError
 from ..loop.current import _local, get_hub
 from ..loop.hub import Hub
 from ..loop.shuffle import AFTER_ALL
-from ..loop.timers import Timer
+from ..loop.timers import TIMED_OUT, Timer
 
 Abort = Callable[[], object]
-
-
-class _TimedOut:
-    """What ``park_for`` returns when the time is over."""
-
-    def __repr__(self) -> str:
-        return "TIMED_OUT"
-
-    def __bool__(self) -> bool:
-        return False
-
-
-TIMED_OUT: Final = _TimedOut()
 
 
 class _Wait:
@@ -64,6 +62,11 @@ def park(abort: Abort) -> Any:
     undoes the registration that would have woken the waiter, and is called at most once. Raises BlockingInHubError
     in a callback of the hub.
     """
+    return park_for(abort, None)
+
+
+def park_for(abort: Abort, seconds: float | None) -> Any:
+    """As ``park``, for at most ``seconds`` (None: for ever); gives TIMED_OUT, after ``abort()``, when they are over."""
     hub = _local.hub or get_hub()
     me = getcurrent()
     if hub.pending or me is hub.greenlet:
@@ -74,23 +77,10 @@ def park(abort: Abort) -> Any:
             raise
     hub.parked[me] = _Wait(abort)
     try:
-        return hub.leave(me)
+        return hub.leave_for(me, seconds)
     except BaseException:
         hub.back_out(me)
         raise
-
-
-def park_for(abort: Abort, seconds: float | None) -> Any:
-    """As ``park``, for at most ``seconds`` (None: for ever); gives TIMED_OUT, after ``abort()``, when they are over."""
-    if seconds is None:
-        return park(abort)
-    hub = _local.hub or get_hub()
-    # The timer is dead before the greenlet can park again, so it cannot end another wait than this one.
-    timer = hub.timers.add(hub.now() + seconds, hub.expire, (getcurrent(), TIMED_OUT))
-    try:
-        return park(abort)
-    finally:
-        timer.cancel()
 
 
 def may_park(hub: Hub, me: greenlet, what: object) -> None:
@@ -185,13 +175,7 @@ class Waiters:
             hub.parked[me] = self
             line[me] = hub
             self.settle()
-            if seconds is None:
-                return hub.leave(me)
-            timer = hub.timers.add(hub.now() + seconds, hub.expire, (me, TIMED_OUT))
-            try:
-                return hub.leave(me)
-            finally:
-                timer.cancel()
+            return hub.leave_for(me, seconds)
         except BaseException:
             hub.back_out(me)
             raise
@@ -207,6 +191,18 @@ class Waiters:
         """See ``loop.Wait``."""
         line = self._waiters
         return line is not None and line.pop(waiter, None) is not None
+
+    def _next_waiter(self) -> tuple[greenlet, Hub] | None:
+        # Take out the one that has waited longest and whose thread has not ended.
+        line = self._waiters
+        while line:
+            try:
+                claimed = line.popitem(False)
+            except KeyError:  # another thread was faster
+                return None
+            if not claimed[1].closed:
+                return claimed
+        return None
 
     def wake(self, value: object = None) -> bool:
         """Wake the one that has waited longest; False if nobody waits. From any thread."""

@@ -80,13 +80,7 @@ class _Putters:
             hub.parked[me] = self
             self._line[me] = (hub, item)
             self._queue.settle()
-            if seconds is None:
-                return hub.leave(me)
-            timer = hub.timers.add(hub.now() + seconds, hub.expire, (me, TIMED_OUT))
-            try:
-                return hub.leave(me)
-            finally:
-                timer.cancel()
+            return hub.leave_for(me, seconds)
         except BaseException:
             hub.back_out(me)
             raise
@@ -281,14 +275,8 @@ class Queue(Waiters, Generic[T]):
             self.wake_all(_OVER)
 
     def _hand_out(self) -> None:
-        line = self._waiters
-        while line and self._items:
-            try:
-                waiter, hub = line.popitem(False)
-            except KeyError:
-                return
-            if hub.closed:
-                continue
+        while self._items and (claimed := self._next_waiter()):
+            waiter, hub = claimed
             try:
                 item: object = self._take()
             except IndexError:
@@ -542,12 +530,8 @@ class Channel(Waiters, Generic[T]):
 
     def settle(self) -> None:
         """See ``Waiters``."""
-        line = self._waiters
-        while line and self._putters:
-            try:
-                waiter, hub = line.popitem(False)
-            except KeyError:
-                return
+        while self._putters and (claimed := self._next_waiter()):
+            waiter, hub = claimed
             taken: list[Any] = []
             hub.deliver(waiter, taken[0] if self._putters.take(taken.append) else _AGAIN)
 

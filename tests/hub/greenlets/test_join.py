@@ -25,7 +25,7 @@ from celadon.hub.testing import MockClock
 
 
 def test_wait_without_objects_is_for_all_there_is_to_do(monkeypatch):
-    monkeypatch.setattr(other_threads, "_count_others", lambda: 0)  # a thread that another test's library left could wake somebody
+    monkeypatch.setattr(other_threads, "_count_others", lambda: 0)  # another test's idle thread could wake us
     with MockClock() as clock:
         log = []
         spawn_later(3, log.append, "late")

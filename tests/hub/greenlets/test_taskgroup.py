@@ -185,7 +185,7 @@ def test_a_nested_group_ends_with_its_outer_one():
 
 
 def test_a_dead_lock_of_the_children_is_told(monkeypatch):
-    monkeypatch.setattr(other_threads, "_count_others", lambda: 0)  # a thread that another test's library left could wake somebody
+    monkeypatch.setattr(other_threads, "_count_others", lambda: 0)  # another test's idle thread could wake us
     with pytest.raises(RuntimeError, match="wait for ever"), TaskGroup() as tasks:
         tasks.spawn(Event().wait)
 

@@ -1,8 +1,22 @@
 """Queues, groups and pools."""
 
 import pytest
+from greenlet import greenlet
 
-from celadon.hub import Empty, Full, Group, LifoQueue, Pool, PriorityQueue, Queue, get_hub, joinall, sleep, spawn
+from celadon.hub import (
+    Channel,
+    Empty,
+    Full,
+    Group,
+    LifoQueue,
+    Pool,
+    PriorityQueue,
+    Queue,
+    get_hub,
+    joinall,
+    sleep,
+    spawn,
+)
 from celadon.hub.testing import MockClock, wait_all_parked
 
 
@@ -138,3 +152,19 @@ def test_group_kill_and_join(quiet):
     assert group.apply(lambda a, b: a + b, (1,), {"b": 2}) == 3
     assert group.apply_async(lambda: 4).get() == 4
     assert group.map_async(lambda n: n, [1]).get() == [1]
+
+
+@pytest.mark.parametrize("kind", [Channel, lambda: Queue(1)], ids=["channel", "queue"])
+def test_an_item_is_not_given_to_a_getter_whose_thread_has_ended(kind):
+    # Its thread ends between the getter's leaving the line and the hand-over: the line still names it, its hub is gone.
+    queue = kind()
+    if isinstance(queue, Queue):
+        queue.put("in the way")
+    putter = spawn(queue.put, "item")
+    wait_all_parked()
+    gone = type("Hub", (), {"closed": True, "deliver": lambda self, waiter, value: False})()
+    queue._line()[greenlet(sleep)] = gone
+    queue.settle()
+    taken = [queue.get(timeout=1) for _ in range(1 if isinstance(queue, Channel) else 2)]
+    assert taken[-1] == "item"
+    putter.join()
