@@ -67,7 +67,7 @@ class Guest:
                     try:
                         function(*args)
                     except Exception as error:
-                        hub.exception_handler(None, error)
+                        hub.failed(None, error)
                 if hub.ready:
                     sleep(0)
         finally:

@@ -75,7 +75,10 @@ class HubThread:
             closers = park(lambda: None)
             killall(list(self._jobs))
             for closer in closers:
-                closer()
+                try:
+                    closer()
+                except Exception as error:  # the others are called all the same
+                    hub.failed(None, error)
             with self._lock:
                 pass  # whoever closes has woken the hub, and needs it no more
         finally:

@@ -20,14 +20,21 @@ Instrument = Callable[[str, greenlet, greenlet], object]
 def instrument(function: Instrument) -> Iterator[None]:
     """Have ``function`` called at each switch of this thread in the block. It must not switch.
 
-    Others that were installed before are called first. An error in it ends all tracing, as greenlet has it.
+    Others that were installed before are called first. An error in it is reported, and it is not called any more.
     """
     before = gettrace()
+    works = True
 
     def traced(event: str, args: tuple[greenlet, greenlet]) -> None:
         if before is not None:
             before(event, args)  # type: ignore[arg-type]  # one of the two literals
-        function(event, *args)
+        nonlocal works
+        if works:
+            try:
+                function(event, *args)
+            except Exception as error:
+                works = False
+                get_hub().failed(None, error)
 
     settrace(traced)
     try:

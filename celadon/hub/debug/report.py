@@ -11,6 +11,7 @@ from greenlet import getcurrent, greenlet
 
 from ..greenlets.greenlet import Greenlet
 from ..loop.current import all_hubs, get_hub
+from ..loop.failures import text
 from ..loop.hub import Hub
 from .watchdog import Watchdog
 
@@ -43,7 +44,7 @@ class HubStatistics(NamedTuple):
 
 def ps(hub: Hub | None = None) -> list[Parked]:
     """The greenlets of this thread (or of ``hub``) that are parked now, longest first."""
-    return [Parked(who, repr(wait)) for who, wait in list((hub or get_hub()).parked.items())]
+    return [Parked(who, text(wait)) for who, wait in list((hub or get_hub()).parked.items())]
 
 
 def where(who: greenlet) -> str:
@@ -79,7 +80,7 @@ def tree(stacks: bool = False) -> str:
     waits: dict[greenlet, str] = {}
     for hub in all_hubs():
         living = [one for one in living if one is not hub.greenlet]
-        waits.update((who, repr(wait)) for who, wait in list(hub.parked.items()))
+        waits.update((who, text(wait)) for who, wait in list(hub.parked.items()))
     children: dict[int | None, list[greenlet]] = {}
     ids = {id(one) for one in living}
     for one in living:
@@ -89,7 +90,7 @@ def tree(stacks: bool = False) -> str:
 
     def draw(one: greenlet, before: str) -> None:
         state = f"waits on {waits[one]}" if one in waits else "runs" if one is getcurrent() else "does not wait"
-        lines.append(f"{before}{one}: {state}")
+        lines.append(f"{before}{text(one, str)}: {state}")
         if stacks:
             lines.extend(f"{before}    {line}" for line in where(one).splitlines())
         for child in children.get(id(one), ()):
@@ -119,7 +120,7 @@ def print_run_info(file: Any = None) -> None:
 def format_hub_listeners() -> str:
     """What this thread's hub watches fds for: eventlet's name."""
     fds = list(get_hub().fds.items())
-    return "\n".join(f"{fd}: {entry!r}" for fd, entry in fds)
+    return "\n".join(f"{fd}: {text(entry)}" for fd, entry in fds)
 
 
 def format_hub_timers() -> str:

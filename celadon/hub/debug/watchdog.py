@@ -20,6 +20,7 @@ from weakref import WeakSet
 from ..greenlets.greenlet import Greenlet
 from ..loop.clock import Now, monotonic
 from ..loop.current import all_hubs
+from ..loop.failures import text, write_report
 from ..loop.hub import Hub
 from ..loop.other_threads import resting
 
@@ -163,8 +164,8 @@ class Watchdog:
         self.places[place] = self.places.get(place, 0) + 1
         try:
             self.report(Block(who, hub.thread_ident, now - seen.since, ended, place, stack))
-        except Exception:  # the user's: the watch goes on
-            traceback.print_exc()
+        except Exception as error:  # the program's: the watch goes on
+            write_report("the report of a watchdog", error)
 
     def _write(self, block: Block) -> None:
         times = self.places[block.place]
@@ -182,11 +183,7 @@ def _describe(frame: FrameType) -> tuple[str, str, str]:
     if bottom.f_code is Hub._run.__code__:
         return "a callback of the hub", place, "".join(traceback.format_list(summary[2:]))
     if bottom.f_code is Greenlet.run.__code__:
-        try:
-            who = str(bottom.f_locals.get("self"))
-        except Exception as error:  # a __str__ of the user's
-            who = f"a greenlet whose str() failed with {error!r}"
-        return who, place, "".join(traceback.format_list(summary[1:]))
+        return text(bottom.f_locals.get("self"), str), place, "".join(traceback.format_list(summary[1:]))
     return "the main greenlet", place, "".join(traceback.format_list(summary))
 
 

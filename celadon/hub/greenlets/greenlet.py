@@ -15,10 +15,11 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..loop.current import _local, get_hub
+from ..loop.failures import raisable
 from ..loop.hub import Hub
 from ..loop.shuffle import AHEAD, START
 from ..loop.timers import Timer
-from ..waiting.park import first_time, may_park
+from ..waiting.park import first_time, may_park, sleep
 from ..waiting.timeouts import NotReady
 
 P = ParamSpec("P")
@@ -133,12 +134,14 @@ class Greenlet(greenlet, Generic[T]):
                 self._run(*self.args, **self.kwargs) if function is None else function(*self.args, **self.kwargs)
             )
         except GreenletExit as error:
-            self._value = error.with_traceback(None)  # its frames hold this greenlet: a cycle for each one killed
+            # Its frames hold this greenlet: a cycle for each one killed. Unbound, here and below: the error's class may
+            # be frozen, or have a method of that name that fails.
+            self._value = BaseException.with_traceback(error, None)
         except BaseException as error:
             # This frame as well; and it tells the reader nothing.
             trace = error.__traceback__
             if trace is not None and trace.tb_next is not None:
-                error.__traceback__ = trace.tb_next
+                BaseException.with_traceback(error, trace.tb_next)
             self._error = error
             self._finish()
             self._failed(error)
@@ -184,7 +187,10 @@ class Greenlet(greenlet, Generic[T]):
         if self._joiners:
             self._wake_joiners()
         if self._group is not None:
-            self._group.discard(self)
+            try:
+                self._group.discard(self)
+            except Exception as error:  # of a subclass of the program's: those who wait and link come all the same
+                hub.failed(self, error)
         if self._links is not None:
             for link in self._links:
                 hub.call_soon(link, self)
@@ -275,7 +281,7 @@ class Greenlet(greenlet, Generic[T]):
             joiners[me] = hub
             if self._state == _DONE:  # in its own thread, just now
                 self._wake_joiners()
-            hub.leave_for(me, timeout)
+            hub.leave(me) if timeout is None else hub.leave_for(me, timeout)
         except BaseException:
             hub.back_out(me)
             raise
@@ -326,12 +332,12 @@ class Greenlet(greenlet, Generic[T]):
         if self._state == _DONE:
             return
         hub = self._hub
+        error = raisable(exception)
         if hub is not get_hub():
-            hub.call_soon_threadsafe(self.kill, exception, False)
+            hub.call_soon_threadsafe(self.kill, error, False)
             if block:
                 self.join(timeout)
             return
-        error = exception() if isinstance(exception, type) else exception
         if self._state < _RUNNING:
             if self._timer is not None:
                 self._timer.cancel()
@@ -346,6 +352,13 @@ class Greenlet(greenlet, Generic[T]):
         hub.cancel(self, error)
         if block:
             self.join(timeout)
+
+    def throw(self, kind: Any = GreenletExit, value: Any = None, trace: Any = None) -> None:
+        """Raise an exception in it as ``kill`` does, and let it run; the arguments are ``greenlet.throw``'s.
+
+        Unlike that one it comes back to the caller, whatever the greenlet does; the value of the greenlet does not.
+        """
+        _throw(self.kill, kind, value, trace)
 
     # -- links -----------------------------------------------------------------------------------------------
 
@@ -436,9 +449,35 @@ def spawn_ahead(function: Callable[..., object], *args: Any, **kwargs: Any) -> g
     return _raw(AHEAD, partial(function, *args, **kwargs))
 
 
+def kill_raw(victim: greenlet, exception: type[BaseException] | BaseException, block: bool = False) -> None:
+    """Raise ``exception`` in a bare greenlet of this thread, at its wait. ``block`` does not matter: none is joined."""
+    error = raisable(exception)
+    if not victim.dead:
+        get_hub().cancel(victim, error)
+
+
+def _throw(kill: Callable[..., None], kind: Any, value: Any, trace: Any) -> None:
+    if isinstance(kind, type) and value is not None:
+        kind = value if isinstance(value, BaseException) else kind(value)
+    error = raisable(kind)
+    kill(error if trace is None else BaseException.with_traceback(error, trace), block=False)
+    if getcurrent() is not get_hub().greenlet:
+        sleep(0)
+
+
+class RawGreenlet(greenlet):
+    """What ``spawn_raw`` makes: a bare greenlet whose ``throw`` comes back to the caller, as Greenlet's does."""
+
+    __slots__ = ()
+
+    def throw(self, kind: Any = GreenletExit, value: Any = None, trace: Any = None) -> None:
+        """See ``Greenlet.throw``."""
+        _throw(partial(kill_raw, self), kind, value, trace)
+
+
 def _raw(sign: object, function: Callable[[], object]) -> greenlet:
     hub = get_hub()
-    raw = greenlet(function, hub.greenlet)
+    raw = RawGreenlet(function, hub.greenlet)
     raw.gr_context = copy_context()
     hub.ready.append((raw, sign))
     return raw

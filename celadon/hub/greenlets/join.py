@@ -11,7 +11,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..loop.current import get_hub
 from ..waiting.park import TIMED_OUT, WaitQueue, park
-from .greenlet import Greenlet
+from .greenlet import Greenlet, kill_raw
 
 
 def iwait(objects: Iterable[Any], timeout: float | None = None, count: int | None = None) -> Iterator[Any]:
@@ -133,8 +133,8 @@ def kill(victim: greenlet, exception: type[BaseException] | BaseException = Gree
     """Kill any greenlet of this thread; for a bare one without waiting for its end."""
     if isinstance(victim, Greenlet):
         victim.kill(exception, block)
-    elif not victim.dead:
-        get_hub().cancel(victim, exception() if isinstance(exception, type) else exception)
+    else:
+        kill_raw(victim, exception)
 
 
 def killall(

@@ -22,20 +22,20 @@ from __future__ import annotations
 
 import _thread
 import sys
-import traceback
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from greenlet import GreenletExit, getcurrent, greenlet
+from greenlet import getcurrent, greenlet
 
 from ..errors import HubClosedError, LoopExit, WokenTwiceError
 from .busy_look import BRIEF, MOST_WAITERS, BusyLook
 from .clock import monotonic
+from .failures import raisable, report, text
 from .other_threads import CHECK_EVERY, PATIENCE, OtherThreads
 from .pending_errors import PendingErrors
 from .pollers import EDGE, READ, Poller, default_poller
-from .shuffle import START, Ready, shuffle_of_environment
+from .shuffle import RAISE, START, Ready, shuffle_of_environment
 from .timers import TIMED_OUT, Timer, Timers
 from .wakeup import Wakeup
 
@@ -53,6 +53,8 @@ _MANY_NEW = 2048
 # at again before it fires.
 _LATE = 0.1
 _PATIENT_LOOKS, _PATIENT = 32, 0.2
+# How long to sleep, in seconds, if the kernel's call does not take as much as asked for (epoll: some 25 days).
+_LONGEST = 86400.0
 # How many timers fire before those whom they wake run, still in the caches, and the kernel is asked again.
 _MOST_TIMERS = 256
 
@@ -81,19 +83,6 @@ class FdEntry(Protocol):
 
     def rearm_now(self) -> None:
         """Have the poller report again what is ready: events may have been lost."""
-
-
-def report(who: greenlet | None, error: BaseException) -> None:
-    """The default exception handler: the traceback and the greenlet's str() on stderr, and the program goes on."""
-    stream = sys.stderr
-    if stream is None:
-        return
-    try:
-        lines = traceback.format_exception(type(error), error, error.__traceback__)
-        stream.write("".join(lines))
-        stream.write(f"{who if who is not None else 'hub callback'} failed with {type(error).__name__}\n\n")
-    except Exception as second:  # a __str__ of the user's that raises: say that much, and go on
-        stream.write(f"{type(error).__name__} in {object.__repr__(who)}, whose report failed: {second!r}\n")
 
 
 class Hub:
@@ -193,6 +182,8 @@ class Hub:
         self._wakeup = Wakeup()
         self._watch_wakeup()
         self.greenlet = greenlet(self._run, self.main)
+        # Begun at once: an error thrown into a greenlet that has not begun would end it, and be raised in its parent.
+        self.greenlet.switch(getcurrent())
         #: The way from a greenlet into the loop; only ``leave`` calls it.
         self.switch: Callable[[], Any] = self.greenlet.switch
         #: What ends a sleep; one object, by which the loop knows such deadlines.
@@ -248,7 +239,7 @@ class Hub:
         except KeyError:
             if self.closed:
                 return False
-            raise WokenTwiceError(f"{waiter!r} is not parked in {self!r}") from None
+            raise WokenTwiceError(f"{text(waiter)} is not parked in {self!r}") from None
         self.ready.append((waiter, value))
         if self.asleep:
             self.rouse()
@@ -259,16 +250,17 @@ class Hub:
         try:
             del self.parked[waiter]
         except KeyError:
-            raise WokenTwiceError(f"{waiter!r} is not parked in {self!r}") from None
+            raise WokenTwiceError(f"{text(waiter)} is not parked in {self!r}") from None
         self.ready.append((waiter, value))
 
     def unpark_error(self, waiter: greenlet, error: BaseException) -> None:
         """Make a parked greenlet ready; its ``park`` raises ``error``. WokenTwiceError if it is not parked here."""
+        error = raisable(error)
         try:
             del self.parked[waiter]
         except KeyError:
-            raise WokenTwiceError(f"{waiter!r} is not parked in {self!r}") from None
-        self.ready.append((None, (waiter.throw, (error,))))
+            raise WokenTwiceError(f"{text(waiter)} is not parked in {self!r}") from None
+        self.ready.append((None, (RAISE, (waiter, error))))
 
     def cancel(self, victim: greenlet, error: BaseException, inside: int = 0) -> None:
         """Raise ``error`` in ``victim``: at once if it is parked (its wait is undone), else when it next parks.
@@ -278,18 +270,14 @@ class Hub:
         """
         if self.pending.shields and self.pending.hold_back(victim, error, inside):
             return
-        wait = self.parked.get(victim)
-        if wait is not None and wait.give_up(victim):
-            del self.parked[victim]
-            self.ready.append((None, (victim.throw, (error,))))
+        if self.back_out(victim):
+            self.ready.append((None, (RAISE, (victim, error))))
         else:
             self.pending.add(victim, error)
 
     def expire(self, waiter: greenlet, value: object) -> None:
         """The time of a bounded wait is over: its ``park`` returns ``value``, unless somebody was faster."""
-        wait = self.parked.get(waiter)
-        if wait is not None and wait.give_up(waiter):
-            del self.parked[waiter]
+        if self.back_out(waiter):
             self.ready.append((waiter, value))
 
     def leave(self, me: greenlet) -> Any:
@@ -317,7 +305,10 @@ class Hub:
         return value
 
     def leave_for(self, me: greenlet, seconds: float | None) -> Any:
-        """As ``leave``, for at most ``seconds`` (None: for ever); gives TIMED_OUT when they are over."""
+        """As ``leave``, for at most ``seconds`` (None: for ever); gives TIMED_OUT when they are over.
+
+        Some waits call ``leave`` themselves for None: one call more is 2 % of a ping-pong between two queues.
+        """
         if seconds is None:
             return self.leave(me)
         # The timer is dead before `me` can wait again, so it cannot end another wait than this one.
@@ -327,23 +318,33 @@ class Hub:
         finally:
             timer.cancel()
 
-    def back_out(self, me: greenlet) -> None:
-        """A signal handler raised in ``me`` after it had registered to wait and before it left: undo that."""
-        wait = self.parked.get(me)
-        if wait is not None and wait.give_up(me):
-            del self.parked[me]
+    def back_out(self, waiter: greenlet) -> bool:
+        """Undo the registration of a parked greenlet. False if it is not parked, or another thread has claimed it.
+
+        For a kill or a deadline; and for the waiter itself, when a signal handler raised before it could leave.
+        """
+        wait = self.parked.get(waiter)
+        if wait is None:
+            return False
+        try:
+            if not wait.give_up(waiter):
+                return False
+        except Exception as error:  # from the `abort` of a park
+            self.failed(None, error)
+        self.parked.pop(waiter, None)
+        return True
 
     # -- the loop ------------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
+    def _run(self, maker: greenlet) -> None:
+        maker.switch()
+        del maker
         while True:
             try:
                 self._turns()
-            except GreenletExit:
-                return
-            except LoopExit:
-                raise
             except BaseException as error:
+                if self.closed:
+                    return  # the greenlet is being collected
                 # A signal handler's: it may have come between a report of the poller and our reading it,
                 # or between the end of a sleep and the waking.
                 for entry in list(self.fds.values()):
@@ -436,13 +437,10 @@ class Hub:
         if self.orphaned:
             self._tell_main(SystemExit(0))  # as the child of a thread that forked, and has come to its end
             return 0
-        wait = self.parked.get(self.main)
         error = LoopExit(self._dead_end())
-        if wait is None:
-            raise error
-        if wait.give_up(self.main):
-            del self.parked[self.main]
-            self.ready.append((None, (self.main.throw, (error,))))
+        # If the main greenlet is not parked, it switched into another one by itself, and that one has left it behind.
+        if self.back_out(self.main) or self.main not in self.parked:
+            self.ready.append((None, (RAISE, (self.main, error))))
         return 0
 
     def _wake(self, waiting: dict[greenlet, Any]) -> None:
@@ -505,7 +503,10 @@ class Hub:
                 if events:
                     return events
             began = self.now()
-            events = self.poller.poll(0 if self.ready else timeout)
+            try:
+                events = self.poller.poll(0 if self.ready else timeout)
+            except OverflowError:
+                events = self.poller.poll(_LONGEST)
             if self.now() - began < BRIEF:
                 self._busy.sleeps_left -= 1
             return events
@@ -526,41 +527,44 @@ class Hub:
                 continue
             try:
                 timer.fire()
-            except Exception as error:
-                self._failed(None, error)
+            except BaseException as error:
+                self._escaped(error)
         del due[:_MOST_TIMERS]
 
     def _dead_end(self) -> str:
-        waiting = "; ".join(f"{who} waits on {wait!r}" for who, wait in list(self.parked.items())[:10])
+        waiting = "; ".join(f"{text(who, str)} waits on {text(wait)}" for who, wait in list(self.parked.items())[:10])
         more = f"; and {len(self.parked) - 10} more" if len(self.parked) > 10 else ""
         return f"this would wait for ever: no timer, fd or thread is left that could wake anyone ({waiting}{more})"
 
     def _escaped(self, error: BaseException) -> None:
         """From a callback, or from a bare greenlet into its parent, the loop."""
-        if isinstance(error, GreenletExit):
-            raise error  # the loop's own end: a killed greenlet raises nothing in its parent
-        self._failed(None, error)
+        if self.closed:
+            raise error  # the loop's own end
+        self.failed(None, error)
 
-    def _failed(self, who: greenlet | None, error: BaseException) -> None:
+    def failed(self, who: greenlet | None, error: BaseException) -> None:
+        """An exception escaped from ``who`` (None: a callback). Never raises, whatever the exception handler does.
+
+        Ctrl-C and SystemExit go to the main greenlet; all others are reported.
+        """
+        if not isinstance(error, KeyboardInterrupt | SystemExit):
+            try:
+                self.exception_handler(who, error)
+                return
+            except BaseException as second:
+                error = second
         if isinstance(error, KeyboardInterrupt | SystemExit):
             self._tell_main(error)
-            return
-        try:
-            self.exception_handler(who, error)
-        except Exception as second:
-            report(who, second)
+        else:
+            report(who, error)
 
     def _tell_main(self, error: BaseException) -> None:
         """Raise what ends the program, or came from a signal handler, in the main greenlet: no shield holds it back."""
         if self.orphaned:
             self.orphaned = False
-            self.ready.append((None, (self.main.throw, (error,))))
+            self.ready.append((None, (RAISE, (self.main, error))))
         else:
             self.cancel(self.main, error, inside=sys.maxsize)
-
-    def failed(self, who: greenlet, error: BaseException) -> None:
-        """An exception escaped from a greenlet: Ctrl-C and SystemExit go to the main one, all others are reported."""
-        self._failed(who, error)
 
     # -- wake-up from other threads -------------------------------------------------------------------------
 
@@ -580,7 +584,7 @@ class Hub:
         for function in reversed(self._closers):
             try:
                 function()
-            except Exception as error:
+            except BaseException as error:  # the fds are given back all the same
                 report(None, error)
         self.closed = True
         self.forget()
@@ -591,11 +595,8 @@ class Hub:
 
     def forget(self) -> None:
         """Drop everything that was scheduled, and take who waits here out of what they wait for."""
-        for waiter, wait in list(self.parked.items()):
-            try:
-                wait.give_up(waiter)
-            except Exception as error:
-                report(waiter, error)
+        for waiter in list(self.parked):
+            self.back_out(waiter)
         self.parked.clear()
         self.ready.clear()
         self.pending.clear()

@@ -190,6 +190,12 @@ class SelectPoller(LevelPoller):
         self._readers: set[int] = set()
         self._writers: set[int] = set()
 
+    def add(self, fd: int, mask: int) -> None:
+        """See ``Poller.add``. ValueError for a number that select(2) has no room for (1024 and more)."""
+        _fstat(fd)  # EBADF
+        _select((fd,), (), (), 0)  # here, not in the loop, where it would fail at every look
+        super().add(fd, mask)
+
     def _set(self, fd: int, mask: int) -> None:
         (self._readers.add if mask & READ else self._readers.discard)(fd)
         (self._writers.add if mask & WRITE else self._writers.discard)(fd)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import random
 from collections import deque
-from types import BuiltinMethodType
 from typing import Any, Final
 
 from greenlet import greenlet
@@ -36,6 +35,8 @@ AFTER_ALL: Final = _Sign("AFTER_ALL")
 START: Final = _Sign("START")
 #: The same, of one that begins before all that was made ready after it: a signal's handler.
 AHEAD: Final = _Sign("AHEAD")
+#: What stands there, as the function to call, to resume a greenlet with an error: not the `throw` of a subclass.
+RAISE: Final = greenlet.throw
 
 
 class Shuffle:
@@ -70,7 +71,7 @@ class Shuffle:
                 key = top = top + 1
             elif work is AHEAD:
                 key = floor = last_callback = max(top, floor)
-            elif who is not None or _resumes(work[0]):
+            elif who is not None or work[0] is RAISE:
                 key = floor + draw() * (top + 1 - floor)
             else:
                 key = last_callback = last_callback + draw() * (top + 1 - last_callback)
@@ -79,15 +80,10 @@ class Shuffle:
         return sorted(range(len(entries)), key=keys.__getitem__)
 
 
-def _resumes(function: object) -> bool:
-    # A greenlet's `throw` resumes it with an error.
-    return type(function) is BuiltinMethodType and isinstance(function.__self__, greenlet)
-
-
 def shuffle_of_environment() -> Shuffle | None:
     """What ``CELADON_SHUFFLE`` asks for; None where it is unset or empty."""
     seed = os.environ.get("CELADON_SHUFFLE")
     return Shuffle(seed) if seed else None
 
 
-__all__ = ["AFTER_ALL", "AHEAD", "START", "Ready", "Shuffle", "shuffle_of_environment"]
+__all__ = ["AFTER_ALL", "AHEAD", "RAISE", "START", "Ready", "Shuffle", "shuffle_of_environment"]

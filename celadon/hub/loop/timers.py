@@ -98,7 +98,9 @@ class Timers:
         return len(self.heap) - self.dead
 
     def add(self, when: float, callback: Callable[..., object], args: tuple[Any, ...] = ()) -> Timer:
-        """Call ``callback(*args)`` when the hub's clock reaches ``when`` (seconds)."""
+        """Call ``callback(*args)`` when the hub's clock reaches ``when`` (seconds). ValueError for not a number."""
+        if when != when:  # noqa: PLR0124  (NaN: it would be neither before nor after the others, and spoil the heap)
+            raise ValueError("a time must be a number of seconds, not NaN")
         timer = Timer()
         timer.when = when
         timer.callback = callback

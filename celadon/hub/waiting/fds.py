@@ -163,7 +163,9 @@ class _Entry:
         try:
             hub.parked[me] = self
             waiters.append(me)
-            if hub.leave_for(me, timeout) is TIMED_OUT:
+            if timeout is None:
+                hub.leave(me)
+            elif hub.leave_for(me, timeout) is TIMED_OUT:
                 raise TimeoutError("timed out")
             if self.duplicate is not None:
                 raise FdClosedError(self.duplicate.fd)

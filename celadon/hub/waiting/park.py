@@ -28,6 +28,7 @@ from greenlet import getcurrent, greenlet
 
 from ..errors import BlockingInHubError
 from ..loop.current import _local, get_hub
+from ..loop.failures import text
 from ..loop.hub import Hub
 from ..loop.shuffle import AFTER_ALL
 from ..loop.timers import TIMED_OUT, Timer
@@ -86,7 +87,7 @@ def park_for(abort: Abort, seconds: float | None) -> Any:
 def may_park(hub: Hub, me: greenlet, what: object) -> None:
     """Raise what is pending for ``me``, or BlockingInHubError for the hub's own greenlet. Call it, then register."""
     if me is hub.greenlet:
-        raise BlockingInHubError(f"a hub callback tried to wait ({what!r}); spawn a greenlet for it")
+        raise BlockingInHubError(f"a hub callback tried to wait ({text(what)}); spawn a greenlet for it")
     error = hub.pending.take(me)
     if error is not None:
         raise error
@@ -175,7 +176,7 @@ class Waiters:
             hub.parked[me] = self
             line[me] = hub
             self.settle()
-            return hub.leave_for(me, seconds)
+            return hub.leave(me) if seconds is None else hub.leave_for(me, seconds)
         except BaseException:
             hub.back_out(me)
             raise

@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 from greenlet import getcurrent, greenlet
 
 from ..loop.current import get_hub
+from ..loop.failures import raisable
 from ..loop.hub import Hub
 from .park import TIMED_OUT, Waiters, first_time
 from .timeouts import NotReady
@@ -164,7 +165,8 @@ class AsyncResult(_Linkable, Generic[T]):
     set_result = set
 
     def set_exception(self, exception: BaseException, exc_info: object = None) -> None:
-        """Give the exception that ``get`` shall raise."""
+        """Give the exception that ``get`` shall raise. TypeError for what cannot be raised."""
+        exception = raisable(exception)
         self._outcome = (None, exception, exception.__traceback__)
         self.wake_all()
         self._call_links()

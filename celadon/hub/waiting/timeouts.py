@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from greenlet import getcurrent, greenlet
 
 from ..loop.current import _local, get_hub
+from ..loop.failures import raisable, text
 from ..loop.hub import Hub
 from ..loop.timers import Timer
 
@@ -22,8 +23,9 @@ T = TypeVar("T")
 class Timeout(BaseException):
     """Raised in the greenlet that started it, ``seconds`` later, unless cancelled before. As gevent's.
 
-    ``exception`` is raised in its place if given; ``False`` makes the ``with`` block end silently. ``seconds``
-    None never fires. A BaseException, so that ``except Exception`` in the block does not swallow it.
+    ``exception`` is raised in its place if it is an exception or a class of one; a text is only said; ``False`` makes
+    the ``with`` block end silently; TypeError for anything else. ``seconds`` None never fires. A BaseException, so
+    that ``except Exception`` in the block does not swallow it.
     """
 
     # Most deadlines are never looked at again, so what they begin with costs nothing.
@@ -35,8 +37,10 @@ class Timeout(BaseException):
     _inside = 0
 
     def __init__(
-        self, seconds: float | None = None, exception: BaseException | type[BaseException] | bool | None = None
+        self, seconds: float | None = None, exception: BaseException | type[BaseException] | bool | str | None = None
     ):
+        if exception is not None and not isinstance(exception, BaseException | bool | str):
+            _check_class(exception)
         self.seconds = seconds
         self.exception = exception
 
@@ -78,12 +82,14 @@ class Timeout(BaseException):
 
     def _fire(self, hub: Hub, who: greenlet) -> None:
         exception = self.exception
-        if exception is None or isinstance(exception, bool):
-            error: BaseException = self
-        elif isinstance(exception, type):
-            error = exception()
-        else:
+        error: BaseException = self
+        if isinstance(exception, BaseException):
             error = exception
+        elif isinstance(exception, type):
+            try:
+                error = raisable(exception)
+            except Exception as failure:  # as `raise exception` would
+                error = failure
         self._hub, self._greenlet, self._raised = hub, who, error
         hub.cancel(who, error, self._inside)
 
@@ -123,7 +129,15 @@ class Timeout(BaseException):
         return f"<{type(self).__name__} of {self.seconds} s at {id(self):#x}>"
 
     def __str__(self) -> str:
-        return "" if self.seconds is None else f"{self.seconds} second{'' if self.seconds == 1 else 's'}"
+        if self.seconds is None:
+            return ""
+        what = "" if self.exception is None else " (silent)" if self.exception is False else f": {self.exception}"
+        return f"{self.seconds} second{'' if self.seconds == 1 else 's'}{what}"
+
+
+def _check_class(exception: object) -> None:
+    if not isinstance(exception, type) or not issubclass(exception, BaseException):
+        raise TypeError(f"Timeout takes an exception, an exception class, a text or False, not {text(exception)}")
 
 
 class NotReady(Timeout, TimeoutError):
