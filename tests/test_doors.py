@@ -2,14 +2,17 @@
 
 import importlib
 import inspect
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 DOORS = [
     "celadon",
     "celadon.hub",
+    "celadon.hub.lowlevel",
     "celadon.hub.testing",
     "celadon.hub.debug",
     "celadon.resolver",
@@ -30,6 +33,20 @@ def test_all_is_exact(door):
         value = getattr(module, name)
         if inspect.isclass(value) or inspect.isfunction(value):
             assert inspect.getdoc(value), f"{door}.{name} has no docstring"
+
+
+#: The code spans and blocks of all pages.
+CODE = "\n".join(
+    code
+    for page in (Path(__file__).parent.parent / "docs").glob("**/*.md")
+    for code in re.findall(r"^```.*?^```$|`[^`]+`", page.read_text(), re.MULTILINE | re.DOTALL)
+)
+
+
+@pytest.mark.parametrize("door", [*DOORS, "celadon.green"])
+def test_each_name_is_in_a_document(door):
+    missing = [name for name in importlib.import_module(door).__all__ if not re.search(rf"\b{name}\b", CODE)]
+    assert not missing, f"no page of docs/ names these of {door}: {missing}"
 
 
 def test_the_command_starts_without_the_green_part():

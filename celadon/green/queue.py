@@ -12,7 +12,8 @@ from types import GenericAlias, ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ..hub import HubClosedError, get_hub, park_for
+from ..hub import HubClosedError, get_hub
+from ..hub.lowlevel import park_for
 from .thread import _Waiter
 
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ..hub import WaitQueue, get_hub, getcurrent, sleep, spawn_ahead
+from ..hub import get_hub, getcurrent, sleep
+from ..hub.lowlevel import WaitQueue, spawn_ahead
 from .fairness import tried_in_vain
 from .thread import _stand_ins, get_ident, native_ident
 

@@ -19,7 +19,8 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-from ..hub import FdClosedError, Registration, Timeout, get_hub, notify_closing, sleep
+from ..hub import Timeout, get_hub, notify_closing, sleep
+from ..hub.lowlevel import FdClosedError, Registration
 from ..resolver import getaddrinfo as _getaddrinfo
 from ..resolver import getfqdn, gethostbyaddr, gethostbyname, gethostbyname_ex, permit
 from ..resolver import getnameinfo as _getnameinfo

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from ..hub import FdClosedError, get_hub
+from ..hub import get_hub
+from ..hub.lowlevel import FdClosedError
 from .socket import socket
 
 

@@ -18,7 +18,8 @@ from types import SimpleNamespace
 from typing import Any, Final
 from weakref import WeakSet, WeakValueDictionary, ref
 
-from ..hub import GreenletExit, Hub, HubClosedError, get_hub, getcurrent, park_for, spawn_raw
+from ..hub import GreenletExit, Hub, HubClosedError, get_hub, getcurrent, spawn_raw
+from ..hub.lowlevel import park_for
 from .fairness import give_way, tried_in_vain
 from .originals import ORIGINAL
 

@@ -1,35 +1,37 @@
-"""The hub: greenlets, deadlines, waiting for fds and threads. This door is all that other parts may import."""
+"""The hub: greenlets, deadlines, waiting for fds and threads. This is the door for programs.
+
+What only libraries need is in ``celadon.hub.lowlevel``; reports are in ``.debug``, a mock clock is in ``.testing``.
+"""
 
 from greenlet import GreenletExit, getcurrent
 
 from . import accel  # noqa: F401  (switches itself on, unless the environment says no)
 from .children import wait_pid
 from .debug import watchdog  # noqa: F401  (switches itself on, if the environment says so)
-from .errors import BlockingInHubError, CancelledError, FdClosedError, HubClosedError, LoopExit, WokenTwiceError
+from .errors import BlockingInHubError, CancelledError, HubClosedError, LoopExit, WokenTwiceError
 from .greenlet_local import local
 from .greenlets.dagpool import Collision, DAGPool, PropagateError
-from .greenlets.greenlet import Greenlet, spawn, spawn_ahead, spawn_later, spawn_raw
+from .greenlets.greenlet import Greenlet, spawn, spawn_later, spawn_raw
 from .greenlets.greenpool import GreenPile, GreenPool
 from .greenlets.group import Group, Pool, PoolFull
 from .greenlets.join import idle, iwait, joinall, kill, killall, wait
 from .greenlets.taskgroup import TaskGroup
 from .guest import Guest
 from .hub_thread import HubThread
-from .loop.current import get_hub, hub_if_any
-from .loop.hub import Hub, hub_fds
+from .loop.current import get_hub
+from .loop.hub import Hub
 from .loop.timers import Timer
 from .signals import SignalHandler, signal_handler
 from .threads import ThreadPool, ThreadResult, default_pool, to_thread
 from .waiting.conditions import Barrier, BrokenBarrierError, Condition
-from .waiting.fds import Registration, Watch, notify_closing, wait_readable, wait_writable, watch
-from .waiting.park import TIMED_OUT, WaitQueue, park, park_for, sleep, unpark, unpark_error
+from .waiting.fds import notify_closing, wait_readable, wait_writable
+from .waiting.park import sleep
 from .waiting.queues import Channel, Empty, Full, JoinableQueue, LifoQueue, PriorityQueue, Queue, ShutDown, SimpleQueue
 from .waiting.resource_pool import ResourcePool, Token, TokenPool
 from .waiting.sync import AsyncResult, BoundedSemaphore, DummySemaphore, Event, Lock, RLock, Semaphore
 from .waiting.timeouts import NotReady, Timeout, fail_after, move_on_after, shield, with_timeout
 
 __all__ = [
-    "TIMED_OUT",
     "AsyncResult",
     "Barrier",
     "BlockingInHubError",
@@ -43,7 +45,6 @@ __all__ = [
     "DummySemaphore",
     "Empty",
     "Event",
-    "FdClosedError",
     "Full",
     "GreenPile",
     "GreenPool",
@@ -65,7 +66,6 @@ __all__ = [
     "PropagateError",
     "Queue",
     "RLock",
-    "Registration",
     "ResourcePool",
     "Semaphore",
     "ShutDown",
@@ -78,15 +78,11 @@ __all__ = [
     "Timer",
     "Token",
     "TokenPool",
-    "WaitQueue",
-    "Watch",
     "WokenTwiceError",
     "default_pool",
     "fail_after",
     "get_hub",
     "getcurrent",
-    "hub_fds",
-    "hub_if_any",
     "idle",
     "iwait",
     "joinall",
@@ -95,22 +91,16 @@ __all__ = [
     "local",
     "move_on_after",
     "notify_closing",
-    "park",
-    "park_for",
     "shield",
     "signal_handler",
     "sleep",
     "spawn",
-    "spawn_ahead",
     "spawn_later",
     "spawn_raw",
     "to_thread",
-    "unpark",
-    "unpark_error",
     "wait",
     "wait_pid",
     "wait_readable",
     "wait_writable",
-    "watch",
     "with_timeout",
 ]

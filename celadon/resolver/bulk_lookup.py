@@ -11,7 +11,8 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 
-from ..hub import get_hub, getcurrent, park, sleep
+from ..hub import get_hub, getcurrent, sleep
+from ..hub.lowlevel import park
 from . import registry
 from .answers.cname import pruned
 from .dns.exchange import Tuning

@@ -43,7 +43,6 @@ from celadon.hub import (
     NotReady,
     PriorityQueue,
     Queue,
-    Registration,
     RLock,
     Semaphore,
     TaskGroup,
@@ -52,15 +51,13 @@ from celadon.hub import (
     getcurrent,
     move_on_after,
     notify_closing,
-    park,
-    park_for,
     shield,
     sleep,
     spawn,
     spawn_later,
-    unpark,
     wait_readable,
 )
+from celadon.hub.lowlevel import Registration, park, park_for, unpark
 from celadon.hub.testing import MockClock, shuffled, wait_all_parked
 
 from .soak_threads import one_crossing

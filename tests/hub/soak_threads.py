@@ -19,7 +19,6 @@ from celadon.hub import (
     Full,
     Lock,
     Queue,
-    Registration,
     RLock,
     Semaphore,
     get_hub,
@@ -28,6 +27,7 @@ from celadon.hub import (
     spawn,
     to_thread,
 )
+from celadon.hub.lowlevel import Registration
 
 THREADS = 3
 ITEMS = 40

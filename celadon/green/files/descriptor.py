@@ -17,7 +17,8 @@ import stat
 from collections.abc import Sequence
 from typing import Any
 
-from ...hub import FdClosedError, hub_fds, hub_if_any, notify_closing, to_thread, wait_readable, wait_writable
+from ...hub import notify_closing, to_thread, wait_readable, wait_writable
+from ...hub.lowlevel import FdClosedError, hub_fds, hub_if_any
 from ..fairness import can_park
 
 _fcntl = fcntl.fcntl

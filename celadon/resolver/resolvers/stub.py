@@ -12,7 +12,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from ...hub import TIMED_OUT, Hub, get_hub, getcurrent, park, park_for
+from ...hub import Hub, get_hub, getcurrent
+from ...hub.lowlevel import TIMED_OUT, park, park_for
 from ..answers.cache import Cache, Entry, aged, asked_as
 from ..answers.single_flight import Flights
 from ..errors import Kind, ResolveError

@@ -8,8 +8,9 @@ import time
 
 import pytest
 
-from celadon.hub import Event, WaitQueue, debug, get_hub, joinall, sleep, spawn, spawn_raw, to_thread
+from celadon.hub import Event, debug, get_hub, joinall, sleep, spawn, spawn_raw, to_thread
 from celadon.hub.debug import RunTimes, Watchdog, assert_switches, instrument, ps, report, statistics, tree, where
+from celadon.hub.lowlevel import WaitQueue
 from celadon.hub.testing import MockClock, wait_all_parked
 
 

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from celadon.hub import Event, Queue, get_hub, joinall, sleep, spawn, spawn_ahead
+from celadon.hub import Event, Queue, get_hub, joinall, sleep, spawn
 from celadon.hub.loop.shuffle import Shuffle
+from celadon.hub.lowlevel import spawn_ahead
 from celadon.hub.testing import shuffled, wait_all_parked
 
 

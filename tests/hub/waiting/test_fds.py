@@ -6,19 +6,9 @@ import os
 
 import pytest
 
-from celadon.hub import (
-    Registration,
-    Timeout,
-    get_hub,
-    joinall,
-    notify_closing,
-    sleep,
-    spawn,
-    wait_readable,
-    wait_writable,
-    watch,
-)
+from celadon.hub import Timeout, get_hub, joinall, notify_closing, sleep, spawn, wait_readable, wait_writable
 from celadon.hub.loop.pollers import EDGE, ONESHOT, READ, WRITE, EpollPoller, PollPoller, SelectPoller
+from celadon.hub.lowlevel import Registration, watch
 from celadon.hub.testing import MockClock, wait_all_parked
 
 

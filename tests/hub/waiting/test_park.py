@@ -5,26 +5,21 @@ import os
 import pytest
 
 from celadon.hub import (
-    TIMED_OUT,
     BlockingInHubError,
     LoopExit,
     Timeout,
-    WaitQueue,
     WokenTwiceError,
     fail_after,
     get_hub,
     getcurrent,
     joinall,
     move_on_after,
-    park,
-    park_for,
     sleep,
     spawn,
     spawn_later,
-    unpark,
-    unpark_error,
     with_timeout,
 )
+from celadon.hub.lowlevel import TIMED_OUT, WaitQueue, park, park_for, unpark, unpark_error
 from celadon.hub.testing import MockClock, wait_all_parked
 
 

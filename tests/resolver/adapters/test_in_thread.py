@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from celadon.hub import hub_if_any
+from celadon.hub.lowlevel import hub_if_any
 from celadon.resolver import BlockedAddress, CrawlerResolver, Kind, ResolveError
 from celadon.resolver.adapters import ResolverThread
 from celadon.resolver.testing import Delay, Drop

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from ....hub import Timer, get_hub, getcurrent, watch
+from ....hub import Timer, get_hub, getcurrent
+from ....hub.lowlevel import watch
 from ... import registry
 from .. import commands
 from ..exits import INSIDE, NO_REPLY, FileError, UsageError, complain

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import IO, Any
 
-from ....hub import Watch, watch
+from ....hub.lowlevel import Watch, watch
 from ..exits import FileError, UsageError
 from .stop import Abandoned, Stop
 

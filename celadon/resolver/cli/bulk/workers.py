@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from ....hub import get_hub, getcurrent, watch
+from ....hub import get_hub, getcurrent
+from ....hub.lowlevel import watch
 from ... import registry
 from .files import PENDING, Output, PipeLines
 from .job import Job, work

@@ -16,7 +16,8 @@ from dataclasses import replace
 from functools import partial
 from weakref import WeakSet
 
-from ....hub import Timer, Watch, get_hub, watch
+from ....hub import Timer, get_hub
+from ....hub.lowlevel import Watch, watch
 from ...dns.exchange import Tuning
 from ...errors import Kind, ResolveError
 from ...events import Event, OnEvent

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Protocol, TypeAlias
 
-from ....hub import Watch, watch
+from ....hub.lowlevel import Watch, watch
 from ...dns.exchange import Query, Tuning
 from ...dns.server_health import Health
 from ...model import Server

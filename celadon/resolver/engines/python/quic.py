@@ -14,7 +14,8 @@ from aioquic.quic import events
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 
-from ....hub import Timer, get_hub, watch
+from ....hub import Timer, get_hub
+from ....hub.lowlevel import watch
 from ...dns.exchange import Query
 from ...dns.server_health import Health
 from .links import Driver, Stream, connected

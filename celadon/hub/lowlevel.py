@@ -1,0 +1,28 @@
+"""The second door: what libraries build primitives and protocols on. Programs need none of it.
+
+``park`` and ``unpark`` are the one way to wait and the one way to wake; ``Registration`` and ``Watch`` connect
+descriptors with the loop. See "Primitives of your own" in docs/hub.md.
+"""
+
+from .errors import FdClosedError
+from .greenlets.greenlet import spawn_ahead
+from .loop.current import hub_if_any
+from .loop.hub import hub_fds
+from .waiting.fds import Registration, Watch, watch
+from .waiting.park import TIMED_OUT, WaitQueue, park, park_for, unpark, unpark_error
+
+__all__ = [
+    "TIMED_OUT",
+    "FdClosedError",
+    "Registration",
+    "WaitQueue",
+    "Watch",
+    "hub_fds",
+    "hub_if_any",
+    "park",
+    "park_for",
+    "spawn_ahead",
+    "unpark",
+    "unpark_error",
+    "watch",
+]
