@@ -83,14 +83,6 @@ def test_each_row_is_covered(row):
         assert re.search(rf"^def test_{name}", (ROOT / file).read_text(), re.MULTILINE), where
 
 
-@pytest.fixture
-def reported():
-    hub, found = get_hub(), []
-    before, hub.exception_handler = hub.exception_handler, lambda who, error: found.append(error)
-    yield found
-    hub.exception_handler = before
-
-
 def test_2_no_descriptors_for_a_hub():
     """Making one fails at each place where it needs a descriptor, and leaves none open."""
     import os

@@ -27,9 +27,7 @@ def on_alarm():
     signal.signal(signal.SIGALRM, before)
 
 
-def test_what_a_handler_raises_while_the_hub_waits_goes_to_the_main_greenlet(on_alarm):
-    reported = []
-    get_hub().exception_handler = lambda who, error: reported.append(error)
+def test_what_a_handler_raises_while_the_hub_waits_goes_to_the_main_greenlet(on_alarm, reported):
     other = spawn(sleep, 60)
     wait_all_parked()
     signal.setitimer(signal.ITIMER_REAL, 0.01)

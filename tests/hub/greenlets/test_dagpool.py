@@ -3,13 +3,9 @@
 import pytest
 
 from celadon.hub import Collision, DAGPool, PropagateError, sleep, spawn
-from celadon.hub.testing import MockClock, wait_all_parked
+from celadon.hub.testing import wait_all_parked
 
-
-@pytest.fixture(autouse=True)
-def clock():
-    with MockClock() as made:
-        yield made
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def add(key, results, seconds=1):

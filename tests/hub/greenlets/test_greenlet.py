@@ -26,15 +26,6 @@ from celadon.hub import (
 from celadon.hub.testing import MockClock
 
 
-@pytest.fixture
-def failures():
-    seen = []
-    hub = get_hub()
-    before, hub.exception_handler = hub.exception_handler, lambda who, error: seen.append((who, error))
-    yield seen
-    hub.exception_handler = before
-
-
 def test_get_and_states():
     one = Greenlet(lambda a, b: a + b, 1, b=2)
     assert not one.started
@@ -48,7 +39,9 @@ def test_get_and_states():
     assert one.value == 3
 
 
-def test_failure_is_reported_and_raised(failures):
+def test_failure_is_reported_and_raised(monkeypatch):
+    failures = []
+    monkeypatch.setattr(get_hub(), "exception_handler", lambda who, error: failures.append((who, error)))
     one = spawn(lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         one.get()
@@ -58,7 +51,7 @@ def test_failure_is_reported_and_raised(failures):
     assert one.exc_info[0] is ZeroDivisionError
 
 
-def test_get_twice_does_not_grow_the_traceback(failures):
+def test_get_twice_does_not_grow_the_traceback(reported):
     one = spawn(lambda: 1 / 0)
     lengths = []
     for _ in range(3):
@@ -76,13 +69,13 @@ def test_report_on_stderr_has_traceback_and_greenlet(capsys):
     assert "failed with ZeroDivisionError" in err
 
 
-def test_greenlet_exit_is_silent_success(failures):
+def test_greenlet_exit_is_silent_success(reported):
     def leave():
         raise GreenletExit("bye")
 
     one = spawn(leave)
     assert isinstance(one.get(), GreenletExit)
-    assert failures == []
+    assert reported == []
     assert one.successful()
 
 
@@ -144,7 +137,7 @@ def test_kill_while_ready_gives_the_value_first():
     assert one.dead
 
 
-def test_kill_with_another_exception(failures):
+def test_kill_with_another_exception(reported):
     one = spawn(sleep, 1000)
     sleep(0)
     one.kill(KeyError("x"))
@@ -188,7 +181,7 @@ def test_get_with_timeout_is_both_kinds_of_timeout():
         one.kill()
 
 
-def test_links(failures):
+def test_links(reported):
     seen = []
     good, bad = spawn(lambda: 1), spawn(lambda: 1 / 0)
     good.link(lambda g: seen.append(("link", g is good)))
@@ -221,7 +214,7 @@ def test_context_is_copied_at_spawn():
     assert var.get() == 1
 
 
-def test_joinall_count_timeout_raise_error(failures):
+def test_joinall_count_timeout_raise_error(reported):
     with MockClock():
         three = [spawn(sleep, n) for n in (1, 2, 3)]
         assert joinall(three, count=2) == three[:2]

@@ -22,20 +22,9 @@ from celadon.hub import (
     sleep,
     spawn,
 )
-from celadon.hub.testing import MockClock, wait_all_parked
+from celadon.hub.testing import wait_all_parked
 
-
-@pytest.fixture(autouse=True)
-def clock():
-    with MockClock() as made:
-        yield made
-
-
-@pytest.fixture
-def silent():
-    reported = []
-    get_hub().exception_handler = lambda who, error: reported.append(error)
-    return reported
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def slow_square(n):
@@ -53,7 +42,7 @@ def test_map_imap_and_unordered(clock):
     assert Group().map_async(slow_square, [3]).get() == [9]
 
 
-def test_callbacks_get_what_came_of_it(silent):
+def test_callbacks_get_what_came_of_it(reported):
     got = []
     pool = Pool(2)
     pool.apply_async(slow_square, (3,), callback=got.append).get()
@@ -67,7 +56,7 @@ def test_callbacks_get_what_came_of_it(silent):
 
 
 @pytest.mark.parametrize("name", ["imap", "imap_unordered"])
-def test_a_failure_comes_in_its_place_and_the_rest_after_it(name, silent):
+def test_a_failure_comes_in_its_place_and_the_rest_after_it(name, reported):
     def body(n):
         if n == 1:
             raise ValueError(n)
@@ -86,7 +75,7 @@ def test_a_failure_comes_in_its_place_and_the_rest_after_it(name, silent):
 
 
 @pytest.mark.parametrize("name", ["imap", "imap_unordered"])
-def test_the_inputs_own_failure_is_the_last_result(name, silent):
+def test_the_inputs_own_failure_is_the_last_result(name, reported):
     def inputs():
         yield 1
         raise KeyError("inputs")
@@ -180,7 +169,7 @@ def test_a_member_of_a_full_pool_runs_what_it_spawns(kind):
     assert not pool._helpers
 
 
-def test_what_runs_inside_of_a_member_fails_alone_but_orders_are_the_members(silent):
+def test_what_runs_inside_of_a_member_fails_alone_but_orders_are_the_members(reported):
     pool, log = Pool(1), []
 
     def member():
@@ -196,7 +185,7 @@ def test_what_runs_inside_of_a_member_fails_alone_but_orders_are_the_members(sil
     sleep(10)
     one.kill()
     assert log == [ZeroDivisionError, True]
-    assert [type(error) for error in silent] == [ZeroDivisionError]
+    assert [type(error) for error in reported] == [ZeroDivisionError]
 
 
 def test_resize_lets_more_in_and_fewer(clock):
@@ -241,7 +230,7 @@ def test_starmap_of_a_green_pool_is_bounded_by_its_size():
     assert list(itertools.islice(results, 4)) == [1, 3, 5, 7]
 
 
-def test_a_pile_gives_results_in_order(silent):
+def test_a_pile_gives_results_in_order(reported):
     pile = GreenPile(2)
     assert list(pile) == []
     for n in (3, 1, 2):
@@ -257,7 +246,7 @@ def test_a_pile_gives_results_in_order(silent):
     assert list(shared) == [1]
 
 
-def test_group_membership_and_kill():
+def test_group_membership_and_kill(reported):
     group, gate = Group(), Event()
     some = [group.spawn(gate.wait) for _ in range(3)]
     assert len(group) == 3
@@ -269,7 +258,6 @@ def test_group_membership_and_kill():
     assert not len(group)
     assert group.join() is True
     failing = Group()
-    get_hub().exception_handler = lambda who, error: None
     failing.spawn(divmod, 1, 0)
     with pytest.raises(ZeroDivisionError):
         failing.join(raise_error=True)

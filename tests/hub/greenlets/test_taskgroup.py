@@ -7,13 +7,8 @@ import pytest
 
 from celadon.hub import Event, TaskGroup, Timeout, fail_after, get_hub, kill, move_on_after, shield, sleep, spawn
 from celadon.hub.loop import other_threads
-from celadon.hub.testing import MockClock
 
-
-@pytest.fixture(autouse=True)
-def clock():
-    with MockClock() as made:
-        yield made
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture(autouse=True)

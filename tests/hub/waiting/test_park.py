@@ -30,10 +30,9 @@ def test_unpark_gives_the_value():
     assert waiter.get() == 7
 
 
-def test_unpark_error_raises_and_does_not_call_abort():
+def test_unpark_error_raises_and_does_not_call_abort(reported):
     aborted = []
     waiter = spawn(lambda: park(lambda: aborted.append(1)))
-    get_hub().exception_handler = lambda who, error: None
     sleep(0)
     unpark_error(waiter, KeyError("x"))
     with pytest.raises(KeyError):

@@ -12,20 +12,11 @@ from celadon.hub import (
     Pool,
     PriorityQueue,
     Queue,
-    get_hub,
     joinall,
     sleep,
     spawn,
 )
 from celadon.hub.testing import MockClock, wait_all_parked
-
-
-@pytest.fixture
-def quiet():
-    hub = get_hub()
-    before, hub.exception_handler = hub.exception_handler, lambda who, error: None
-    yield
-    hub.exception_handler = before
 
 
 def test_order_bounds_and_timeouts():
@@ -94,7 +85,7 @@ def test_pool_bounds_how_many_run():
     assert pool.free_count() == 3
 
 
-def test_imap_keeps_order_and_survives_a_failure(quiet):
+def test_imap_keeps_order_and_survives_a_failure(reported):
     def work(n):
         if n == 2:
             raise KeyError(n)
@@ -125,7 +116,7 @@ def test_imap_unordered_is_bounded():
     assert sorted(iterator) == list(range(100))
 
 
-def test_an_input_that_fails_ends_imap_with_its_failure(quiet):
+def test_an_input_that_fails_ends_imap_with_its_failure(reported):
     def inputs():
         yield 1
         raise LookupError("input")
@@ -138,7 +129,7 @@ def test_an_input_that_fails_ends_imap_with_its_failure(quiet):
         next(iterator)
 
 
-def test_group_kill_and_join(quiet):
+def test_group_kill_and_join(reported):
     group = Group()
     for _ in range(3):
         group.spawn(sleep, 1000)

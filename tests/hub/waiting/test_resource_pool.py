@@ -4,13 +4,9 @@
 import pytest
 
 from celadon.hub import NotReady, ResourcePool, TokenPool, joinall, kill, sleep, spawn
-from celadon.hub.testing import MockClock, wait_all_parked
+from celadon.hub.testing import wait_all_parked
 
-
-@pytest.fixture(autouse=True)
-def clock():
-    with MockClock() as made:
-        yield made
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 class Numbers(ResourcePool):

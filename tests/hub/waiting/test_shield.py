@@ -3,13 +3,8 @@
 import pytest
 
 from celadon.hub import Event, Timeout, fail_after, get_hub, kill, move_on_after, shield, sleep, spawn
-from celadon.hub.testing import MockClock
 
-
-@pytest.fixture(autouse=True)
-def clock():
-    with MockClock() as made:
-        yield made
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def test_a_kill_waits_for_the_end_of_the_block(clock):
