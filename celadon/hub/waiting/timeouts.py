@@ -68,9 +68,9 @@ class Timeout(BaseException):
     def start(self) -> None:
         """Begin to count, for the calling greenlet."""
         timer = self._timer
-        if timer is not None and timer.callback is not None:
-            raise RuntimeError(f"{self!r} is running already")
-        if self._raised is not None:
+        if timer is not None:
+            if timer.callback is not None:
+                raise RuntimeError(f"{self!r} is running already")
             self._raised = None
         seconds = self.seconds
         if seconds is not None:
