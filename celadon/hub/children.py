@@ -20,7 +20,7 @@ _close = os.close
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
 
-# What of the options a pidfd knows nothing of.
+# Options for states that a pidfd does not report.
 _STOPS = getattr(os, "WUNTRACED", 0) | getattr(os, "WCONTINUED", 0)
 
 

@@ -1,4 +1,4 @@
-"""What the hub itself can say: few classes, each telling whose fault it is."""
+"""The hub's own errors. Each says whose fault it is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from greenlet import GreenletExit
 
 
 class LoopExit(RuntimeError):
-    """The main greenlet waits, and nothing is left that could ever wake it: the program's own dead-lock."""
+    """The main greenlet waits, and nothing is left that could wake it: a dead-lock of the program."""
 
 
 class BlockingInHubError(RuntimeError):
@@ -25,7 +25,7 @@ class HubClosedError(RuntimeError):
 
 
 class CancelledError(Exception):
-    """The result was given up by ``cancel``: the call was not made, or goes on without anybody who wants to know."""
+    """The result was given up by ``cancel``: the call was not made, or its result will be dropped."""
 
 
 class FdClosedError(OSError):

@@ -1,8 +1,8 @@
 """The hub as a guest in another loop of the same thread: greenlets that asyncio or Twisted wait for, without a thread.
 
 The host watches one fd, the hub's own poller, and calls ``pump`` when it is readable or a deadline is due; that runs
-the greenlets that became ready, and never waits. Two threads would hand the interpreter's lock to and fro for every
-packet, and wait for a busy host each time; here there is nothing to hand over.
+the greenlets that became ready, and never waits. With two threads, each packet would pass the interpreter's lock from
+one to the other, and wait for a busy host; here there is one thread.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ class Guest:
         finally:
             self._running = False
         due = hub.timers.next_deadline()
-        # A deadline that moves away, as nearly all do, costs the host one call too early, not a new timer each time.
+        # Nearly all deadlines are cancelled and replaced by later ones. The host's timer is left where it is then: one
+        # call too early costs less than a new timer for each.
         if due is not None and (self._due is None or due < self._due) and not self._closed:
             self._due = due
             self._call_later(max(due - hub.now(), 0.0), self._ring)

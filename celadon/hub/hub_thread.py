@@ -26,7 +26,7 @@ _start, _allocate = _thread.start_new_thread, _thread.allocate_lock
 class HubThread:
     """Starts at the first call, and again in a forked child. Every method may be called from any thread.
 
-    It holds nothing open: a process ends without asking it, as with a daemon thread.
+    It does not keep the process alive, as a daemon thread does not.
     """
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class HubThread:
                 except Exception as error:  # the others are called all the same
                     hub.failed(None, error)
             with self._lock:
-                pass  # whoever closes has woken the hub, and needs it no more
+                pass  # `close` holds it until it has woken this hub: after that nobody needs the hub
         finally:
             hub.holds -= 1
             ended.release()

@@ -41,7 +41,7 @@ class SignalHandler:
         spawn(self._function, *self._args, **self._kwargs)
 
     def cancel(self) -> None:
-        """Call it no more; nothing happens the second time."""
+        """Put back the handler that was there before; nothing happens the second time."""
         before, self._before = self._before, None
         if before is not None:
             _signal(self.number, before)

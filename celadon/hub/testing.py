@@ -1,4 +1,4 @@
-"""For tests of programs on the hub: a clock that need not be waited for, and a way to let everybody come to rest."""
+"""For tests of programs on the hub: a mock clock, a wait until everybody waits, a random order."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def wait_all_parked() -> None:
     """Return once nobody but the caller is ready to run and no deadline is due. Does not wait for fds or threads."""
     hub = get_hub()
     while True:
-        hub.look_soon()  # a millisecond's worth of looking away must not hide what is due now
+        hub.look_soon()  # or the loop might not look at timers and fds within this millisecond
         sleep(0)
         deadline = hub.timers.next_deadline()
         if not hub.ready and (deadline is None or deadline > hub.now()):

@@ -37,15 +37,15 @@ class ThreadResult(AsyncResult[T]):
         super().__init__()
         self._pool = pool
         self._call: Callable[[], T] | None = call
-        #: Whoever takes the one item out, the worker or ``cancel``, decides whether the call is made.
+        #: Holds one item. The worker or ``cancel`` takes it out, and so decides whether the call is made.
         self._claim = [True]
         self._held = True
         pool.hub.holds += 1
 
     def cancel(self) -> bool:
-        """Nobody wants the result any more. True if the call had not begun, and so is not made at all.
+        """Give the result up. True if the call had not begun: then it is not made at all.
 
-        Whoever waits for it all the same gets CancelledError. Nothing happens once there is a result.
+        A greenlet that still waits for it gets CancelledError. Nothing happens once there is a result.
         """
         if self._held:
             self._let_go()
@@ -111,7 +111,7 @@ class ThreadPool(Mapper):
 
     def _reset(self) -> None:
         self._lock = _thread.allocate_lock()
-        #: None bids a thread to look whether it is one too many.
+        #: A None makes a thread check whether it is one too many, and end then.
         self._tasks: SimpleQueue[ThreadResult[Any] | None] = SimpleQueue()
         self._load = 0  # calls that wait or run
         self._threads = 0

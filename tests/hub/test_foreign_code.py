@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from greenlet import GreenletExit, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from celadon.hub import (
     AsyncResult,
@@ -32,7 +32,7 @@ from celadon.hub.debug import Watchdog, format_hub_listeners, instrument, ps, tr
 from celadon.hub.loop import other_threads
 from celadon.hub.loop.hub import Hub
 from celadon.hub.loop.pollers import READ, SelectPoller
-from celadon.hub.lowlevel import park, park_for, unpark_error
+from celadon.hub.lowlevel import park, park_for, unpark, unpark_error
 
 PARTING = [ValueError, GreenletExit, LoopExit, BaseException, Timeout]
 
@@ -278,6 +278,20 @@ def test_an_abort_that_fails_holds_nobody(reported):
         wait()
     assert scope.expired
     assert [type(error) for error in reported].count(OSError) == 4
+
+
+def test_an_abort_that_wakes_its_own_waiter():
+    def wait():
+        me = getcurrent()
+        got.append(park(lambda: unpark(me, "woken")))
+        sleep(60)
+
+    got = []
+    one = spawn(wait)
+    sleep(0)
+    one.kill()
+    assert got == ["woken"]
+    assert one.ready()
 
 
 def test_errors_that_may_not_be_changed_or_have_methods_that_fail(reported):

@@ -164,6 +164,6 @@ def test_a_host_that_waits_by_the_hub_itself_is_told_so():
     with select.epoll() as host:
         guest = Guest(lambda *_: None)
         host.register(guest.fileno())
-        with pytest.raises(OSError, match="the host of a Guest") as caught:
+        with pytest.raises(OSError, match="the host of this Guest") as caught:
             wait_readable(host.fileno(), 1)
         assert caught.value.errno == errno.ELOOP

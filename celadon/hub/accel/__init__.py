@@ -21,7 +21,7 @@ BLOCKS = 1024
 
 
 class AccelStats(NamedTuple):
-    """``built``, ``on``; ``kept`` free blocks have pages; ``reused`` had them as they were given out."""
+    """Whether it was ``built`` and is ``on``; how many free blocks keep their pages (``kept``) or were ``reused``."""
 
     built: bool
     on: bool
@@ -52,7 +52,7 @@ def disable() -> None:
 
 
 def accel_stats() -> AccelStats:
-    """How it stands."""
+    """What the accelerator does now, and has done."""
     kept, reused = _arena.stats() if _arena is not None else (0, 0)
     return AccelStats(_arena is not None, _on, kept, reused)
 

@@ -1,4 +1,4 @@
-"""What a program that seems to hang is doing: who waits on what, and where; and who lets nobody else run."""
+"""What a program that seems to hang is doing: who waits on what, and where; and who keeps all others from running."""
 
 from ..accel import AccelStats, accel_stats
 from ..loop.current import all_hubs

@@ -1,9 +1,9 @@
-"""A thread that sees a hub blocked, by a greenlet or by a callback, and says once for how long, by whom and where.
+"""A thread that notices when a greenlet or a callback blocks a hub, and reports once who, where and for how long.
 
-It costs the hub nothing: the loop counts its turns and switches anyway, and the thread looks whether the counts have
-moved. What blocks for ``limit`` seconds or more is always reported; what blocks for an eighth less may be. A call in C
-that keeps the interpreter for itself (a regular expression, a sort) keeps the watchdog from looking as well: then it
-sees that it woke late, and reports the place where it finds the thread.
+It costs the hub nothing: the loop counts its turns and switches anyway, and the thread checks whether the counts have
+moved. A block of ``limit`` seconds or more is always reported, one of an eighth less may be. A call in C that does not
+release the interpreter (a regular expression, a sort) stops the watchdog as well: then it sees that it woke late, and
+reports the place where it finds the thread.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from ..loop.failures import text, write_report
 from ..loop.hub import Hub
 from ..loop.other_threads import resting
 
-# How many looks there are in the time of the limit.
+# The watchdog looks this often within the limit.
 _LOOKS = 8
 # A hub that made no more turns than this while the watchdog could not look was not running: it was blocked.
 _FEW_TURNS = 4
 
 
 class Block(NamedTuple):
-    """One time that nobody else could run. ``seconds`` is exact to an eighth of the limit; ``ended``: it is over."""
+    """One block of a hub. ``seconds`` is exact to an eighth of the limit; ``ended``: it is over."""
 
     who: str
     thread: int
@@ -140,7 +140,7 @@ class Watchdog:
 
     def _look_at(self, hub: Hub, now: float, late: bool) -> None:
         pulse = (hub.turn, hub.left)
-        free = hub.asleep or not (hub.ready or hub.parked)  # it sleeps, or there is nobody to be kept waiting
+        free = hub.asleep or not (hub.ready or hub.parked)  # it sleeps, or nobody is kept waiting
         seen = self._seen.get(hub)
         if seen is None or pulse != seen.pulse or free:
             if seen is not None and seen.found is not None and not seen.told:
@@ -148,7 +148,7 @@ class Watchdog:
             new = self._seen[hub] = _Seen(pulse, now)
             if not (late and seen is not None and not free and pulse[0] - seen.pulse[0] <= _FEW_TURNS):
                 return
-            # Nobody could look, and next to nothing has moved: whatever is running kept the interpreter to itself.
+            # We woke late, and next to nothing has moved: what is running does not release the interpreter.
             seen, new.since = new, self._last
         if seen.found is None and now - seen.since >= self.limit * (1 - 1 / _LOOKS):
             frame = sys._current_frames().get(hub.thread_ident)

@@ -1,7 +1,7 @@
 """Greenlet: a function that runs beside others, can be waited for, and can be killed. The names are gevent's.
 
-A greenlet is started by putting its ``switch`` on the ready queue, ends by returning into the loop, and tells
-whoever joined or linked to it. Everything that waits here waits by ``park``.
+A greenlet starts when the loop first switches to it, and ends by returning into the loop. At its end it wakes those who
+joined it and calls its links.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Greenlet(greenlet, Generic[T]):
         self._value: T | BaseException | None = None
         self._error: BaseException | None = None
         self._links: list[Callable[[Greenlet[T]], object]] | None = None
-        #: The first group that it was added to: told of the end at once, without a turn of the loop between.
+        #: The first group that it was added to: it forgets this greenlet at its end, not a turn of the loop later.
         self._group: Home | None = None
         self._joiners: dict[greenlet, Hub] | None = None
         self._timer: Timer | None = None
@@ -138,7 +138,7 @@ class Greenlet(greenlet, Generic[T]):
             # be frozen, or have a method of that name that fails.
             self._value = BaseException.with_traceback(error, None)
         except BaseException as error:
-            # This frame as well; and it tells the reader nothing.
+            # This function's own frame would do the same, and says nothing to the reader of the traceback.
             trace = error.__traceback__
             if trace is not None and trace.tb_next is not None:
                 BaseException.with_traceback(error, trace.tb_next)
@@ -176,7 +176,7 @@ class Greenlet(greenlet, Generic[T]):
             self._finish()
 
     def _failed(self, error: BaseException) -> None:
-        """An exception escaped from the body, and those who wait for it have been told."""
+        """Report an exception that escaped from the body. Those who wait for the end were woken before."""
         self._hub.failed(self, error)
 
     def _finish(self) -> None:
@@ -327,7 +327,8 @@ class Greenlet(greenlet, Generic[T]):
         """Raise ``exception`` in it and wait (``block``) until it ended, at most ``timeout`` seconds.
 
         Before its start: the body never runs. While it is parked: its wait is undone at once. While it is ready
-        to run: it gets what it was woken for, and the exception at its next wait. It may catch the exception.
+        to run: it gets what it was woken for, and the exception at its next wait. It may catch the exception. From any
+        thread. TypeError for what cannot be raised.
         """
         if self._state == _DONE:
             return

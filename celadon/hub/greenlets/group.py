@@ -29,9 +29,9 @@ class Group(Mapper):
     def __init__(self, greenlets: Iterable[Greenlet[Any]] = ()) -> None:
         self.greenlets: set[Greenlet[Any]] = set()
         self._empty = WaitQueue(f"<{type(self).__name__} at {id(self):#x}>")
-        #: What a pool bounds itself by.
+        #: The free places of a pool; None for a group.
         self._places: Semaphore | None = None
-        #: How many places are taken that ``resize`` has abolished.
+        #: How many members run in places that a ``resize`` has taken away.
         self._surplus = 0
         #: Greenlets that spawn on behalf of a member.
         self._helpers: set[greenlet] = set()
@@ -54,7 +54,7 @@ class Group(Mapper):
         return iter(list(self.greenlets))
 
     def add(self, member: Greenlet[Any], blocking: bool = True, timeout: float | None = None) -> None:
-        """Count a greenlet in until it ends. A pool waits for a place.
+        """Take a greenlet in until it ends. A pool waits for a place.
 
         PoolFull if there is none within ``timeout`` seconds, or at once when not ``blocking``.
         """
@@ -71,7 +71,7 @@ class Group(Mapper):
             member.rawlink(self.discard)
 
     def discard(self, member: Greenlet[Any]) -> None:
-        """Count it out, and let the next one in; nothing happens if it is not in."""
+        """Take a greenlet out, which lets the next one in; nothing happens if it is not in."""
         greenlets = self.greenlets
         if member not in greenlets:
             return

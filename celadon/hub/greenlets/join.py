@@ -57,7 +57,7 @@ def wait(
     """The objects that became ready, in that order; see ``iwait``.
 
     Without objects: wait until no timer, fd, thread or ready greenlet is left that could wake anybody here, at most
-    ``timeout`` seconds; True if so. Greenlets that nothing can wake any more do not count.
+    ``timeout`` seconds; True if so. Greenlets that nothing can wake do not count.
     """
     if objects is not None:
         return list(iwait(objects, timeout, count))
@@ -73,7 +73,7 @@ def wait(
 
 
 def idle() -> None:
-    """Wait until nobody else is ready to run, no deadline is due and no fd has anything to tell."""
+    """Wait until nobody else is ready to run, no deadline is due and no watched fd is ready."""
     hub = get_hub()
     me = getcurrent()
     hub.on_idle[me] = None
@@ -130,7 +130,7 @@ def joinall(
 
 
 def kill(victim: greenlet, exception: type[BaseException] | BaseException = GreenletExit, block: bool = True) -> None:
-    """Kill any greenlet of this thread; for a bare one without waiting for its end."""
+    """Kill any greenlet of this thread; a bare one is not waited for. TypeError for what cannot be raised."""
     if isinstance(victim, Greenlet):
         victim.kill(exception, block)
     else:

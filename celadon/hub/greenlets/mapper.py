@@ -39,7 +39,7 @@ class Mapper:
         """A greenlet that is going to spawn for the caller, who waits for it."""
 
     def _abandon(self, calls: Iterable[Any]) -> None:
-        """Nobody waits any more for what these bring."""
+        """Nobody waits for the results of ``calls`` any more."""
 
     def apply(self, function: Callable[..., T], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> T:
         """``function(*args, **kwargs)``, waited for."""
@@ -143,7 +143,7 @@ _END: Any = object()
 
 
 class _Feed:
-    """A greenlet spawns the calls, and queues them. It does not know the iterator, so that one can be dropped."""
+    """A greenlet that spawns the calls and queues them. It does not refer to the iterator, which can be dropped so."""
 
     __slots__ = ("_calls", "_function", "_mapper", "feeder", "hub", "in_order", "queue", "room", "started")
 
@@ -202,7 +202,7 @@ class Ordered(Generic[T]):
     ) -> None:
         self._taken = 0
         self._fed = False
-        #: Taken out of the queue, and not yet given: a wait for its end may be interrupted.
+        #: Taken out of the queue and not yet returned: a kill may interrupt the wait for its end.
         self._next: Any = None
         self._feed = _Feed(mapper, function, calls, Semaphore(maxsize) if maxsize else None)
         self._feed.start(self._in_order)

@@ -1,8 +1,8 @@
-"""TaskGroup: greenlets that cannot outlive the block that spawned them, and whose failures are told together.
+"""TaskGroup: greenlets that cannot outlive the block that spawned them; their failures are raised together.
 
-The vocabulary and the rules are asyncio.TaskGroup's: the first failure ends all others and the block's body; when all
-have ended, the failures are raised as one ExceptionGroup. What is not a failure but an order to whoever entered the
-block (a kill, a Timeout of an enclosing block, Ctrl-C) passes as it is, so that its own block recognises it.
+Names and rules are asyncio.TaskGroup's: the first failure ends all other children and the block's body; when all have
+ended, the failures are raised as one ExceptionGroup. A kill, a Timeout of an enclosing block and Ctrl-C are no failures
+but orders to the greenlet of the block: they pass as they are, so that the enclosing block recognises its own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class _Task(Greenlet[T]):
-    """Its failure is told by the group; only what ends the program goes to the main greenlet as well."""
+    """The group raises its failure, so it is not reported; Ctrl-C and SystemExit go to the main greenlet as well."""
 
     __slots__ = ()
 
@@ -148,7 +148,7 @@ class TaskGroup:
         return error is not None
 
     def _wait_for_all(self, order: BaseException | None, hub: Hub, me: greenlet) -> BaseException | None:
-        # Whatever comes meanwhile: the children end first. The first order is obeyed then, later ones at the next wait.
+        # The children end first, whatever comes meanwhile. Then the first order is raised; later ones at the next wait.
         later: list[BaseException] = []
         while self._children:
             try:

@@ -13,7 +13,7 @@ _getpid = os.getpid
 
 
 class _Slot:
-    """Dies with its thread's local storage, and takes the thread's hub with it."""
+    """Closes the thread's hub when the thread's local storage is cleared, at the thread's end."""
 
     __slots__ = ("hub", "pid")
 
@@ -21,10 +21,10 @@ class _Slot:
         self.hub = hub
         self.pid = _getpid()
 
-    # Bound as a default: at the interpreter's end the module's names are gone.
+    # `_getpid` is a default because at the interpreter's end the module's globals may be None.
     def __del__(self, _getpid: Callable[[], int] = _getpid) -> None:
         # In a forked child CPython clears the storage of the threads that stayed in the parent, before any handler of
-        # a fork runs: their hubs are let go there (`_after_fork_in_child`), for nothing of the parent's may be closed.
+        # a fork runs. Those hubs must not be closed here: `_after_fork_in_child` releases their fds only.
         if self.pid == _getpid():
             self.hub.close()
 
@@ -35,7 +35,7 @@ class _Local(_thread._local):
 
 
 _local = _Local()
-#: Copied by `list` in one step, so that any thread may look; the closed ones are taken out as a new one comes.
+#: `list` copies it in one step, so any thread may read it. Closed ones are removed when a new one is made.
 _hubs: set[Hub] = set()
 
 

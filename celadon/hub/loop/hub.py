@@ -42,51 +42,54 @@ from .wakeup import Wakeup
 AnyGreenlet = greenlet
 ExceptionHandler = Callable[[greenlet | None, BaseException], None]
 
-# How long ready work may keep the loop from looking at the kernel and the timers, in seconds.
+# While there is ready work, the kernel and the timers are asked again after this time, in seconds.
 _LOOK_EVERY = 0.001
-# How many switches may happen before the loop looks at the clock, though fewer were ready when the turn began; and how
-# many at most, though more were ready: 100,000 lookups that start at once would hold the timers up for seconds.
+# A turn has room for at least this many switches: reading the clock after each would cost as much as the switch. And
+# for at most the second number: 100,000 lookups that start at once would hold the timers up for seconds.
 _TURN, _LONG_TURN = 16, 256
-# How many that have just become ready run before all those that were: more of them wait in line.
+# At most this many greenlets that have just become ready run before those that were ready a turn ago.
 _MANY_NEW = 2048
-# A timer that is later than this, in seconds, was held up; how often, and for how many seconds, the fds are then looked
-# at again before it fires.
+# A timer that is later than this, in seconds, was held up. The fds are then polled again before it fires, at most so
+# often and for so many seconds.
 _LATE = 0.1
 _PATIENT_LOOKS, _PATIENT = 32, 0.2
 # How long to sleep, in seconds, if the kernel's call does not take as much as asked for (epoll: some 25 days).
 _LONGEST = 86400.0
-# How many timers fire before those whom they wake run, still in the caches, and the kernel is asked again.
+# At most this many timers fire in one go: then the greenlets they woke run, while their memory is still in the CPU's
+# caches, and the kernel is asked again.
 _MOST_TIMERS = 256
 
 
 class Wait(Protocol):
-    """What a parked greenlet waits on; its repr says so in reports."""
+    """What a parked greenlet waits on. Its repr stands in reports of who waits on what."""
 
     @property
     def shared(self) -> bool:
         """Whether another thread could end the wait."""
 
     def give_up(self, waiter: greenlet) -> bool:
-        """Undo what would wake ``waiter``. False if somebody in another thread has decided to wake it already."""
+        """Undo what would wake ``waiter``. False if another thread has claimed it already, and is going to wake it."""
 
 
-#: The fds that the hubs of all threads live by. A program that closes all it has open must spare them.
+#: The fds that the hubs of all threads need. A program that closes everything it has open must leave them open.
 hub_fds: set[int] = set()
 
 
 class FdEntry(Protocol):
-    """What stands in ``Hub.fds``: told by the loop what the poller saw. Must not run foreign code."""
+    """The value of an fd in ``Hub.fds``. Its methods run in the loop and must not call foreign code."""
 
-    def fire(self, mask: int) -> None: ...
+    def fire(self, mask: int) -> None:
+        """The poller reported ``mask`` for the fd."""
 
-    def closing(self) -> None: ...
+    def closing(self) -> None:
+        """The number is no longer the file that was registered."""
 
     def rearm_now(self) -> None:
         """Have the poller report again what is ready: events may have been lost."""
 
 
 class Hub:
-    """One thread's loop. ``get_hub()`` makes it at the first wait; it goes with its thread.
+    """One thread's loop. ``get_hub()`` makes it at the first wait; it is closed when its thread ends.
 
     Only ``call_soon_threadsafe`` may be called from other threads and from signal handlers.
     """
@@ -135,31 +138,33 @@ class Hub:
         self.ready: Ready = deque()
         #: How many more may run before the loop looks at the clock; ``leave`` counts it down as well.
         self.left = 0
-        #: What the ``park`` of the greenlet that is switched to returns. It does not travel with the switch, because
-        #: then it would stay on the stack of whoever switched, for as long as that one is parked.
+        #: What ``leave`` returns in the greenlet that is switched to. It is not an argument of the switch: then the
+        #: switching greenlet's stack would keep it alive for as long as that greenlet is parked.
         self.gift: Any = None
-        #: How many turns there were. With ``left`` the pulse that a watchdog feels.
+        #: How many turns there were. A watchdog knows by ``turn`` and ``left`` whether anything moves.
         self.turn = 0
         #: True from before the last look at ``ready`` until the kernel's call returns.
         self.asleep = False
-        #: Who waits, and on what. Whoever claimed a waiter takes it out and makes it ready.
+        #: Each parked greenlet and what it waits on. Whoever claims a waiter takes it out and makes it ready.
         self.parked: dict[greenlet, Wait] = {}
         #: Errors for greenlets that were running or ready when they were cancelled; raised at their next park.
         self.pending = PendingErrors()
-        #: Who waits until nothing is ready; and until nothing is left that could wake anyone but their own timers.
+        #: Greenlets that wait until nothing is ready (``idle``); and until nothing but their own timers is left that
+        #: could wake anyone (``wait()``), with that timer.
         self.on_idle: dict[greenlet, None] = {}
         self.on_drained: dict[greenlet, Timer | None] = {}
         self.timers = Timers()
         self.fds: dict[int, FdEntry] = {}
-        #: How many greenlets wait for an fd, and how many results are awaited from other threads: both keep
-        #: the loop waiting where otherwise it would raise LoopExit.
+        #: How many greenlets wait for an fd, and how many results are awaited from other threads. While either is
+        #: more than 0 the loop sleeps instead of raising LoopExit.
         self.io_waiters = 0
         self.holds = 0
         self.now = monotonic
         #: Hub-local variables; each key is owned by the module that made it.
         self.vars: dict[object, Any] = {}
         self.exception_handler: ExceptionHandler = report
-        #: In a child that another greenlet forked: the main one is suspended, and what it waited for is in the parent.
+        #: True in a forked child if not the main greenlet forked: the main one is suspended for ever, since what it
+        #: waited for is in the parent.
         self.orphaned = False
         self.closed = False
         self._closers: list[Callable[[], object]] = []
@@ -171,7 +176,7 @@ class Hub:
         self._older = 0
         self._busy = BusyLook()
         self._others = OtherThreads()
-        #: Puts what is ready in a random order, turn by turn; None unless the environment asks for it.
+        #: Puts what is ready in a random order at each turn; None unless the environment asks for it.
         self.shuffle: Callable[[Ready], None] | None = shuffle_of_environment()
         current = getcurrent()
         while current.parent is not None:
@@ -184,9 +189,9 @@ class Hub:
         self.greenlet = greenlet(self._run, self.main)
         # Begun at once: an error thrown into a greenlet that has not begun would end it, and be raised in its parent.
         self.greenlet.switch(getcurrent())
-        #: The way from a greenlet into the loop; only ``leave`` calls it.
+        #: Switches from a greenlet into the loop. Bound once; only ``leave`` calls it.
         self.switch: Callable[[], Any] = self.greenlet.switch
-        #: What ends a sleep; one object, by which the loop knows such deadlines.
+        #: The callback of a sleep's timer. One bound method, so that ``_fire`` recognises it by identity.
         self.resume: Callable[[greenlet], None] = self.unpark
 
     def __repr__(self) -> str:
@@ -206,13 +211,13 @@ class Hub:
         return self.timers.add(self.now() + seconds, function, args)
 
     def call_soon_threadsafe(self, function: Callable[..., object], *args: object) -> None:
-        """As ``call_soon``, from any thread or signal handler. Raises HubClosedError when the hub is gone.
+        """As ``call_soon``, from any thread or signal handler. Raises HubClosedError when the hub is closed.
 
-        A pending call does not hold the loop open by itself: count ``holds`` in the hub's own thread for that.
+        A pending call does not keep the loop from LoopExit: add to ``holds`` in the hub's own thread for that.
         """
         if not self.closed:
             self.ready.append((None, (function, args)))
-        if self.closed:  # before, or just now: then nothing is run any more
+        if self.closed:  # before, or since the append: nothing is run any more
             self.ready.clear()
             raise HubClosedError(f"{self!r} is closed: its thread has ended")
         if self.asleep:
@@ -233,7 +238,7 @@ class Hub:
         self._closers.append(function)
 
     def deliver(self, waiter: greenlet, value: object) -> bool:
-        """Make a waiter ready that the caller has claimed, from any thread; False if the hub is gone with it."""
+        """Make a waiter that the caller has claimed ready, from any thread; False if its hub is closed."""
         try:
             del self.parked[waiter]
         except KeyError:
@@ -265,8 +270,8 @@ class Hub:
     def cancel(self, victim: greenlet, error: BaseException, inside: int = 0) -> None:
         """Raise ``error`` in ``victim``: at once if it is parked (its wait is undone), else when it next parks.
 
-        A shield holds it back until its block ends, except the outermost ``inside`` ones, which were there before
-        whatever it is that cancels now.
+        A shield holds it back until its block ends. The ``inside`` outermost shields do not count: they began before
+        the deadline or the group that cancels now.
         """
         if self.pending.shields and self.pending.hold_back(victim, error, inside):
             return
@@ -281,7 +286,7 @@ class Hub:
             self.ready.append((waiter, value))
 
     def leave(self, me: greenlet) -> Any:
-        """Leave ``me``, the calling greenlet, until it is made ready; gives the value that was given there.
+        """Leave ``me``, the calling greenlet, until it is made ready; returns the value that it was made ready with.
 
         Its caller has put ``me`` into ``parked`` or ``ready``, and calls ``back_out`` if this raises.
         """
@@ -330,9 +335,10 @@ class Hub:
             if not wait.give_up(waiter):
                 return False
         except Exception as error:  # from the `abort` of a park
+            del self.parked[waiter]  # before an exception handler that waits gives others a turn
             self.failed(None, error)
-        self.parked.pop(waiter, None)
-        return True
+            return True
+        return self.parked.pop(waiter, None) is not None  # an `abort` may have woken it
 
     # -- the loop ------------------------------------------------------------------------------------------
 
@@ -345,14 +351,14 @@ class Hub:
             except BaseException as error:
                 if self.closed:
                     return  # the greenlet is being collected
-                # A signal handler's: it may have come between a report of the poller and our reading it,
-                # or between the end of a sleep and the waking.
+                # A signal handler raised. It may have interrupted us between the poller's report and our reading of
+                # it, or between a timer's taking out and its waking: ask for every edge again, wake those sleepers.
                 for entry in list(self.fds.values()):
                     entry.rearm_now()
                 for waiter, wait in list(self.parked.items()):
                     if isinstance(wait, Timer) and not wait.active:
                         self.unpark(waiter)
-                # As anywhere it is raised in the main thread's code.
+                # Python raises a handler's exception in the main thread's code; here that is the main greenlet.
                 self._tell_main(error)
 
     def _turns(self) -> None:
@@ -373,7 +379,7 @@ class Hub:
                     self.left -= 1
                     who, value = ready[0]
                     del ready[0]
-                    # Only the calls are guarded: an error from anywhere else in here is a signal handler's.
+                    # Only the calls are guarded: an error from anywhere else in here comes from a signal handler.
                     if who is None:
                         function, args = value
                         try:
@@ -416,10 +422,10 @@ class Hub:
         return count
 
     def _timeout(self) -> float | None:
-        """How long nothing needs to be done; None for until something comes from outside."""
+        """How many seconds the loop may sleep; None: until an event. Raises LoopExit in main if nothing can come."""
         timers = self.timers
         if timers.due:
-            return 0  # a signal handler raised while they were fired
+            return 0  # a signal handler raised before all of them had fired
         rest = None
         if timers.heap:
             deadline = timers.next_deadline()
@@ -435,7 +441,7 @@ class Hub:
             self._wake(self.on_drained)
             return 0
         if self.orphaned:
-            self._tell_main(SystemExit(0))  # as the child of a thread that forked, and has come to its end
+            self._tell_main(SystemExit(0))  # as in a child forked by a thread: it ends when that thread does
             return 0
         error = LoopExit(self._dead_end())
         # If the main greenlet is not parked, it switched into another one by itself, and that one has left it behind.
@@ -459,7 +465,7 @@ class Hub:
             if entry is not None:
                 entry.fire(mask)
             else:
-                # Closed behind our back, while a dup keeps the kernel's side alive.
+                # The number was closed without us, while a dup keeps the kernel's registration alive.
                 self.poller.remove(fd)
         now = self.now()
         self._next_look = now + _LOOK_EVERY
@@ -518,7 +524,7 @@ class Hub:
         due = timers.expire(now)
         for timer in due[:_MOST_TIMERS]:
             callback = timer.callback
-            if callback is resume:  # as nearly all that come due: the end of a sleep, with no call between
+            if callback is resume:  # a sleep, as nearly all that come due: no call, so no handler can come between
                 waiter = timer.args[0]
                 timer.callback = None
                 if waiter in parked:
@@ -578,7 +584,7 @@ class Hub:
     # -- the end -------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Tear down: run the closers, give the fds back, let go of every greenlet. Only from the hub's own thread."""
+        """Run the closers, close the fds, forget every greenlet. Only from the hub's own thread."""
         if self.closed:
             return
         for function in reversed(self._closers):
@@ -594,7 +600,7 @@ class Hub:
         del self.switch, self.greenlet, self.resume
 
     def forget(self) -> None:
-        """Drop everything that was scheduled, and take who waits here out of what they wait for."""
+        """Drop all that was scheduled, and take each parked greenlet out of the line that it waits in."""
         for waiter in list(self.parked):
             self.back_out(waiter)
         self.parked.clear()

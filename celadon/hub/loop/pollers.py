@@ -1,11 +1,11 @@
 """The kernel's readiness calls behind one small interface, without a greenlet inside.
 
-A poller maps fd numbers to masks and reports ``(fd, mask)`` pairs; what they mean is the hub's business.
-EDGE asks to be told of *changes* only, so that an owner registers a socket once for its whole life: epoll
-does that itself. ONESHOT disarms after one report, for bare fd numbers that nobody owns.
+A poller maps fd numbers to masks and reports ``(fd, mask)`` pairs; the hub knows what they mean.
+EDGE reports *changes* only, so that an owner registers a socket once for its whole life; epoll and kqueue have that.
+ONESHOT disarms an fd after one report; it is for bare numbers that nobody owns.
 
-poll(2) has neither. ``LevelPoller`` disarms whatever it reported and so needs a ``modify`` before each wait;
-``edge_triggered`` tells the caller which of the two it deals with.
+poll(2) and select(2) have neither. ``LevelPoller`` disarms what it has reported, so each wait must call ``modify``
+first; ``edge_triggered`` says whether a poller needs that.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ READ_READY = READ | ERROR | HANGUP | ENDING
 WRITE_READY = WRITE | ERROR | HANGUP
 
 
-# Bound at import: the hub must not get what `green` puts in their place.
+# Bound at import: the hub must not get the replacements of `green`.
 _new_epoll = getattr(select, "epoll", None)
 _new_poll = getattr(select, "poll", None)
 _select = select.select
@@ -43,7 +43,7 @@ class Poller(Protocol):
     """Readiness of many fds. Only its hub's thread may use it, but for ``remove`` where it says so."""
 
     edge_triggered: bool
-    #: Whether URGENT and ENDING are told when asked for.
+    #: Whether URGENT and ENDING are reported when they are in the mask.
     tells_endings: bool
     #: Whether ``remove`` is safe, and takes effect, while another thread is in ``poll``.
     removes_from_any_thread: bool
@@ -88,13 +88,13 @@ class EpollPoller:
         try:
             self._epoll.unregister(fd)
         except (OSError, ValueError) as error:
-            # A number closed behind our back leaves epoll by itself (ENOENT, EBADF); a closed epoll is ValueError.
+            # A number that was closed has left epoll by itself (ENOENT, EBADF); a closed epoll is ValueError.
             if isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.EBADF):
                 raise
 
 
 class LevelPoller:
-    """What poll(2) and select(2) have in common: they know neither ONESHOT nor EDGE, so what was told is disarmed."""
+    """The base for poll(2) and select(2): neither has ONESHOT or EDGE, so whatever was reported is disarmed here."""
 
     edge_triggered = False
     tells_endings = False
@@ -183,7 +183,7 @@ class PollPoller(LevelPoller):
 
 
 class SelectPoller(LevelPoller):
-    """select(2): for few fds, where there is nothing better."""
+    """select(2): for fds below 1024, where there is nothing better."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -222,7 +222,7 @@ def _is_open(fd: int) -> bool:
 
 
 class KqueuePoller:
-    """kqueue(2), of macOS and the BSDs. Each direction is a filter; what is told of one fd is put together."""
+    """kqueue(2), of macOS and the BSDs. Each direction is a filter of its own; the reports of one fd are merged."""
 
     edge_triggered = True
     tells_endings = False
@@ -294,7 +294,7 @@ class KqueuePoller:
         return list(found.items())
 
 
-# How many events one call brings at most; the others come with the next.
+# One call brings at most this many events; the others come with the next call.
 _MOST_EVENTS = 1024
 
 #: By name, best first: each with what the system must have for it.
@@ -309,7 +309,7 @@ POLLERS: dict[str, tuple[type[Poller], object]] = {
 def default_poller() -> Poller:
     """The best poller of this system, or the one that ``CELADON_POLLER`` in the environment names.
 
-    ValueError for a name that is not known or not to be had here.
+    ValueError for a name that is unknown, or that this system does not have.
     """
     wanted = os.environ.get("CELADON_POLLER")
     if wanted and (wanted not in POLLERS or POLLERS[wanted][1] is None):

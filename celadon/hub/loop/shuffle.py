@@ -1,4 +1,4 @@
-"""A seeded random order of what is ready: finds code that counts on an order nobody promised.
+"""A seeded random order of what is ready: finds code that relies on an order that was never promised.
 
 With ``CELADON_SHUFFLE=seed`` in the environment every hub runs what a turn finds ready in a random order, the same for
 the same seed. What is promised stays: whoever waited longest is *given* the item, the lock or the wake-up first (it may
@@ -29,13 +29,13 @@ class _Sign:
         return self.name
 
 
-#: What stands in the ready queue beside a greenlet that asked to come after all that was ready when it asked.
+#: In the ready queue, the value of a greenlet that runs after all that was ready before it: ``sleep(0)``.
 AFTER_ALL: Final = _Sign("AFTER_ALL")
-#: What stands there beside a greenlet that has not begun.
+#: The value of a greenlet that has not begun.
 START: Final = _Sign("START")
-#: The same, of one that begins before all that was made ready after it: a signal's handler.
+#: The value of a greenlet that begins before all that was made ready after it: a signal's handler.
 AHEAD: Final = _Sign("AHEAD")
-#: What stands there, as the function to call, to resume a greenlet with an error: not the `throw` of a subclass.
+#: The function of an entry that resumes a greenlet with an error. Not `who.throw`: a subclass may override that.
 RAISE: Final = greenlet.throw
 
 
@@ -56,7 +56,7 @@ class Shuffle:
         order = self._order(list(ready))
         for place in range(len(order)):
             other = order[place]
-            while other < place:  # it was swapped away before: follow it
+            while other < place:  # it was swapped to another place before: follow it
                 other = order[other]
             # No call in here: a signal handler may raise between calls, and nothing may be lost then.
             ready[place], ready[other] = ready[other], ready[place]

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 # Below this many dead entries a rebuild costs more than it frees.
 _PRUNE_AT = 256
-# Each time that so many were popped it is looked whether it is cheaper to sort.
+# After each this many pops, a sample decides whether sorting the heap is cheaper than popping on.
 _MANY = 64
 
 _when = itemgetter(0)
@@ -45,7 +45,7 @@ class Timer:
     args: tuple[Any, ...]
     _timers: Timers | None  # None once taken out of the heap
 
-    #: A sleep is a wait on its timer; no other thread ends it.
+    #: See ``Wait``: a sleep waits on its timer, and no other thread ends it.
     shared = False
 
     def __repr__(self) -> str:
@@ -68,7 +68,7 @@ class Timer:
                     timers.prune()
 
     def give_up(self, waiter: object) -> bool:
-        """End a sleep: see ``loop.Wait``."""
+        """See ``Wait``: the end of a sleep by a kill."""
         self.cancel()
         return True
 

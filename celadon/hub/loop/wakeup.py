@@ -1,8 +1,8 @@
-"""How another thread, or a signal, makes a sleeping hub look up: an eventfd, or a pipe where there is none.
+"""How another thread, or a signal, wakes a sleeping hub: an eventfd, or a pipe where there is none.
 
-Only the main thread runs Python's signal handlers, and a signal that comes just before the kernel's call does not
-interrupt it, nor does one that the kernel gives to another thread. So the main thread's hub has a pipe, into which the
-interpreter itself writes (``signal.set_wakeup_fd``), unless the program has claimed that for itself.
+Only the main thread runs Python's signal handlers. A signal that comes just before the kernel's call does not interrupt
+the call, nor does one that the kernel delivers to another thread. So the main thread's hub has a pipe into which the
+interpreter itself writes at each signal (``signal.set_wakeup_fd``), unless the program uses that itself.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import signal
 from _thread import RLock
 
-# Bound at import: `green` puts others in their place, which would look whether they have to wait.
+# Bound at import: `green` replaces them by versions that may wait.
 _set_wakeup_fd = signal.set_wakeup_fd
 _read, _write, _close = os.read, os.write, os.close
 
@@ -22,8 +22,8 @@ class Wakeup:
     __slots__ = ("_lock", "_read", "_write")
 
     def __init__(self) -> None:
-        # Against writing to a number that has been closed and belongs to another file by now. Re-entrant, because a
-        # signal handler may come in the midst of a ``send``.
+        # Keeps `send` from writing to a number that was closed meanwhile and is another file now. Re-entrant, because
+        # a signal handler that sends may interrupt a `send`.
         self._lock = RLock()
         signals = _may_have_signals()
         if not signals and hasattr(os, "eventfd"):
@@ -76,7 +76,7 @@ class Wakeup:
 
 
 def _may_have_signals(mine: int = -1) -> bool:
-    """Whether this is the main thread, and nobody else has the interpreter write signals into a file of theirs."""
+    """Whether this is the main thread, and ``set_wakeup_fd`` is free or ``mine``."""
     try:
         before = _set_wakeup_fd(-1)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Where greenlets, of one thread or several, wait for each other's news: Condition and Barrier."""
+"""Condition and Barrier: greenlets, of one thread or several, wait for a change, or for each other."""
 
 from __future__ import annotations
 

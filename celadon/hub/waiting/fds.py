@@ -1,18 +1,17 @@
 """Waiting for file descriptors.
 
-Two manners, because an fd *number* means nothing by itself: it may be closed behind our back and given to
-another file before we look again.
+There are two ways, because an fd *number* means nothing by itself: it may be closed, and given to another file, without
+the hub being told.
 
 - ``Registration`` belongs to the owner of the fd (a green socket). It registers once, edge-triggered, for reading,
-  and for writing once somebody waits for that, and unregisters as the owner closes. The owner tries its system call
-  first and waits only after EAGAIN: an edge that came before that call cannot be missed, because EAGAIN means nothing
-  was left of it. A read from a TCP socket that brought less than there was room for says the same, and saves the call
-  that says EAGAIN: ``emptied`` and ``empty``. ``wait_anew``, for any file, is for where the owner guesses that there
-  is nothing to read.
+  and for writing once somebody waits for that, and unregisters when the owner closes. The owner makes its system call
+  first and waits only after EAGAIN. No edge is missed that way: EAGAIN means that nothing is left of earlier ones. A
+  read from a TCP socket that brought less than there was room for means the same, and saves the call that would give
+  EAGAIN (``emptied``, ``empty``). ``wait_anew`` is for an owner that expects nothing, and waits before it reads.
 - ``wait_readable(fd)`` and ``wait_writable(fd)`` take a bare number, and arm it anew at each wait (modify, or
   add where the kernel has forgotten it), so that a recycled number never inherits a waiter.
 
-All waiters of a direction are woken and each tries again, because one may take all there is or only a part.
+All waiters of a direction are woken, and each tries again: one may take everything, or only a part.
 """
 
 from __future__ import annotations
@@ -31,10 +30,10 @@ from ..loop.hub import Hub, hub_fds
 from ..loop.pollers import EDGE, ENDING, ERROR, HANGUP, ONESHOT, READ, READ_READY, URGENT, WRITE, WRITE_READY
 from .park import TIMED_OUT, may_park
 
-# Bound at import: the hub must not get what `green` puts in their place.
+# Bound at import: the hub must not get the replacements of `green`.
 _dup, _close = os.dup, os.close
 
-# After these a read that brought little may leave more: the end of the stream, or what follows urgent data.
+# After these a short read does not mean that nothing is left: the end of the stream, or data after urgent data.
 _ODD = URGENT | ENDING | ERROR | HANGUP
 
 
@@ -58,11 +57,11 @@ class _Duplicate:
 
 
 class _Entry:
-    """The waiters of one fd in one hub. ``rearm``: the poller must be told anew at each wait.
+    """The waiters of one fd in one hub.
 
-    ``empty``: a read has taken all there was, and nothing was reported since; ``odd``: that can no longer be known.
-    ``inside``: how many greenlets are in ``wait``, parked or woken and not yet running. ``duplicate``: another number
-    for the same open file, which those greenlets get when the fd is closed under them.
+    ``rearm``: each wait must call ``modify``. ``empty``: a read has taken everything, and nothing was reported since.
+    ``odd``: a short read no longer proves that. ``inside``: how many greenlets are in ``wait``, parked or woken and not
+    yet running. ``duplicate``: another number for the same open file, which those greenlets get when the fd is closed.
     """
 
     __slots__ = ("duplicate", "empty", "fd", "hub", "inside", "mask", "odd", "readers", "rearm", "writers")
@@ -98,7 +97,7 @@ class _Entry:
             self.writers.clear()
 
     def closing(self) -> None:
-        """The number is about to be closed, or turned out to be another file's: wake everyone with EBADF."""
+        """The number is about to be closed, or is another file by now: wake everyone with EBADF."""
         for waiters in (self.readers, self.writers):
             for waiter in waiters:
                 self.hub.unpark_error(waiter, FdClosedError(-1 if self.duplicate is None else self.duplicate.fd))
@@ -119,12 +118,12 @@ class _Entry:
         self.duplicate = None
 
     def arm(self) -> None:
-        """Be the one that the hub's poller reports ``fd`` to."""
+        """Register ``fd`` with the hub's poller; its reports come to this entry."""
         hub, fd = self.hub, self.fd
         self.empty = False
         other = hub.fds.get(fd)
         if other is not None and other is not self:
-            # The number was closed behind its owner's back: what it was registered for is gone.
+            # The number was closed without its owner knowing: the file that it was registered for is gone.
             hub.fds.pop(fd)
             hub.poller.remove(fd)
             other.closing()
@@ -135,13 +134,13 @@ class _Entry:
         hub.fds[fd] = self
 
     def disarm(self) -> None:
-        """Leave the poller; from any thread, though where the poller does not allow that it happens a moment later."""
+        """Leave the poller. From any thread; where the poller does not allow that, a moment later in its own thread."""
         hub = self.hub
         if hub is not _local.hub and not hub.poller.removes_from_any_thread:
             with suppress(HubClosedError):
                 hub.call_soon_threadsafe(self.disarm)
         elif hub.fds.get(self.fd) is self:
-            # The two steps may be taken by two threads at once, each once and without harm.
+            # Two threads may do both steps at once: the second time nothing happens.
             hub.fds.pop(self.fd, None)
             hub.poller.remove(self.fd)
 
@@ -149,7 +148,7 @@ class _Entry:
         """See ``FdEntry``."""
         self.empty = False
         if self.readers or self.writers:
-            with suppress(OSError):  # closed behind our back: as if nothing had been lost
+            with suppress(OSError):  # closed meanwhile: there is nothing to report
                 self.hub.poller.modify(self.fd, self.mask)
 
     def wait(self, waiters: list[greenlet], timeout: float | None) -> None:
@@ -176,11 +175,11 @@ class _Entry:
             hub.io_waiters -= 1
             self.inside -= 1
 
-    #: See ``loop.Wait``.
+    #: See ``Wait`` in loop/hub.py.
     shared = False
 
     def give_up(self, waiter: greenlet) -> bool:
-        """See ``loop.Wait``."""
+        """See ``Wait`` in loop/hub.py."""
         (self.readers if waiter in self.readers else self.writers).remove(waiter)
         return True
 
@@ -245,11 +244,11 @@ class Registration:
         entry = self._mine(READ)
         if not entry.rearm:
             if not entry.writers:
-                entry.mask &= ~WRITE  # or it would be reported at once
+                entry.mask &= ~WRITE  # a socket is nearly always writable: that would be reported at once
             try:
                 entry.hub.poller.modify(self.fd, entry.mask)
             except OSError:
-                return  # closed behind our back, as the read will say
+                return  # closed meanwhile: the read will say so
         entry.wait(entry.readers, timeout)
 
     def emptied(self) -> None:
@@ -297,7 +296,7 @@ def _wait_bare(fd: int, write: bool, timeout: float | None) -> None:
     entry = hub.fds.get(fd)
     if not isinstance(entry, _Entry):
         if entry is not None:
-            raise ValueError(f"fd {fd} belongs to {entry!r}; nobody else may wait for it")
+            raise ValueError(f"fd {fd} belongs to {entry!r}: close that before anybody else waits for it")
         entry = _Entry(hub, fd, ONESHOT)
     mask = WRITE if write else READ
     if entry.mask & EDGE:
@@ -335,8 +334,8 @@ def _add_bare(hub: Hub, fd: int, mask: int) -> None:
             raise
         raise OSError(
             errno.ELOOP,
-            f"fd {fd} is an epoll that watches {hub!r} itself, and cannot be waited for by it: the host of a Guest is "
-            "here one that waits by the hub (patch_all); give it a ResolverThread, or nothing, as it is green already",
+            f"fd {fd} is an epoll that watches {hub!r}, so that hub cannot wait for it: the host of this Guest waits "
+            "through the hub itself (patch_all). Give it a ResolverThread, or nothing: it is green already",
         ) from None
 
 
@@ -368,10 +367,10 @@ def notify_closing(fd: int, fd_high: int | None = None) -> None:
 
 
 class Watch:
-    """Callbacks for an fd that its owner drives without a greenlet (a DNS engine). Level-triggered.
+    """Callbacks for an fd whose owner has no greenlet (a DNS engine). Level-triggered. For the hub's own thread.
 
-    The callbacks run in the loop and must not park. A watch does not keep the loop from LoopExit: a greenlet
-    that waits for what it brings should have a deadline.
+    The callbacks run in the loop and must not park. A watch does not keep the loop from LoopExit: give a greenlet
+    that waits for its outcome a deadline.
     """
 
     __slots__ = ("_hub", "_on_readable", "_on_writable", "fd")
@@ -404,7 +403,7 @@ class Watch:
     def update(
         self, on_readable: Callable[[], object] | None = None, on_writable: Callable[[], object] | None = None
     ) -> None:
-        """Call these from now on; None for a direction that is not of interest."""
+        """Call these from now on; None: do not watch this direction."""
         before = self._mask()
         self._on_readable = on_readable
         self._on_writable = on_writable
@@ -431,7 +430,7 @@ class Watch:
             self._on_writable()
 
     def closing(self) -> None:
-        """The number turned out to be another file's: call nobody any more."""
+        """The number is another file by now: call nobody any more."""
         self.fd = -1
         self._on_readable = self._on_writable = None
 

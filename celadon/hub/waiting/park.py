@@ -37,7 +37,7 @@ Abort = Callable[[], object]
 
 
 class _Wait:
-    """A wait that anybody registered by means of their own, and the function that undoes it."""
+    """The wait of a ``park``: the caller's own registration, and the function that undoes it."""
 
     __slots__ = ("abort",)
 
@@ -57,11 +57,11 @@ class _Wait:
 
 
 def park(abort: Abort) -> Any:
-    """Wait until somebody calls ``unpark`` for this greenlet; returns the value given there.
+    """Wait until ``unpark`` is called for this greenlet; returns the value given there.
 
-    Raises what ``unpark_error``, a kill or a Timeout brings; for the last two ``abort()`` was called before: it
-    undoes the registration that would have woken the waiter, and is called at most once. Raises BlockingInHubError
-    in a callback of the hub.
+    Raises the error of ``unpark_error``, of a kill or of a Timeout. Before the last two, ``abort()`` is called, once:
+    it must undo the registration that would have woken the waiter, and must not wait. Raises BlockingInHubError in a
+    callback of the hub.
     """
     return park_for(abort, None)
 
@@ -133,20 +133,20 @@ def sleep(seconds: float = 0) -> None:
 
 
 def _unqueue(hub: Hub, me: greenlet) -> None:
-    # Only a signal handler can have raised here, perhaps before the way into the loop: then nobody shall come back.
+    # Only a signal handler can have raised. If that was before the switch, the entry must not resume `me` later.
     for entry in [one for one in hub.ready if one[0] is me]:
         hub.ready.remove(entry)
 
 
-# Only for the moment in which something is waited for, or linked to, for the first time.
+# Held only while something is waited for, or linked to, for the first time.
 first_time = allocate_lock()
 
 
 class Waiters:
     """Greenlets that wait for one thing, first come, first served: the base of all that can be waited for.
 
-    Greenlets of several threads may wait, and any thread may wake. To take a waiter out of the line, one atomic
-    operation, is to claim it, for waking or for giving up.
+    Greenlets of several threads may wait, and any thread may wake them. Taking a waiter out of the line is one atomic
+    operation, and claims it: for a wake, or for a kill or a deadline.
     """
 
     __slots__ = ("_waiters",)
@@ -154,7 +154,7 @@ class Waiters:
     shared = True
 
     def __init__(self) -> None:
-        #: Made at the first wait: most of what can be waited for is there when it is looked at.
+        #: None until the first wait: most events, results and locks are never waited for.
         self._waiters: OrderedDict[greenlet, Hub] | None = None
 
     def _line(self) -> OrderedDict[greenlet, Hub]:
@@ -182,14 +182,14 @@ class Waiters:
             raise
 
     def settle(self) -> None:
-        """Give what there is to those who wait.
+        """Give what is there to the waiters.
 
-        Called after a waiter has lined up: another thread may have brought, just before, what the waiter had not
-        found. One always sees the other, because each first shows what it has and then looks.
+        Called after a waiter has lined up: another thread may have brought an item just before, after the waiter had
+        looked in vain. Each side first shows what it has and then looks at the other, so one of them always sees it.
         """
 
     def give_up(self, waiter: greenlet) -> bool:
-        """See ``loop.Wait``."""
+        """See ``Wait`` in loop/hub.py."""
         line = self._waiters
         return line is not None and line.pop(waiter, None) is not None
 

@@ -1,11 +1,11 @@
 """Queues between greenlets, in one thread or several. An item goes to the getter that has waited longest, if one waits.
 
-So a getter cannot find the queue empty after it was woken, a killed one leaves nothing behind, and an item that
-was handed over before the kill is still returned to its getter.
+So a getter that was woken has its item, a killed getter leaves nothing behind, and an item that was handed over before
+the kill is still returned to its getter.
 
-An unbounded queue takes no lock: items and waiters each stand in a container of which one operation takes one. Every
-item passes through the container unless it is empty, and a getter is claimed before an item is taken for it; hence
-what one thread puts comes out in that order, whoever else is putting and getting.
+An unbounded queue takes no lock: items and waiters each stand in a container from which one atomic operation takes one.
+An item is handed over directly only while the container is empty, and a getter is claimed before an item is taken for
+it. So the items of one thread come out in the order in which it put them, whoever else puts and gets.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ class _Sign:
         return self.name
 
 
-# What a waiter gets in place of an item: nothing was there after all (another thread took it); or all is over.
+# What a waiter gets in place of an item. AGAIN: another thread took it, so wait anew. OVER: the queue was shut down.
 _AGAIN = _Sign("AGAIN")
 _OVER = _Sign("OVER")
 
 
 class _Putters:
-    """Those who wait for a place, with the items they bring."""
+    """The greenlets that wait for a place, with the items that they put."""
 
     __slots__ = ("_line", "_queue")
 
@@ -71,7 +71,7 @@ class _Putters:
         return len(self._line)
 
     def wait(self, item: object, seconds: float | None) -> Any:
-        """Line up with ``item`` until it was taken (True), it is all over, or ``seconds`` are."""
+        """Line up with ``item``. Gives True once it was taken, OVER after a shutdown, TIMED_OUT after ``seconds``."""
         hub = _local.hub or get_hub()
         me = getcurrent()
         if hub.pending or me is hub.greenlet:
@@ -86,7 +86,7 @@ class _Putters:
             raise
 
     def give_up(self, waiter: greenlet) -> bool:
-        """See ``loop.Wait``."""
+        """See ``Wait`` in loop/hub.py."""
         return self._line.pop(waiter, None) is not None
 
     def take(self, keep: Callable[[Any], object]) -> bool:
@@ -104,7 +104,7 @@ class _Putters:
         return False
 
     def send_away(self) -> None:
-        """It is all over."""
+        """Wake everybody: the queue was shut down."""
         for waiter, (hub, _) in list(self._line.items()):
             if self._line.pop(waiter, None) is not None:
                 hub.deliver(waiter, _OVER)
@@ -169,7 +169,7 @@ class Queue(Waiters, Generic[T]):
 
     @property
     def maxsize(self) -> int | None:
-        """How many items have a place; None for any number. May be set: who waits for a place may get one by that."""
+        """How many items have a place; None: any number. May be set; a larger one lets waiting putters in."""
         return self._maxsize
 
     @maxsize.setter
@@ -284,7 +284,7 @@ class Queue(Waiters, Generic[T]):
             hub.deliver(waiter, item)
 
     def _let_in(self) -> bool:
-        # As many of those who wait for a place as there are places; True if somebody was.
+        # Let as many waiting putters in as there are places; True if any was let in.
         putters = self._putters
         assert putters is not None
         if self._shut:
@@ -408,7 +408,7 @@ class PriorityQueue(Queue[T]):
 
 
 class JoinableQueue(Queue[T]):
-    """A queue that knows how many of its items were worked off, as ``queue.Queue``: see ``task_done`` and ``join``."""
+    """A queue that counts items until ``task_done`` is called for them, as ``queue.Queue``; ``join`` waits for that."""
 
     __slots__ = ("_all_done", "_unfinished")
 
@@ -461,16 +461,16 @@ class JoinableQueue(Queue[T]):
                 self._count(-1)
 
     def task_done(self) -> None:
-        """An item that ``get`` gave is worked off. ValueError when called more often than there were items."""
+        """The work on one item is done. ValueError when called more often than there were items."""
         self._count(-1)
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait until all items are worked off, at most ``timeout`` seconds; True if they are."""
+        """Wait until ``task_done`` was called for every item, at most ``timeout`` seconds; True if it was."""
         return self._all_done.wait(timeout)
 
 
 class Channel(Waiters, Generic[T]):
-    """A queue without any place: ``put`` waits until somebody takes the item from its hands. From any thread."""
+    """A queue without any place: ``put`` waits until a getter takes the item. From any thread."""
 
     __slots__ = ("__weakref__", "_putters")
 
@@ -513,7 +513,7 @@ class Channel(Waiters, Generic[T]):
         self.put(item, block=False)
 
     def get(self, block: bool = True, timeout: float | None = None) -> T:
-        """Take an item from a putter's hands; Empty if none came within ``timeout`` seconds, or at once."""
+        """Take the item of a putter; Empty if none came within ``timeout`` seconds, or at once when not ``block``."""
         taken: list[T] = []
         if self._putters and self._putters.take(taken.append):
             return taken[0]

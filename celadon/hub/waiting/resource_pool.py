@@ -1,4 +1,4 @@
-"""A bounded stock of things that are made on demand, lent, and given back: eventlet's ``pools``."""
+"""A bounded number of items that are made on demand, lent and given back: eventlet's ``pools``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .timeouts import NotReady
 
 T = TypeVar("T")
 
-# What a waiter gets in place of an item: the right to make one, which is counted already.
+# What a waiter gets in place of an item: it may make one itself, and that one is counted already.
 _MAKE = object()
 
 

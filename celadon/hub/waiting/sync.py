@@ -1,11 +1,11 @@
 """Events, results, semaphores and locks for greenlets, in one thread or several.
 
-What is released is handed over: the unit goes to whoever waited longest, before that greenlet runs again. So
-nobody who comes later can take it, and whoever is killed after the hand-over still owns it and may release it.
-A waiter that is killed or times out before that has left the line and gets nothing.
+A release hands over: the unit goes to the greenlet that has waited longest, before that greenlet runs. So nobody who
+comes later can take it, and a greenlet that is killed after the hand-over still owns it and may release it. One that is
+killed or late before that has left the line and gets nothing.
 
-No lock is taken. What is free, and who waits, each stand in a container of which one operation at a time takes one;
-whoever brings something, and whoever lines up, looks once more at the other's container afterwards (``settle``).
+No lock is taken. The free units and the waiters each stand in a container from which one atomic operation takes one.
+Whoever adds to one container then looks at the other (``settle``), so that a unit and a waiter never miss each other.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class _Linkable(Waiters):
-    """Who waits for something to become ready, and who wants to be called then."""
+    """The base of what becomes ready: greenlets wait for it, and links are called then."""
 
     __slots__ = ("__weakref__", "_links")
 
@@ -98,7 +98,7 @@ class Event(_Linkable):
             self.wake_all(True)
 
     def clear(self) -> None:
-        """Take the flag down; who was woken by ``set`` before still returns True."""
+        """Reset the flag. A greenlet that ``set`` has woken before still returns True."""
         self._flag = False
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -109,8 +109,8 @@ class Event(_Linkable):
 class AsyncResult(_Linkable, Generic[T]):
     """A value or an exception that comes later, once; from any thread.
 
-    Whoever asks gets the same exception object, as with ``concurrent.futures.Future``, so that it can be compared;
-    its traceback is set back to the original one each time, so that it does not grow from one caller to the next.
+    Each ``get`` raises the same exception object, as ``concurrent.futures.Future`` does. Its traceback is reset to the
+    original one each time, so that it does not grow from one caller to the next.
     """
 
     __slots__ = ("_outcome",)
@@ -208,7 +208,7 @@ class AsyncResult(_Linkable, Generic[T]):
         return self.get(timeout=timeout)
 
     def cancel(self) -> bool:
-        """Nobody can stop what will bring the result: always False, as concurrent.futures says it."""
+        """Always False: what will bring the result cannot be stopped (concurrent.futures' name and meaning)."""
         return False
 
     def cancelled(self) -> bool:
@@ -373,7 +373,7 @@ class DummySemaphore:
 
 
 class Lock(Semaphore):
-    """One at a time; whoever holds it or not may release it, as ``threading.Lock``."""
+    """One holder at a time. Any greenlet may release it, not only the holder, as with ``threading.Lock``."""
 
     __slots__ = ()
 

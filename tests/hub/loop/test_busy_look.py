@@ -44,6 +44,7 @@ def peer(request, monkeypatch):
     monkeypatch.setattr(busy_look._thread, "_count", lambda: 0)  # other tests leave pools with idle threads
     hub = get_hub()
     monkeypatch.setattr(hub, "_busy", busy_look.BusyLook())
+    monkeypatch.setattr(hub, "now", lambda: 0.0)  # every sleep is brief, however busy the machine
     made = hub.poller = Peer(hub.poller, getattr(request, "param", None))
     yield made
     hub.poller = made.real
