@@ -32,6 +32,7 @@ from ..errors import HubClosedError, LoopExit, WokenTwiceError
 from .busy_look import BRIEF, MOST_WAITERS, BusyLook
 from .clock import monotonic
 from .failures import raisable, report, text
+from .held_up import LATE, LONG_TURN, HeldUp
 from .other_threads import CHECK_EVERY, PATIENCE, OtherThreads
 from .pending_errors import PendingErrors
 from .pollers import EDGE, READ, Poller, default_poller
@@ -44,15 +45,8 @@ ExceptionHandler = Callable[[greenlet | None, BaseException], None]
 
 # While there is ready work, the kernel and the timers are asked again after this time, in seconds.
 _LOOK_EVERY = 0.001
-# A turn has room for at least this many switches: reading the clock after each would cost as much as the switch. And
-# for at most the second number: 100,000 lookups that start at once would hold the timers up for seconds.
-_TURN, _LONG_TURN = 16, 256
-# At most this many greenlets that have just become ready run before those that were ready a turn ago.
-_MANY_NEW = 2048
-# A timer that is later than this, in seconds, was held up. The fds are then polled again before it fires, at most so
-# often and for so many seconds.
-_LATE = 0.1
-_PATIENT_LOOKS, _PATIENT = 32, 0.2
+# A turn has room for at least this many switches: reading the clock after each would cost as much as the switch.
+_TURN = 16
 # How long to sleep, in seconds, if the kernel's call does not take as much as asked for (epoll: some 25 days).
 _LONGEST = 86400.0
 # At most this many timers fire in one go: then the greenlets they woke run, while their memory is still in the CPU's
@@ -98,12 +92,9 @@ class Hub:
         "__weakref__",
         "_busy",
         "_closers",
+        "_held_up",
         "_next_look",
-        "_older",
         "_others",
-        "_patient_looks",
-        "_patient_turn",
-        "_patient_until",
         "_wakeup",
         "asleep",
         "closed",
@@ -169,11 +160,7 @@ class Hub:
         self.closed = False
         self._closers: list[Callable[[], object]] = []
         self._next_look = 0.0
-        #: For the deadlines that were held up: in which turn they were last put off, how often still, until when.
-        self._patient_turn = self._patient_looks = 0
-        self._patient_until = 0.0
-        #: How much of what is ready, at its head, has been ready since the turn before, where one turn is not enough.
-        self._older = 0
+        self._held_up = HeldUp()
         self._busy = BusyLook()
         self._others = OtherThreads()
         #: Puts what is ready in a random order at each turn; None unless the environment asks for it.
@@ -362,7 +349,7 @@ class Hub:
                 self._tell_main(error)
 
     def _turns(self) -> None:
-        ready, others = self.ready, self._others
+        ready, others, held_up = self.ready, self._others, self._held_up
         while True:
             self.turn += 1
             if ready:
@@ -372,8 +359,8 @@ class Hub:
                     self.shuffle(ready)
                 elif count < _TURN:
                     count = _TURN
-                elif count > _LONG_TURN:
-                    count = self._new_first(count)
+                elif count > LONG_TURN:
+                    count = held_up.new_first(ready, count)
                 self.left = count
                 while ready and self.left > 0:
                     self.left -= 1
@@ -398,28 +385,13 @@ class Hub:
                     if self.now() >= self._next_look:
                         self._look(0)
                     continue
-                self._older = 0
+                held_up.older = 0
             if self.on_idle:
                 self._look(0)
                 if not ready:
                     self._wake(self.on_idle)
                 continue
             self._look(self._timeout())
-
-    def _new_first(self, total: int) -> int:
-        """So much is ready that it takes several turns: let what has become ready since the last one run first.
-
-        Else a timer would be as late as 100,000 lookups that start at once take, and replies to the first of them would
-        come too late. How many may run in this turn.
-        """
-        old = min(self._older, total)
-        new = total - old
-        count = _LONG_TURN
-        if old and new <= _MANY_NEW:
-            self.ready.rotate(new)
-            count += new
-        self._older = max(total - count, 0)
-        return count
 
     def _timeout(self) -> float | None:
         """How many seconds the loop may sleep; None: until an event. Raises LoopExit in main if nothing can come."""
@@ -472,34 +444,11 @@ class Hub:
         timers = self.timers
         heap = timers.heap
         if timers.due or (heap and heap[0][0] <= now):
-            if heap and now - heap[0][0] > _LATE and self._others_first(now):
+            late = heap and now - heap[0][0] > LATE
+            if late and self._held_up.others_first(self.turn, self.now, self.ready, self.poller.poll, fds):
+                self._next_look = -1.0
                 return
             self._fire(timers, now)
-
-    def _others_first(self, now: float) -> bool:
-        """The process was stopped, or something blocked the loop: is there more that came before those deadlines?
-
-        A reply that lies in a socket counts, and whom it is for runs, before any deadline is believed. Not for ever, so
-        that no stream of events holds the timers up.
-        """
-        if self.turn > self._patient_turn + 1:  # not the same delay as in the turn before
-            self._patient_looks, self._patient_until = _PATIENT_LOOKS, now + _PATIENT
-        self._patient_turn = self.turn
-        while self._patient_looks and now < self._patient_until:
-            self._patient_looks -= 1
-            if self.ready and not self._older:
-                self._next_look = -1.0
-                return True
-            # Also the look before this one may have seen nothing: to be stopped ends the kernel's wait, without events.
-            events = self.poller.poll(0)
-            if not events:
-                break
-            for fd, mask in events:
-                entry = self.fds.get(fd)
-                if entry is not None:
-                    entry.fire(mask)
-            now = self.now()
-        return False
 
     def _sleep(self, timeout: float | None, haste: bool) -> list[tuple[int, int]]:
         self.asleep = True
@@ -576,7 +525,7 @@ class Hub:
 
     def _watch_wakeup(self) -> None:
         fd = self._wakeup.fileno()
-        self.fds[fd] = _WakeupEntry(self._wakeup)
+        self.fds[fd] = self._wakeup
         hub_fds.update((self.poller.fileno(), *self._wakeup.fds()))
         hub_fds.discard(-1)
         self.poller.add(fd, READ | EDGE if self.poller.edge_triggered else READ)
@@ -633,22 +582,3 @@ class Hub:
 
     def _disown_fds(self) -> None:
         hub_fds.difference_update((self.poller.fileno(), *self._wakeup.fds()))
-
-
-class _WakeupEntry:
-    __slots__ = ("_wakeup",)
-
-    def __init__(self, wakeup: Wakeup) -> None:
-        self._wakeup = wakeup
-
-    def fire(self, mask: int) -> None:
-        self._wakeup.drain()
-
-    def __repr__(self) -> str:
-        return "<Wakeup from other threads and signals>"
-
-    def rearm_now(self) -> None:
-        """What was sent is in ``ready`` already."""
-
-    def closing(self) -> None:
-        """The wake-up is closed only with its hub."""

@@ -59,6 +59,23 @@ class Wakeup:
         except BlockingIOError:
             return
 
+    # -- as an entry of ``Hub.fds``, see ``FdEntry`` -----------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return "<Wakeup from other threads and signals>"
+
+    def fire(self, mask: int) -> None:
+        """See ``FdEntry``."""
+        self.drain()
+
+    def rearm_now(self) -> None:
+        """See ``FdEntry``: what was sent is in ``ready`` already."""
+
+    def closing(self) -> None:
+        """See ``FdEntry``: the wake-up is closed only with its hub."""
+
+    # -- the end -------------------------------------------------------------------------------------------
+
     def close(self) -> None:
         """Close the fds, once."""
         with self._lock:

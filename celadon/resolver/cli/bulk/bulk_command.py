@@ -181,7 +181,7 @@ class _Run:
             work(self.job, asked, engine, self.tally, self._put, pending)
         finally:
             if self._ending is not None:
-                get_hub().withdraw(self._worker, self._ending)
+                get_hub().pending.withdraw(self._worker, self._ending)
             stopping.close()
             if self._timer is not None:
                 self._timer.cancel()
