@@ -57,11 +57,16 @@ def all_hubs() -> list[Hub]:
 
 def _make_hub() -> Hub:
     hub = Hub()
+    hub.leave_thread = _leave_thread
     _local.hub = hub
     _local.slot = _Slot(hub)
     _hubs.difference_update([one for one in list(_hubs) if one.closed])
     _hubs.add(hub)
     return hub
+
+
+def _leave_thread() -> None:
+    _local.hub = _local.slot = None
 
 
 def _after_fork_in_child() -> None:

@@ -104,6 +104,7 @@ class Hub:
         "greenlet",
         "holds",
         "io_waiters",
+        "leave_thread",
         "left",
         "main",
         "now",
@@ -159,6 +160,8 @@ class Hub:
         self.orphaned = False
         self.closed = False
         self._closers: list[Callable[[], object]] = []
+        #: What makes the next ``get_hub()`` in this thread make a new one; set by who made this one.
+        self.leave_thread: Callable[[], object] = object
         self._next_look = 0.0
         self._held_up = HeldUp()
         self._busy = BusyLook()
@@ -193,9 +196,20 @@ class Hub:
         """Call ``function(*args)`` in the loop's next turn. It must not park."""
         self.ready.append((None, (function, args)))
 
+    def call_next(self, function: Callable[..., object], *args: object) -> None:
+        """As ``call_soon``, before all that is ready now. Only from the hub's own thread."""
+        self.ready.appendleft((None, (function, args)))
+
     def call_later(self, seconds: float, function: Callable[..., object], *args: object) -> Timer:
-        """Call ``function(*args)`` in the loop ``seconds`` from now, unless it is cancelled. It must not park."""
-        return self.timers.add(self.now() + seconds, function, args)
+        """Call ``function(*args)`` in the loop ``seconds`` from now, unless it is cancelled. It must not park.
+
+        For 0 or less it is called before a ``sleep(0)`` that begins later returns.
+        """
+        if not seconds <= 0:  # also what is not a number: refused there
+            return self.timers.add(self.now() + seconds, function, args)
+        timer = self.timers.make(self.now(), function, args)
+        self.ready.append((None, (timer.fire, ())))
+        return timer
 
     def call_soon_threadsafe(self, function: Callable[..., object], *args: object) -> None:
         """As ``call_soon``, from any thread or signal handler. Raises HubClosedError when the hub is closed.
@@ -296,13 +310,17 @@ class Hub:
         value, self.gift = self.gift, None
         return value
 
-    def leave_for(self, me: greenlet, seconds: float | None) -> Any:
+    def leave_for(self, me: greenlet, seconds: Any) -> Any:
         """As ``leave``, for at most ``seconds`` (None: for ever); gives TIMED_OUT when they are over.
+
+        In the place of seconds may be a Timeout: as long as that one runs.
 
         Some waits call ``leave`` themselves for None: one call more is 2 % of a ping-pong between two queues.
         """
         if seconds is None:
             return self.leave(me)
+        if isinstance(seconds, BaseException):
+            return seconds.bound(self.leave, me)  # type: ignore[attr-defined]  # a Timeout
         # The timer is dead before `me` can wait again, so it cannot end another wait than this one.
         timer = self.timers.add(self.now() + seconds, self.expire, (me, TIMED_OUT))
         try:
@@ -521,6 +539,18 @@ class Hub:
         else:
             self.cancel(self.main, error, inside=sys.maxsize)
 
+    def handle_error(self, context: object, kind: Any, value: Any, trace: Any) -> None:
+        """Handle an exception that escaped from ``context``, given as ``sys.exc_info()``. gevent's name for ``failed``.
+
+        Ctrl-C and SystemExit go to the main greenlet; all others to ``print_exception``, which is the exception handler
+        unless the program has set another one.
+        """
+        self.failed(context, _as_error(kind, value, trace))  # type: ignore[arg-type]  # only its str() is asked for
+
+    def print_exception(self, context: object, kind: Any, value: Any, trace: Any) -> None:
+        """Have the exception handler report an exception, given as ``sys.exc_info()``: on stderr by default."""
+        self.exception_handler(context, _as_error(kind, value, trace))  # type: ignore[arg-type]
+
     # -- wake-up from other threads -------------------------------------------------------------------------
 
     def _watch_wakeup(self) -> None:
@@ -547,6 +577,16 @@ class Hub:
         self.poller.close()
         self._wakeup.close()
         del self.switch, self.greenlet, self.resume
+
+    def destroy(self, destroy_loop: bool | None = None) -> None:
+        """``close``, for a thread that goes on: its next wait makes a new hub. Greenlets that have not ended never do.
+
+        ``destroy_loop`` is gevent's and does not matter. RuntimeError in another thread, or in a greenlet.
+        """
+        if _thread.get_ident() != self.thread_ident or getcurrent() is not self.main:
+            raise RuntimeError(f"{self!r} is destroyed by its thread's main greenlet, not by {text(getcurrent())}")
+        self.close()
+        self.leave_thread()
 
     def forget(self) -> None:
         """Drop all that was scheduled, and take each parked greenlet out of the line that it waits in."""
@@ -582,3 +622,8 @@ class Hub:
 
     def _disown_fds(self) -> None:
         hub_fds.difference_update((self.poller.fileno(), *self._wakeup.fds()))
+
+
+def _as_error(kind: Any, value: Any, trace: Any) -> BaseException:
+    error: BaseException = value if isinstance(value, BaseException) else kind() if value is None else kind(value)
+    return BaseException.with_traceback(error, trace) if trace is not None else error

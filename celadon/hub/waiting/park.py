@@ -106,10 +106,10 @@ def unpark_error(waiter: greenlet, error: BaseException) -> None:
     get_hub().unpark_error(waiter, error)
 
 
-def sleep(seconds: float = 0) -> None:
+def sleep(seconds: float = 0, ref: bool = True) -> None:
     """Let others run for ``seconds``; 0 or less: until all that is ready now has run once.
 
-    Interrupted by a kill or a Timeout; then no timer stays behind.
+    Interrupted by a kill or a Timeout; then no timer stays behind. ``ref`` is gevent's and does not matter.
     """
     hub = _local.hub or get_hub()
     me = getcurrent()
@@ -163,8 +163,8 @@ class Waiters:
                 self._waiters = OrderedDict()
             return self._waiters
 
-    def wait(self, seconds: float | None = None) -> Any:
-        """Park until woken; returns the waker's value, or TIMED_OUT after ``seconds``."""
+    def wait(self, seconds: Any = None) -> Any:
+        """Park until woken; returns the waker's value, or TIMED_OUT after ``seconds``, or when a Timeout fires."""
         hub = _local.hub or get_hub()
         me = getcurrent()
         if hub.pending or me is hub.greenlet:

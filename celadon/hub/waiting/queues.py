@@ -23,6 +23,7 @@ from ..loop.current import _local, get_hub
 from ..loop.hub import Hub
 from .park import TIMED_OUT, Waiters, first_time, may_park
 from .sync import Event
+from .timeouts import Seconds, too_late
 
 T = TypeVar("T")
 
@@ -70,7 +71,7 @@ class _Putters:
     def __len__(self) -> int:
         return len(self._line)
 
-    def wait(self, item: object, seconds: float | None) -> Any:
+    def wait(self, item: object, seconds: Seconds) -> Any:
         """Line up with ``item``. Gives True once it was taken, OVER after a shutdown, TIMED_OUT after ``seconds``."""
         hub = _local.hub or get_hub()
         me = getcurrent()
@@ -179,13 +180,18 @@ class Queue(Waiters, Generic[T]):
         self._open = self._maxsize is None and not self._shut
         self.settle()
 
+    @property
+    def queue(self) -> Any:
+        """The items, in the order in which they are kept. To look at, not to change."""
+        return self._items
+
     def copy(self) -> Queue[T]:
         """Another queue of the same kind with the same items; nobody waits at it."""
         return type(self)(self._maxsize, list(self._items))
 
     # -- putting and getting ---------------------------------------------------------------------------------
 
-    def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
+    def put(self, item: T, block: bool = True, timeout: Seconds = None) -> None:
         """Put ``item``; Full if there is no place within ``timeout`` seconds, or at once when not ``block``.
 
         Raises ShutDown after ``shutdown``.
@@ -199,7 +205,7 @@ class Queue(Waiters, Generic[T]):
         if self._waiters:
             self.settle()
 
-    def _put_bounded(self, item: T, block: bool, timeout: float | None) -> None:
+    def _put_bounded(self, item: T, block: bool, timeout: Seconds) -> None:
         if self._shut:
             raise ShutDown
         with self._bounded():
@@ -215,7 +221,7 @@ class Queue(Waiters, Generic[T]):
         assert self._putters is not None
         answer = self._putters.wait(item, timeout)
         if answer is TIMED_OUT:
-            raise Full
+            raise too_late(timeout, Full())
         if answer is _OVER:
             raise ShutDown
 
@@ -233,7 +239,7 @@ class Queue(Waiters, Generic[T]):
         """Put ``item`` if there is a place, else Full."""
         self.put(item, block=False)
 
-    def get(self, block: bool = True, timeout: float | None = None) -> T:
+    def get(self, block: bool = True, timeout: Seconds = None) -> T:
         """Take an item; Empty if none came within ``timeout`` seconds, or at once when not ``block``.
 
         Raises ShutDown after ``shutdown`` once the queue is empty.
@@ -253,11 +259,11 @@ class Queue(Waiters, Generic[T]):
             raise Empty
         return self._wait_for_item(timeout)
 
-    def _wait_for_item(self, timeout: float | None) -> T:
+    def _wait_for_item(self, timeout: Seconds) -> T:
         item = Waiters.wait(self, timeout)
         if type(item) is _Sign or item is TIMED_OUT:
             if item is TIMED_OUT:
-                raise Empty
+                raise too_late(timeout, Empty())
             if item is _OVER:
                 raise ShutDown
             return self.get(timeout=timeout)  # another thread took what had come; the time counts anew
@@ -300,7 +306,7 @@ class Queue(Waiters, Generic[T]):
         """Take an item if there is one, else Empty."""
         return self.get(block=False)
 
-    def peek(self, block: bool = True, timeout: float | None = None) -> T:
+    def peek(self, block: bool = True, timeout: Seconds = None) -> T:
         """The item that ``get`` would take, left where it is; Empty as there."""
         try:
             return self._peek()
@@ -353,58 +359,9 @@ class Queue(Waiters, Generic[T]):
 
 
 class SimpleQueue(Queue[T]):
-    """A queue without bound, as ``queue.SimpleQueue``."""
+    """Queue by another name, without bound by default as ``queue.SimpleQueue``."""
 
     __slots__ = ()
-
-    def __init__(self, items: Iterable[T] = ()) -> None:
-        super().__init__(None, items)
-
-
-class LifoQueue(Queue[T]):
-    """Last in, first out."""
-
-    __slots__ = ()
-
-    def _init(self, items: Iterable[T]) -> None:
-        self._items = deque(items)
-        self._store = self._items.append
-        self._take = self._items.pop
-
-    def _peek(self) -> T:
-        item: T = self._items[-1]
-        return item
-
-    def _unget(self, item: T) -> None:
-        self._items.append(item)
-
-
-class PriorityQueue(Queue[T]):
-    """Smallest first."""
-
-    __slots__ = ()
-
-    def _init(self, items: Iterable[T]) -> None:
-        self._items = list(items)
-        heapify(self._items)
-        # Comparing may run Python code, and other threads within it.
-        self._mutex = RLock()
-        self._store = self._push
-        self._take = self._pop
-
-    def _push(self, item: T) -> None:
-        assert self._mutex is not None
-        with self._mutex:
-            heappush(self._items, item)
-
-    def _pop(self) -> T:
-        assert self._mutex is not None
-        with self._mutex:
-            item: T = heappop(self._items)
-            return item
-
-    def _unget(self, item: T) -> None:
-        self._push(item)
 
 
 class JoinableQueue(Queue[T]):
@@ -439,7 +396,7 @@ class JoinableQueue(Queue[T]):
         if done:
             self._all_done.set()
 
-    def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
+    def put(self, item: T, block: bool = True, timeout: Seconds = None) -> None:
         """As Queue's; counts the item as unfinished from now on."""
         self._count(1)
         try:
@@ -464,9 +421,55 @@ class JoinableQueue(Queue[T]):
         """The work on one item is done. ValueError when called more often than there were items."""
         self._count(-1)
 
-    def join(self, timeout: float | None = None) -> bool:
+    def join(self, timeout: Seconds = None) -> bool:
         """Wait until ``task_done`` was called for every item, at most ``timeout`` seconds; True if it was."""
         return self._all_done.wait(timeout)
+
+
+class LifoQueue(JoinableQueue[T]):
+    """Last in, first out."""
+
+    __slots__ = ()
+
+    def _init(self, items: Iterable[T]) -> None:
+        self._items = deque(items)
+        self._store = self._items.append
+        self._take = self._items.pop
+
+    def _peek(self) -> T:
+        item: T = self._items[-1]
+        return item
+
+    def _unget(self, item: T) -> None:
+        self._items.append(item)
+
+
+class PriorityQueue(JoinableQueue[T]):
+    """Smallest first."""
+
+    __slots__ = ()
+
+    def _init(self, items: Iterable[T]) -> None:
+        self._items = list(items)
+        heapify(self._items)
+        # Comparing may run Python code, and other threads within it.
+        self._mutex = RLock()
+        self._store = self._push
+        self._take = self._pop
+
+    def _push(self, item: T) -> None:
+        assert self._mutex is not None
+        with self._mutex:
+            heappush(self._items, item)
+
+    def _pop(self) -> T:
+        assert self._mutex is not None
+        with self._mutex:
+            item: T = heappop(self._items)
+            return item
+
+    def _unget(self, item: T) -> None:
+        self._push(item)
 
 
 class Channel(Waiters, Generic[T]):
@@ -499,20 +502,20 @@ class Channel(Waiters, Generic[T]):
         """True."""
         return True
 
-    def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
+    def put(self, item: T, block: bool = True, timeout: Seconds = None) -> None:
         """Give ``item`` to a getter; Full if none came within ``timeout`` seconds, or waits now when not ``block``."""
         if self._waiters and not self._putters and self.wake(item):
             return
         if not block or (timeout is not None and timeout <= 0):
             raise Full
         if self._putters.wait(item, timeout) is TIMED_OUT:
-            raise Full
+            raise too_late(timeout, Full())
 
     def put_nowait(self, item: T) -> None:
         """Give ``item`` to a getter that waits, else Full."""
         self.put(item, block=False)
 
-    def get(self, block: bool = True, timeout: float | None = None) -> T:
+    def get(self, block: bool = True, timeout: Seconds = None) -> T:
         """Take the item of a putter; Empty if none came within ``timeout`` seconds, or at once when not ``block``."""
         taken: list[T] = []
         if self._putters and self._putters.take(taken.append):
@@ -521,7 +524,7 @@ class Channel(Waiters, Generic[T]):
             raise Empty
         item = Waiters.wait(self, timeout)
         if item is TIMED_OUT:
-            raise Empty
+            raise too_late(timeout, Empty())
         return self.get(timeout=timeout) if item is _AGAIN else item
 
     def get_nowait(self) -> T:

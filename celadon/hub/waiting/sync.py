@@ -10,8 +10,11 @@ Whoever adds to one container then looks at the other (``settle``), so that a un
 
 from __future__ import annotations
 
+from _thread import allocate_lock
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from operator import index
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -21,7 +24,7 @@ from ..loop.current import get_hub
 from ..loop.failures import raisable
 from ..loop.hub import Hub
 from .park import TIMED_OUT, Waiters, first_time
-from .timeouts import NotReady
+from .timeouts import Seconds, not_ready
 
 T = TypeVar("T")
 
@@ -40,7 +43,12 @@ class _Linkable(Waiters):
         raise NotImplementedError
 
     def rawlink(self, callback: Callable[[Any], object]) -> None:
-        """Call ``callback(self)`` once, in the caller's loop, as soon as this is ready. It must not wait."""
+        """Call ``callback(self)`` once, in the caller's loop, as soon as this is ready. It must not wait.
+
+        It is called before those who wait go on, as far as they wait in the same thread.
+        """
+        if not callable(callback):
+            raise TypeError(f"what is called must be callable, not {callback!r}")
         if self._links is None:
             with first_time:
                 if self._links is None:
@@ -50,20 +58,29 @@ class _Linkable(Waiters):
             self._call_links()
 
     def unlink(self, callback: Callable[[Any], object]) -> None:
-        """Forget a callback that was given to ``rawlink``; nothing happens if there is none."""
-        for link in list(self._links or ()):
-            if link[0] == callback and self._links:
-                self._links.remove(link)
+        """Forget one that is equal (``==``) to ``callback``; nothing happens if there is none."""
+        links = self._links
+        for link in list(links or ()):
+            if links and link[0] == callback:
+                with suppress(ValueError):  # another thread was faster
+                    links.remove(link)
+                return
 
     def _call_links(self) -> None:
         links = self._links
+        here = get_hub()
+        mine = []
         while links:
             try:
                 callback, hub = links.pop(0)
             except IndexError:  # another thread was faster
-                return
-            if not hub.closed:
+                break
+            if hub is here:
+                mine.append(callback)
+            elif not hub.closed:
                 hub.call_soon_threadsafe(callback, self)
+        for callback in reversed(mine):
+            here.call_next(callback, self)
 
 
 class Event(_Linkable):
@@ -87,10 +104,10 @@ class Event(_Linkable):
     def set(self) -> None:
         """Set the flag and wake all who wait. From any thread."""
         self._flag = True
-        if self._waiters:
-            self.wake_all(True)
         if self._links:
             self._call_links()
+        if self._waiters:
+            self.wake_all(True)
 
     def settle(self) -> None:
         """See ``Waiters``."""
@@ -101,7 +118,7 @@ class Event(_Linkable):
         """Reset the flag. A greenlet that ``set`` has woken before still returns True."""
         self._flag = False
 
-    def wait(self, timeout: float | None = None) -> bool:
+    def wait(self, timeout: Seconds = None) -> bool:
         """Wait until the flag is set; False if it was not within ``timeout`` seconds."""
         return self._flag or Waiters.wait(self, timeout) is not TIMED_OUT
 
@@ -147,20 +164,20 @@ class AsyncResult(_Linkable, Generic[T]):
         return None if self._outcome is None else self._outcome[1]
 
     @property
-    def exc_info(self) -> tuple[type[BaseException], BaseException, Any] | tuple[None, None, None]:
-        """The exception, as ``sys.exc_info()`` would give it."""
+    def exc_info(self) -> tuple[type[BaseException], BaseException, Any] | tuple[()]:
+        """The exception, as ``sys.exc_info()`` would give it; empty if there is none, as in gevent."""
         outcome = self._outcome
         if outcome is None or outcome[1] is None:
-            return (None, None, None)
+            return ()
         return (type(outcome[1]), outcome[1], outcome[2])
 
     def set(self, value: T | None = None) -> None:
         """Give the value. A second ``set`` replaces it, as in gevent."""
         self._outcome = (value, None, None)
-        if self._waiters:
-            self.wake_all()
         if self._links:
             self._call_links()
+        if self._waiters:
+            self.wake_all()
 
     set_result = set
 
@@ -168,21 +185,21 @@ class AsyncResult(_Linkable, Generic[T]):
         """Give the exception that ``get`` shall raise. TypeError for what cannot be raised."""
         exception = raisable(exception)
         self._outcome = (None, exception, exception.__traceback__)
-        self.wake_all()
         self._call_links()
+        self.wake_all()
 
     def settle(self) -> None:
         """See ``Waiters``."""
         if self._outcome is not None:
             self.wake_all()
 
-    def wait(self, timeout: float | None = None) -> T | None:
+    def wait(self, timeout: Seconds = None) -> T | None:
         """Wait for either, at most ``timeout`` seconds; returns the value, or None."""
         if self._outcome is None:
             super().wait(timeout)
         return self.value
 
-    def get(self, block: bool = True, timeout: float | None = None) -> T:
+    def get(self, block: bool = True, timeout: Seconds = None) -> T:
         """Wait and return the value, or raise the exception.
 
         Raises NotReady, which is a Timeout and a builtin TimeoutError, when neither came within ``timeout`` seconds.
@@ -193,7 +210,7 @@ class AsyncResult(_Linkable, Generic[T]):
                 super().wait(timeout)
                 outcome = self._outcome
             if outcome is None:
-                raise NotReady(timeout if block else 0, repr(self))
+                raise not_ready(timeout if block else 0, repr(self))
         value, error, trace = outcome
         if error is not None:
             raise error.with_traceback(trace)
@@ -223,26 +240,61 @@ class AsyncResult(_Linkable, Generic[T]):
             self.set_exception(source.exception)
 
 
+def whole(number: float) -> int:
+    """A count, also if it is given as a float without a fraction; TypeError for anything else."""
+    return int(number) if isinstance(number, float) and number.is_integer() else index(number)  # type: ignore[arg-type]
+
+
+#: How many free units a semaphore holds one by one; all beyond that are a number, so that none takes up much memory.
+_AT_HAND = 256
+# Only for moving units between the two.
+_moving = allocate_lock()
+
+
 class Semaphore(_Linkable):
     """At most ``value`` at a time, first come, first served."""
 
-    __slots__ = ("_free",)
+    __slots__ = ("_free", "_reserve")
 
-    def __init__(self, value: int = 1) -> None:
+    def __init__(self, value: int = 1, hub: Hub | None = None) -> None:
+        """``hub`` is gevent's and does not matter."""
+        value = whole(value)
         if value < 0:
             raise ValueError("semaphore initial value must be >= 0")
-        #: One None for each unit that is free: to take one out is to have acquired it.
-        self._free: deque[None] = deque((None,) * value)
+        #: One None for each of the first units that are free: to take one out is to have acquired it.
+        self._free: deque[None] = deque((None,) * min(value, _AT_HAND))
+        #: How many more are free.
+        self._reserve = value - len(self._free)
         self._waiters = None
         self._links = None
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} at {id(self):#x}, {len(self._free)} free>"
+        return f"<{type(self).__name__} at {id(self):#x}, {self.counter} free>"
 
     @property
     def counter(self) -> int:
         """How many are free."""
-        return len(self._free)
+        return len(self._free) + self._reserve
+
+    def _refill(self) -> bool:
+        # Called when none is at hand. Units stand in both places while they move: nobody finds neither.
+        with _moving:
+            if not self._free and self._reserve:
+                count = min(self._reserve, _AT_HAND)
+                self._free.extend((None,) * count)
+                self._reserve -= count
+        return bool(self._free)
+
+    def _spill(self) -> None:
+        with _moving:
+            free = self._free
+            while len(free) > _AT_HAND:
+                self._reserve += _AT_HAND // 2
+                for _ in range(_AT_HAND // 2):
+                    try:
+                        free.pop()
+                    except IndexError:  # other threads were faster
+                        self._reserve -= 1
 
     @property
     def waiting(self) -> int:
@@ -251,19 +303,19 @@ class Semaphore(_Linkable):
 
     def locked(self) -> bool:
         """True when ``acquire`` would wait."""
-        return not self._free
+        return not (self._free or self._reserve)
 
     def ready(self) -> bool:
         """True when ``acquire`` would not wait."""
-        return bool(self._free)
+        return bool(self._free or self._reserve)
 
-    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+    def acquire(self, blocking: bool = True, timeout: Seconds = None) -> bool:
         """Take one; False if none came within ``timeout`` seconds, or at once when not ``blocking``.
 
         A ``timeout`` of -1 is for ever, as in ``threading``.
         """
         free = self._free
-        if free:
+        while free or (self._reserve and self._refill()):
             try:
                 free.pop()
                 return True
@@ -284,19 +336,25 @@ class Semaphore(_Linkable):
         while True:
             if not self._waiters or not self.wake():
                 free.append(None)
+                if n > _AT_HAND:
+                    with _moving:
+                        self._reserve += n - 1
+                    break
             if n <= 1:
                 break
             n -= 1
+        if len(free) > _AT_HAND:
+            self._spill()
         if self._waiters:
             self.settle()
         if self._links and free:
             self._call_links()
-        return len(free)
+        return len(free) + self._reserve
 
     def settle(self) -> None:
         """See ``Waiters``."""
         free = self._free
-        while free and self._waiters:
+        while self._waiters and (free or (self._reserve and self._refill())):
             try:
                 free.pop()
             except IndexError:
@@ -304,11 +362,11 @@ class Semaphore(_Linkable):
             if not self.wake():
                 free.append(None)
 
-    def wait(self, timeout: float | None = None) -> int:
+    def wait(self, timeout: Seconds = None) -> int:
         """Wait until one is free, without taking it; returns how many are."""
-        if not self._free and self.acquire(timeout=timeout):
+        if self.locked() and self.acquire(timeout=timeout):
             self.release()
-        return len(self._free)
+        return self.counter
 
     def __enter__(self) -> bool:
         free = self._free
@@ -331,15 +389,16 @@ class BoundedSemaphore(Semaphore):
 
     __slots__ = ("_initial",)
 
-    def __init__(self, value: int = 1) -> None:
-        super().__init__(value)
-        # However threads may race to give back too many, there will never be more.
-        self._free = deque(self._free, value)
-        self._initial = value
+    def __init__(self, value: int = 1, hub: Hub | None = None) -> None:
+        super().__init__(value, hub)
+        self._initial = value = self.counter
+        if value <= _AT_HAND:
+            # However threads may race to give back too many, there will never be more.
+            self._free = deque(self._free, value)
 
     def release(self, n: int = 1) -> int:
         """As Semaphore's; ValueError when more would be free than there are."""
-        if len(self._free) + n > self._initial:
+        if self.counter + n > self._initial:
             raise ValueError("Semaphore released too many times")
         return super().release(n)
 
@@ -352,9 +411,23 @@ class DummySemaphore:
     def __init__(self, value: int | None = None) -> None:
         """``value`` does not matter."""
 
-    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+    def acquire(self, blocking: bool = True, timeout: Seconds = None) -> bool:
         """True."""
         return True
+
+    def ready(self) -> bool:
+        """True."""
+        return True
+
+    def wait(self, timeout: Seconds = None) -> int:
+        """1: it is free."""
+        return 1
+
+    def rawlink(self, callback: Callable[[Any], object]) -> None:
+        """Nothing: as gevent's, it calls nobody."""
+
+    def unlink(self, callback: Callable[[Any], object]) -> None:
+        """Nothing."""
 
     def release(self, n: int = 1) -> None:
         """Nothing."""
@@ -379,6 +452,7 @@ class Lock(Semaphore):
 
     def __init__(self) -> None:
         self._free = deque((None,), 1)
+        self._reserve = 0
         self._waiters = None
         self._links = None
 
@@ -405,7 +479,8 @@ class RLock:
 
     __slots__ = ("__weakref__", "_block", "_count", "_owner")
 
-    def __init__(self) -> None:
+    def __init__(self, hub: Hub | None = None) -> None:
+        """``hub`` is gevent's and does not matter."""
         self._block = Lock()
         self._owner: greenlet | None = None
         self._count = 0

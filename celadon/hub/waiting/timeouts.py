@@ -15,7 +15,7 @@ from greenlet import getcurrent, greenlet
 from ..loop.current import _local, get_hub
 from ..loop.failures import raisable, text
 from ..loop.hub import Hub
-from ..loop.timers import Timer
+from ..loop.timers import TIMED_OUT, Timer
 
 T = TypeVar("T")
 
@@ -25,7 +25,10 @@ class Timeout(BaseException):
 
     ``exception`` is raised in its place if it is an exception or a class of one; a text is only said; ``False`` makes
     the ``with`` block end silently; TypeError for anything else. ``seconds`` None never fires. A BaseException, so
-    that ``except Exception`` in the block does not swallow it.
+    that ``except Exception`` in the block does not swallow it. ``ref`` and ``priority`` are gevent's and do not matter.
+
+    It may stand in the place of the seconds of a wait, which then lasts as long as it runs: it is started unless it
+    runs already, and cancelled at the end. What raises after so many seconds (``get``, ``put``) raises this Timeout.
     """
 
     # On the class, because most deadlines never fire: making one sets two attributes instead of six.
@@ -37,7 +40,11 @@ class Timeout(BaseException):
     _inside = 0
 
     def __init__(
-        self, seconds: float | None = None, exception: BaseException | type[BaseException] | bool | str | None = None
+        self,
+        seconds: float | None = None,
+        exception: BaseException | type[BaseException] | bool | str | None = None,
+        ref: bool = True,
+        priority: int = -1,
     ):
         if exception is not None and not isinstance(exception, BaseException | bool | str):
             _check_class(exception)
@@ -45,7 +52,7 @@ class Timeout(BaseException):
         self.exception = exception
 
     @classmethod
-    def start_new(cls, timeout: Timeout | float | None = None, exception: Any = None) -> Timeout:
+    def start_new(cls, timeout: Timeout | float | None = None, exception: Any = None, ref: bool = True) -> Timeout:
         """A started Timeout of so many seconds; or the Timeout that is given, started unless it runs already."""
         if isinstance(timeout, Timeout):
             if not timeout.pending:
@@ -125,6 +132,26 @@ class Timeout(BaseException):
                 self._take_back()
         return error is self and self.exception is False
 
+    def bound(self, wait: Callable[..., Any], *args: object) -> Any:
+        """For the loop: ``wait(*args)``, or TIMED_OUT if this fires in it."""
+        self.start_new(self)
+        try:
+            return wait(*args)
+        except Timeout as error:
+            if error is not self:
+                raise
+            return TIMED_OUT
+        finally:
+            self.cancel()
+
+    # Where seconds are compared with 0 a Timeout may stand.
+
+    def __lt__(self, other: Any) -> bool:
+        return self.seconds is not None and bool(self.seconds < other)
+
+    def __le__(self, other: Any) -> bool:
+        return self.seconds is not None and bool(self.seconds <= other)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.seconds} s at {id(self):#x}>"
 
@@ -151,6 +178,19 @@ class NotReady(Timeout, TimeoutError):
         return (
             f"{self.what} was not ready" if not self.seconds else f"{self.what} was not ready within {self.seconds} s"
         )
+
+
+Seconds = float | Timeout | None
+
+
+def too_late(timeout: Seconds, usual: BaseException) -> BaseException:
+    """What a wait for at most ``timeout`` raises: ``usual`` after seconds; a Timeout is raised itself, as in gevent."""
+    return timeout if isinstance(timeout, Timeout) else usual
+
+
+def not_ready(timeout: Seconds, what: str) -> BaseException:
+    """What ``get`` raises of a thing that is not ready after ``timeout``."""
+    return timeout if isinstance(timeout, Timeout) else NotReady(timeout, what)
 
 
 _UNSET: Any = object()
