@@ -23,6 +23,8 @@ class SignalHandler:
     __slots__ = ("_args", "_before", "_function", "_hub", "_kwargs", "number")
 
     def __init__(self, number: int, function: Callable[..., object], args: Any, kwargs: Any) -> None:
+        if not callable(function):
+            raise TypeError(f"a signal's handler must be callable, not {function!r}")
         self.number = number
         self._function = function
         self._args = args
@@ -47,7 +49,7 @@ class SignalHandler:
             _signal(self.number, before)
 
 
-def signal_handler(number: int, function: Callable[..., object], *args: Any, **kwargs: Any) -> SignalHandler:
+def signal_handler(number: int, function: Callable[..., object], /, *args: Any, **kwargs: Any) -> SignalHandler:
     """Run ``function(*args, **kwargs)`` in a new greenlet whenever the signal ``number`` comes.
 
     Only in the main thread (ValueError elsewhere, as ``signal.signal``). Pending signals do not hold the hub open.

@@ -151,7 +151,7 @@ class ThreadPool(Mapper):
         for _ in range(more):
             self._start()
 
-    def spawn(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> ThreadResult[T]:
+    def spawn(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> ThreadResult[T]:
         """Have ``function(*args, **kwargs)`` called in a thread, in a copy of the caller's context. Does not wait.
 
         RuntimeError for a closed pool, for another thread than the one that made the pool, and when not even
@@ -280,7 +280,7 @@ def default_pool() -> ThreadPool:
     return pool
 
 
-def to_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def to_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """``function(*args, **kwargs)`` in a thread of the default pool, waited for, as ``asyncio.to_thread``.
 
     A kill or a Timeout ends the wait at once; a call that has begun finishes alone.

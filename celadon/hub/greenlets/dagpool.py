@@ -44,7 +44,7 @@ class DAGPool:
     # -- feeding ---------------------------------------------------------------------------------------------
 
     def spawn(
-        self, key: Any, depends: Iterable[Any], function: Callable[..., Any], *args: Any, **kwargs: Any
+        self, key: Any, depends: Iterable[Any], function: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> Greenlet[Any]:
         """Run ``function(key, results, *args, **kwargs)``; what it returns is the key's value.
 
@@ -61,7 +61,7 @@ class DAGPool:
         return made
 
     def spawn_many(
-        self, depends: Mapping[Any, Iterable[Any]], function: Callable[..., Any], *args: Any, **kwargs: Any
+        self, depends: Mapping[Any, Iterable[Any]], function: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> None:
         """``spawn`` for each key of ``depends``, whose value there says what it depends on."""
         for key, keys in depends.items():

@@ -15,12 +15,12 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..loop.current import _local, get_hub
-from ..loop.failures import raisable
+from ..loop.failures import raisable, text
 from ..loop.hub import Hub
-from ..loop.shuffle import AHEAD, START
+from ..loop.shuffle import AHEAD, RAISE, START
 from ..loop.timers import Timer
 from ..waiting.park import first_time, may_park, sleep
-from ..waiting.timeouts import NotReady
+from ..waiting.timeouts import Seconds, not_ready
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -111,8 +111,10 @@ class Greenlet(greenlet, Generic[T]):
             self._hub.ready.append((self, START))
 
     def start_later(self, seconds: float) -> None:
-        """Run it ``seconds`` from now. Nothing happens if it was started or killed before."""
-        if self._state == _NEW:
+        """Run it ``seconds`` from now; for 0 or less as ``start``. Nothing if it was started or killed before."""
+        if seconds <= 0:
+            self.start()
+        elif self._state == _NEW:
             self._state = _SCHEDULED
             hub = self._hub
             self._timer = hub.timers.add(hub.now() + seconds, self.switch)
@@ -184,21 +186,30 @@ class Greenlet(greenlet, Generic[T]):
         hub = self._hub
         if hub.pending:
             hub.pending.pop(self, None)
-        if self._joiners:
+        links = self._links
+        if links:
+            self._links = None
+            hub.call_next(self._notify, links)
+        elif self._joiners:
             self._wake_joiners()
         if self._group is not None:
             try:
                 self._group.discard(self)
             except Exception as error:  # of a subclass of the program's: those who wait and link come all the same
                 hub.failed(self, error)
-        if self._links is not None:
-            for link in self._links:
-                hub.call_soon(link, self)
-            self._links = None
         self._spawner = None
         self.args = ()
         if self.kwargs:
             self.kwargs = {}
+
+    def _notify(self, links: list[Callable[[Greenlet[T]], object]]) -> None:
+        """In the loop, before whoever joined goes on and before all else that is ready: what is linked has run."""
+        for link in links:
+            try:
+                link(self)
+            except BaseException as error:
+                self._hub.failed(None, error)
+        self._wake_joiners()
 
     # -- looking ---------------------------------------------------------------------------------------------
 
@@ -208,8 +219,8 @@ class Greenlet(greenlet, Generic[T]):
 
     @property
     def started(self) -> bool:
-        """True once it was started, though it may not have run yet."""
-        return self._state != _NEW
+        """True from its start, though it may not run yet, to its end."""
+        return self._state in (_SCHEDULED, _RUNNING)
 
     @property
     def dead(self) -> bool:
@@ -239,10 +250,10 @@ class Greenlet(greenlet, Generic[T]):
         return self._error
 
     @property
-    def exc_info(self) -> tuple[type[BaseException], BaseException, Any] | tuple[None, None, None]:
-        """What it failed with, as ``sys.exc_info()`` would give it."""
+    def exc_info(self) -> tuple[type[BaseException], BaseException, Any] | None:
+        """What it failed with, as ``sys.exc_info()`` would give it, or None."""
         error = self._error
-        return (None, None, None) if error is None else (type(error), error, error.__traceback__)
+        return None if error is None else (type(error), error, error.__traceback__)
 
     @property
     def name(self) -> str:
@@ -264,7 +275,7 @@ class Greenlet(greenlet, Generic[T]):
 
     # -- waiting ---------------------------------------------------------------------------------------------
 
-    def join(self, timeout: float | None = None) -> None:
+    def join(self, timeout: Seconds = None) -> None:
         """Wait until it ended, at most ``timeout`` seconds; look at ``ready()`` to know which."""
         if self._state == _DONE:
             return
@@ -303,7 +314,7 @@ class Greenlet(greenlet, Generic[T]):
         joiners = self._joiners
         return joiners is not None and joiners.pop(waiter, None) is not None
 
-    def get(self, block: bool = True, timeout: float | None = None) -> T:
+    def get(self, block: bool = True, timeout: Seconds = None) -> T:
         """Wait for the end and return the value, or raise what it failed with.
 
         Raises NotReady, both a Timeout and a builtin TimeoutError, if it has not ended within ``timeout`` seconds
@@ -312,7 +323,7 @@ class Greenlet(greenlet, Generic[T]):
         if self._state != _DONE and block:
             self.join(timeout)
         if self._state != _DONE:
-            raise NotReady(timeout if block else 0, repr(self))
+            raise not_ready(timeout if block else 0, repr(self))
         if self._error is not None:
             # The traceback is the greenlet's own each time, so that it does not grow from one caller to the next.
             raise self._error.with_traceback(self._error.__traceback__)
@@ -322,7 +333,7 @@ class Greenlet(greenlet, Generic[T]):
         self,
         exception: type[BaseException] | BaseException = GreenletExit,
         block: bool = True,
-        timeout: float | None = None,
+        timeout: Seconds = None,
     ) -> None:
         """Raise ``exception`` in it and wait (``block``) until it ended, at most ``timeout`` seconds.
 
@@ -364,7 +375,8 @@ class Greenlet(greenlet, Generic[T]):
     # -- links -----------------------------------------------------------------------------------------------
 
     def rawlink(self, callback: Callable[[Greenlet[T]], object]) -> None:
-        """Call ``callback(greenlet)`` in the loop once it ended (it must not wait)."""
+        """Call ``callback(greenlet)`` in the loop once it ended, before those who joined go on. It must not wait."""
+        _must_be_callable(callback)
         if self._state == _DONE:
             self._hub.call_soon(callback, self)
         elif self._links is None:
@@ -373,23 +385,24 @@ class Greenlet(greenlet, Generic[T]):
             self._links.append(callback)
 
     def link(self, callback: Callable[[Greenlet[T]], object]) -> None:
-        """Call ``callback(greenlet)`` in a greenlet of its own once it ended."""
-        self.rawlink(_SpawnedLink(callback))
+        """Call ``callback(greenlet)`` in a greenlet of its own once it ended; that one begins before joiners go on."""
+        self.rawlink(SpawnedLink(callback))
 
     def link_value(self, callback: Callable[[Greenlet[T]], object]) -> None:
         """As ``link``, only if it succeeds."""
-        self.rawlink(_SpawnedLink(callback, when=True))
+        self.rawlink(SpawnedLink(callback, when=True))
 
     def link_exception(self, callback: Callable[[Greenlet[T]], object]) -> None:
         """As ``link``, only if it fails."""
-        self.rawlink(_SpawnedLink(callback, when=False))
+        self.rawlink(SpawnedLink(callback, when=False))
 
     def unlink(self, callback: Callable[[Greenlet[T]], object]) -> None:
-        """Forget a callback given to ``link`` or ``rawlink``; nothing happens if there is none."""
-        if self._links is not None:
-            self._links = [
-                one for one in self._links if one is not callback and getattr(one, "callback", None) is not callback
-            ]
+        """Forget one that is equal (``==``) to ``callback``, of ``link`` or ``rawlink``; nothing if there is none."""
+        links = self._links or []
+        for place, one in enumerate(links):
+            if one == callback or (isinstance(one, SpawnedLink) and one.callback == callback):
+                del links[place]
+                return
 
     def unlink_all(self) -> None:
         """Forget every callback."""
@@ -413,19 +426,37 @@ class Greenlet(greenlet, Generic[T]):
         self.join()
 
 
-class _SpawnedLink:
-    __slots__ = ("callback", "when")
+class SpawnedLink:
+    """Calls ``callback`` in a greenlet of its own, which begins at once; ``when``: only after success, or failure."""
 
-    def __init__(self, callback: Callable[[Any], object], when: bool | None = None) -> None:
+    __slots__ = ("callback", "take", "when")
+
+    def __init__(
+        self,
+        callback: Callable[[Any], object],
+        when: bool | None = None,
+        take: Callable[[Any], object] | None = None,
+    ) -> None:
+        _must_be_callable(callback)
         self.callback = callback
         self.when = when
+        #: What the callback is given instead of the source: ``take(source)``.
+        self.take = take
 
-    def __call__(self, source: Greenlet[Any]) -> None:
+    def __call__(self, source: Any) -> None:
+        """In the loop."""
         if self.when is None or self.when == source.successful():
-            spawn(self.callback, source)
+            made = Greenlet[Any](self.callback, source if self.take is None else self.take(source))
+            made._state = _SCHEDULED
+            made.switch()
 
 
-def spawn(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Greenlet[T]:
+def _must_be_callable(function: object) -> None:
+    if not callable(function):
+        raise TypeError(f"what is called must be callable, not {text(function)}")
+
+
+def spawn(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Greenlet[T]:
     """Run ``function(*args, **kwargs)`` in a new greenlet from the loop's next turn on."""
     made: Greenlet[T] = Greenlet(function, *args, **kwargs)
     made._state = _SCHEDULED
@@ -433,19 +464,20 @@ def spawn(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Greenl
     return made
 
 
-def spawn_later(seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Greenlet[T]:
+def spawn_later(seconds: float, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Greenlet[T]:
     """Run ``function(*args, **kwargs)`` in a new greenlet ``seconds`` from now."""
     made: Greenlet[T] = Greenlet(function, *args, **kwargs)
     made.start_later(seconds)
     return made
 
 
-def spawn_raw(function: Callable[..., object], *args: Any, **kwargs: Any) -> greenlet:
+def spawn_raw(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> greenlet:
     """Run a function in a bare greenlet: cheaper, cannot be joined; an exception is reported by the loop."""
+    _must_be_callable(function)
     return _raw(START, partial(function, *args, **kwargs) if args or kwargs else function)
 
 
-def spawn_ahead(function: Callable[..., object], *args: Any, **kwargs: Any) -> greenlet:
+def spawn_ahead(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> greenlet:
     """As ``spawn_raw``; in whatever order what is ready runs (``CELADON_SHUFFLE``), before all made ready after it."""
     return _raw(AHEAD, partial(function, *args, **kwargs))
 
@@ -453,8 +485,11 @@ def spawn_ahead(function: Callable[..., object], *args: Any, **kwargs: Any) -> g
 def kill_raw(victim: greenlet, exception: type[BaseException] | BaseException, block: bool = False) -> None:
     """Raise ``exception`` in a bare greenlet of this thread, at its wait. ``block`` does not matter: none is joined."""
     error = raisable(exception)
-    if not victim.dead:
-        get_hub().cancel(victim, error)
+    hub = get_hub()
+    if victim:
+        hub.cancel(victim, error)
+    elif not victim.dead:  # it has not begun, and never will
+        hub.call_next(RAISE, victim, error)
 
 
 def _throw(kill: Callable[..., None], kind: Any, value: Any, trace: Any) -> None:

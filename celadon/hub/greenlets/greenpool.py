@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from greenlet import getcurrent
 
+from ..waiting.queues import Queue
 from .greenlet import Greenlet
 from .group import Pool
 from .mapper import Ordered
@@ -34,7 +34,7 @@ class GreenPool(Pool):
         """How many greenlets wait to spawn."""
         return self._places.waiting if self._places is not None else 0
 
-    def spawn_n(self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    def spawn_n(self, function: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:
         """``spawn``, for who does not want the result."""
         self.spawn(function, *args, **kwargs)
 
@@ -61,25 +61,40 @@ class GreenPile(Generic[T]):
 
     def __init__(self, size_or_pool: int | GreenPool = 1000) -> None:
         self.pool = size_or_pool if isinstance(size_or_pool, GreenPool) else GreenPool(size_or_pool)
-        self._calls: deque[Greenlet[T]] = deque()
+        #: The calls in order; None for one that came to nothing.
+        self._calls: Queue[Greenlet[T] | None] = Queue()
+        #: How many were asked for, begun or not, and not taken.
+        self._count = 0
 
-    def spawn(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> None:
-        """Begin a call; waits for a place in the pool."""
-        self._calls.append(self.pool.spawn(function, *args, **kwargs))
+    def spawn(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> None:
+        """Begin a call; waits for a place in the pool. Who iterates meanwhile waits for it."""
+        self._count += 1
+        call = None
+        try:
+            call = self.pool.spawn(function, *args, **kwargs)
+        finally:
+            self._calls.put(call)
 
     def __iter__(self) -> Iterator[T]:
         return self
 
     def __next__(self) -> T:
         """The next call's result, waited for, or its failure raised; the end once all have been taken."""
-        if not self._calls:
-            raise StopIteration
-        first = self._calls[0]
-        try:
-            return first.get()
-        finally:
-            if first.ready():
-                self._calls.popleft()
+        while self._count:
+            first = self._calls.peek()
+            if first is None:
+                self._drop_first()
+                continue
+            try:
+                return first.get()
+            finally:
+                if first.ready():
+                    self._drop_first()
+        raise StopIteration
+
+    def _drop_first(self) -> None:
+        self._calls.get()
+        self._count -= 1
 
     next = __next__
 

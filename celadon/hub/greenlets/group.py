@@ -9,7 +9,8 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..waiting.park import WaitQueue
 from ..waiting.queues import Full
-from ..waiting.sync import Semaphore
+from ..waiting.sync import Semaphore, whole
+from ..waiting.timeouts import Timeout
 from .greenlet import Greenlet
 from .join import joinall, killall
 from .mapper import Mapper
@@ -43,9 +44,6 @@ class Group(Mapper):
 
     def __len__(self) -> int:
         return len(self.greenlets)
-
-    def __bool__(self) -> bool:
-        return True
 
     def __contains__(self, item: object) -> bool:
         return item in self.greenlets
@@ -90,13 +88,13 @@ class Group(Mapper):
     def start(self, member: Greenlet[Any]) -> None:
         """Add an unstarted greenlet and start it; see Pool for what happens when a full pool's member does so."""
         places = self._places
-        if places is not None and not places._free and self._is_member(getcurrent()):
+        if places is not None and places.locked() and self._is_member(getcurrent()):
             member.run_here()
         else:
             self.add(member)
             member.start()
 
-    def spawn(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> Greenlet[T]:
+    def spawn(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> Greenlet[T]:
         """Run ``function`` in a new greenlet of the group."""
         made: Greenlet[T] = self.greenlet_class(function, *args, **kwargs)
         self.start(made)
@@ -130,7 +128,12 @@ class Group(Mapper):
     ) -> None:
         """Kill all, and wait (``block``) until they ended, at most ``timeout`` seconds."""
         victims = list(self.greenlets)
-        killall(victims, exception, block, timeout)
+        deadline = timeout if isinstance(timeout, Timeout) else Timeout(timeout)
+        try:
+            killall(victims, exception, block, deadline)
+        except Timeout as late:
+            if late is not deadline:
+                raise
         for one in victims:
             if one.dead:
                 self.discard(one)
@@ -165,8 +168,10 @@ class Pool(Group):
     """
 
     def __init__(self, size: int | None = None, greenlet_class: type[Greenlet[Any]] | None = None) -> None:
-        if size is not None and size < 0:
-            raise ValueError("the size of a pool must not be negative")
+        if size is not None:
+            size = whole(size)
+            if size < 0:
+                raise ValueError("the size of a pool must not be negative")
         super().__init__()
         self.size = size
         if greenlet_class is not None:

@@ -3,22 +3,47 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from functools import partial
+from types import TracebackType
 from typing import Any, overload
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..loop.current import get_hub
-from ..waiting.park import TIMED_OUT, WaitQueue, park
+from ..waiting.park import TIMED_OUT, WaitQueue, park, sleep
+from ..waiting.timeouts import Seconds, Timeout
 from .greenlet import Greenlet, kill_raw
 
 
-def iwait(objects: Iterable[Any], timeout: float | None = None, count: int | None = None) -> Iterator[Any]:
+class iwait:  # noqa: N801  (reads as a call)
     """Yield the objects (greenlets, events, results: whatever has ``rawlink``) as they become ready.
 
-    Ends after ``count`` of them, or after ``timeout`` seconds in all.
+    Ends after ``count`` of them, or after ``timeout`` seconds in all. ``with iwait(…) as ready:`` lets go of the
+    others at the end of the block.
     """
+
+    __slots__ = ("_steps",)
+
+    def __init__(self, objects: Iterable[Any], timeout: float | None = None, count: int | None = None) -> None:
+        self._steps = _as_they_come(objects, timeout, count)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._steps)
+
+    def __enter__(self) -> Iterator[Any]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._steps.close()
+
+
+def _as_they_come(objects: Iterable[Any], timeout: float | None, count: int | None) -> Generator[Any, None, None]:
     hub = get_hub()
     done: deque[Any] = deque()
     queue = WaitQueue("the first of several")
@@ -72,8 +97,11 @@ def wait(
             timer.cancel()
 
 
-def idle() -> None:
-    """Wait until nobody else is ready to run, no deadline is due and no watched fd is ready."""
+def idle(priority: int = 0) -> None:
+    """Wait until nobody else is ready to run, no deadline is due and no watched fd is ready.
+
+    ``priority`` is gevent's and does not matter.
+    """
     hub = get_hub()
     me = getcurrent()
     hub.on_idle[me] = None
@@ -138,18 +166,28 @@ def kill(victim: greenlet, exception: type[BaseException] | BaseException = Gree
 
 
 def killall(
-    greenlets: Iterable[Greenlet[Any]],
+    greenlets: Iterable[greenlet],
     exception: type[BaseException] | BaseException = GreenletExit,
     block: bool = True,
-    timeout: float | None = None,
+    timeout: Seconds = None,
 ) -> None:
-    """Kill all, then wait (``block``) until all have ended, at most ``timeout`` seconds."""
-    victims = list(greenlets)
+    """Kill all, then wait (``block``) until all have ended; raises Timeout if they have not after ``timeout`` seconds.
+
+    Bare greenlets are killed as well; as they cannot be joined, they get one turn of the loop to end in.
+    """
+    victims = [victim for victim in greenlets if victim is not getcurrent()]
     for victim in victims:
-        if victim is not getcurrent():
-            victim.kill(exception, block=False)
-    if block:
-        joinall([victim for victim in victims if victim is not getcurrent()], timeout)
+        kill(victim, exception, block=False)
+    if not block:
+        return
+    # No ``with``: also a silent Timeout is raised, as in gevent.
+    deadline = Timeout.start_new(timeout)
+    try:
+        joinall([victim for victim in victims if isinstance(victim, Greenlet)])
+        if not all(victim.dead for victim in victims):
+            sleep(0)
+    finally:
+        deadline.cancel()
 
 
 __all__ = ["idle", "iwait", "joinall", "kill", "killall", "wait"]

@@ -12,7 +12,7 @@ from ..errors import HubClosedError
 from ..loop.current import get_hub
 from ..waiting.queues import Queue
 from ..waiting.sync import Semaphore
-from .greenlet import Greenlet, spawn
+from .greenlet import Greenlet, SpawnedLink, spawn
 
 T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
@@ -31,9 +31,13 @@ class Outcome(Protocol[R_co]):
 class Mapper:
     """The base of what has ``spawn``. ``map`` and ``imap`` take several iterables, as the builtin ``map`` does."""
 
-    def spawn(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> Outcome[T]:
+    def spawn(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> Outcome[T]:
         """Begin the call of ``function(*args, **kwargs)``."""
         raise NotImplementedError
+
+    def full(self) -> bool:
+        """True if ``spawn`` would wait."""
+        return False
 
     def _help(self, feeder: Greenlet[Any]) -> None:
         """A greenlet that is going to spawn for the caller, who waits for it."""
@@ -41,9 +45,9 @@ class Mapper:
     def _abandon(self, calls: Iterable[Any]) -> None:
         """Nobody waits for the results of ``calls`` any more."""
 
-    def apply(self, function: Callable[..., T], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> T:
-        """``function(*args, **kwargs)``, waited for."""
-        call: Outcome[T] = self.spawn(function, *args, **(kwargs or {}))
+    def apply(self, func: Callable[..., T], args: Iterable[Any] | None = None, kwds: dict[str, Any] | None = None) -> T:
+        """``func(*args, **kwds)``, waited for."""
+        call: Outcome[T] = self.spawn(func, *(args or ()), **(kwds or {}))
         try:
             return call.get()
         except BaseException:
@@ -52,36 +56,48 @@ class Mapper:
 
     def apply_async(
         self,
-        function: Callable[..., T],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+        func: Callable[..., T],
+        args: Iterable[Any] | None = None,
+        kwds: dict[str, Any] | None = None,
         callback: Callable[[T], object] | None = None,
     ) -> Any:
-        """``spawn``, by multiprocessing's name; ``callback(value)`` runs in a greenlet of its own after success."""
-        call = self.spawn(function, *args, **(kwargs or {}))
-        if callback is not None:
-            call.rawlink(_Callback(callback))
+        """``spawn``, by multiprocessing's name, that never waits: for a full pool a greenlet outside of it does.
+
+        ``callback(value)`` runs after success, in a greenlet of its own, which begins before whoever waits for the
+        result goes on.
+        """
+        link = None if callback is None else SpawnedLink(callback, True, _value)
+        if self.full():
+            made: Greenlet[T] = Greenlet(self.apply, func, args, kwds)
+            self._help(made)
+            if link is not None:
+                made.rawlink(link)
+            made.start()
+            return made
+        call = self.spawn(func, *(args or ()), **(kwds or {}))
+        if link is not None:
+            call.rawlink(link)
         return call
 
     def apply_cb(
         self,
-        function: Callable[..., T],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+        func: Callable[..., T],
+        args: Iterable[Any] | None = None,
+        kwds: dict[str, Any] | None = None,
         callback: Callable[[T], object] | None = None,
     ) -> T:
         """``apply``, and ``callback(value)`` in a greenlet of its own after success."""
-        value = self.apply(function, args, kwargs)
+        value = self.apply(func, args, kwds)
         if callback is not None:
             spawn(callback, value)
         return value
 
-    def map(self, function: Callable[..., T], *iterables: Iterable[Any]) -> list[T]:
+    def map(self, func: Callable[..., T], *iterables: Iterable[Any]) -> list[T]:
         """The results in order; the first failure is raised, in order as well. Kills nobody."""
         calls: list[Outcome[T]] = []
         try:
             for args in zip(*iterables, strict=False):
-                calls.append(self.spawn(function, *args))  # noqa: PERF401  (what was begun must be known if one fails)
+                calls.append(self.spawn(func, *args))  # noqa: PERF401  (what was begun must be known if one fails)
             return [call.get() for call in calls]
         except BaseException:
             self._abandon(calls)
@@ -89,27 +105,27 @@ class Mapper:
 
     def map_cb(
         self,
-        function: Callable[..., T],
+        func: Callable[..., T],
         *iterables: Iterable[Any],
         callback: Callable[[list[T]], object] | None = None,
     ) -> list[T]:
-        """``map``, and ``callback(results)`` in a greenlet of its own after success."""
-        results = self.map(function, *iterables)
+        """``map``, and then ``callback(results)``."""
+        results = self.map(func, *iterables)
         if callback is not None:
-            spawn(callback, results)
+            callback(results)
         return results
 
     def map_async(
         self,
-        function: Callable[..., T],
+        func: Callable[..., T],
         *iterables: Iterable[Any],
         callback: Callable[[list[T]], object] | None = None,
     ) -> Greenlet[list[T]]:
-        """``map``, in a greenlet of its own; ``callback(results)`` runs in another one after success."""
-        made: Greenlet[list[T]] = Greenlet(self.map, function, *iterables)
+        """``map``, in a greenlet of its own; ``callback`` as in ``apply_async``, with all results."""
+        made: Greenlet[list[T]] = Greenlet(self.map, func, *iterables)
         self._help(made)
         if callback is not None:
-            made.rawlink(_Callback(callback))
+            made.rawlink(SpawnedLink(callback, True, _value))
         made.start()
         return made
 
@@ -128,15 +144,8 @@ class Mapper:
         return _Unordered(self, function, zip(*iterables, strict=False), maxsize)
 
 
-class _Callback:
-    __slots__ = ("_callback",)
-
-    def __init__(self, callback: Callable[[Any], object]) -> None:
-        self._callback = callback
-
-    def __call__(self, source: Any) -> None:
-        if source.successful():
-            spawn(self._callback, source.value)
+def _value(source: Any) -> Any:
+    return source.value
 
 
 _END: Any = object()

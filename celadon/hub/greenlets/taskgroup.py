@@ -66,7 +66,7 @@ class TaskGroup:
     def __bool__(self) -> bool:
         return True
 
-    def spawn(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Greenlet[T]:
+    def spawn(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Greenlet[T]:
         """Run ``function(*args, **kwargs)`` in a new child. Children may spawn as well, as long as the block lasts.
 
         RuntimeError before the block, after it, and while the group is ending.
