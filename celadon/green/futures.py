@@ -11,7 +11,7 @@ import concurrent.futures
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from celadon.hub import Condition, ThreadPool
+from celadon.hub import Condition, ThreadPool, get_hub
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,6 +24,33 @@ class Future(concurrent.futures.Future[T]):
         super().__init__()
         # The one thing that a Future waits and wakes by.
         self._condition = Condition()  # type: ignore[assignment]
+
+    def rawlink(self, callback: Callable[[Any], object]) -> None:
+        """Call ``callback(future)`` in the caller's loop once it is done. It must not wait. ``hub.wait`` takes it."""
+        self.add_done_callback(_Link(callback))
+
+    def unlink(self, callback: Callable[[Any], object]) -> None:
+        """Forget one that is equal (``==``) to ``callback``; nothing happens if there is none."""
+        with self._condition:
+            links: list[Any] = self._done_callbacks  # type: ignore[attr-defined]
+            for place, one in enumerate(links):
+                if isinstance(one, _Link) and one.callback == callback:
+                    del links[place]
+                    return
+
+
+class _Link:
+    __slots__ = ("_hub", "callback")
+
+    def __init__(self, callback: Callable[[Any], object]) -> None:
+        if not callable(callback):
+            raise TypeError(f"what is called must be callable, not {callback!r}")
+        self.callback = callback
+        self._hub = get_hub()
+
+    def __call__(self, future: Any) -> None:
+        if not self._hub.closed:
+            self._hub.call_soon_threadsafe(self.callback, future)
 
 
 class ThreadPoolExecutor(concurrent.futures.Executor):
@@ -68,6 +95,8 @@ class ThreadPoolExecutor(concurrent.futures.Executor):
         self._pool.close()
         if wait:
             self._pool.join()
+
+    kill = shutdown  # gevent's name
 
 
 __all__ = ["Future", "ThreadPoolExecutor"]

@@ -12,3 +12,9 @@ class Hook(NamedTuple):
 
     install: Callable[[ModuleType], object]
     remove: Callable[[ModuleType], object]
+
+
+class Extra(NamedTuple):
+    """An attribute that the standard library does not have: set where there is none, and deleted afterwards."""
+
+    value: object

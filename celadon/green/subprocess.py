@@ -5,12 +5,14 @@ Everything else of it is its own code, which calls ``os.waitpid``, ``os.read``, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from ..hub import get_hub
+from ..hub import get_hub, getcurrent, spawn
 from .children import await_child
 from .files.open_file import FileModule
+from .hook import Extra
 
 
 def popen(module: ModuleType) -> dict[str, Any]:
@@ -30,7 +32,28 @@ def popen(module: ModuleType) -> dict[str, Any]:
             error.timeout = timeout  # not what was left of it
             raise
 
-    return {"_wait": _wait}
+    def rawlink(self: Any, callback: Callable[[Any], object]) -> None:
+        """Call ``callback(popen)`` in a greenlet of its own once the child has ended and was waited for. gevent's."""
+        if not callable(callback):
+            raise TypeError(f"what is called must be callable, not {callback!r}")
+
+        def tell() -> None:
+            self.wait()
+            callback(self)
+
+        self.__dict__.setdefault("_celadon_links", []).append((callback, spawn(tell)))
+
+    def unlink(self: Any, callback: Callable[[Any], object]) -> None:
+        """Forget one that is equal (``==``) to ``callback``; nothing happens if there is none."""
+        links = self.__dict__.get("_celadon_links", [])
+        for place, (one, waiting) in enumerate(links):
+            if one == callback:
+                del links[place]
+                if waiting is not getcurrent():
+                    waiting.kill(block=False)
+                return
+
+    return {"_wait": _wait, "rawlink": Extra(rawlink), "unlink": Extra(unlink)}
 
 
 MODULE: dict[str, Any] = {"io": FileModule()}

@@ -12,7 +12,7 @@ from ... import resolver as _resolver
 from ...resolver import ResolverLike
 from .. import signal
 from ..files import std_streams
-from ..hook import Hook
+from ..hook import Extra, Hook
 from ..originals import is_ours, original_module, shield
 from . import already_bound
 from .import_hook import Finder
@@ -115,11 +115,13 @@ def _apply(module: ModuleType, path: str, attributes: Attributes) -> None:
         found: Mapping[str, Any] = {}
     else:
         found = attributes(module) if callable(attributes) else attributes
-    for name, replacement in found.items():
+    for name, wanted in found.items():
         old = vars(target).get(name, _MISSING) if hasattr(target, "__dict__") and name != "__defaults__" else _MISSING
         if old is _MISSING:
             old = getattr(target, name, _MISSING)
-        if old is _MISSING or old is replacement:
+        extra = isinstance(wanted, Extra)
+        replacement = wanted if not extra else wanted.value if old is _MISSING else old
+        if (old is _MISSING and not extra) or old is replacement:
             continue  # another version of Python, or done before
         setattr(target, name, replacement)
         _now.changes.append((target, path, name, old, replacement))
@@ -246,7 +248,7 @@ def restore() -> None:
     for holder, name, old in reversed(_now.rebound):
         _put(holder, name, old)
     for target, _, name, old, _ in reversed(_now.changes):
-        setattr(target, name, old)
+        setattr(target, name, old) if old is not _MISSING else delattr(target, name)
     for module, _, hook in reversed(_now.hooks):
         hook.remove(module)
     _finder.remove()

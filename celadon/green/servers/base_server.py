@@ -17,7 +17,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from ...hub import Event, Greenlet, Group, Pool, getcurrent, sleep
+from ...hub import Event, Greenlet, Group, Pool, getcurrent, sleep, spawn_raw
 from ..socket import fromfd, getaddrinfo, socket
 
 log = logging.getLogger("celadon.server")
@@ -28,6 +28,10 @@ _SCARCE = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _GONE = frozenset((errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP))
 _AT_ONCE = 100
 
+#: Where ``handle`` runs.
+Spawn = int | Group | Callable[..., object] | str | None
+_SPAWN_NAMES: dict[str, Spawn] = {"default": None, "raw": spawn_raw}
+
 Listener = _std.socket | tuple[str, int] | tuple[str, int, int, int] | str | int
 
 
@@ -36,7 +40,9 @@ class BaseServer:
 
     ``listener`` is an address, bound at ``start``: ``(host, port)``, ``"host:port"``, a port, or the path of a Unix
     socket, known by its ``/``. Or it is a bound socket, which is used as it is. ``spawn`` says where ``handle`` runs:
-    None for a greenlet each, a number for at most so many at once, a Group or Pool to share one with others.
+    None or "default" for a greenlet each, a number for at most so many at once, a Group or Pool to share one with
+    others; ``spawn``, ``spawn_raw`` (or "raw"), or another function that takes a function and its arguments. ``stop``
+    waits for the Greenlets that such a function returns, but not for bare ones.
     """
 
     #: Seconds between tries when there are no descriptors: the first pause, and the longest.
@@ -47,16 +53,19 @@ class BaseServer:
     backlog = 256
     _kind: int = _socket.SOCK_STREAM
 
-    def __init__(
-        self, listener: Listener, handle: Callable[..., object] | None = None, spawn: int | Group | None = None
-    ) -> None:
+    def __init__(self, listener: Listener, handle: Callable[..., object] | None = None, spawn: Spawn = None) -> None:
         if handle is not None:
             self.handle: Callable[..., object] = handle
         elif not hasattr(self, "handle"):
             raise TypeError(f"{type(self).__name__}: no handle was given, and the class defines none")
-        if isinstance(spawn, bool) or not isinstance(spawn, int | Group | None):
-            raise TypeError(f"{type(self).__name__}: spawn is None, a number, or a Group, not {spawn!r}")
-        self.pool: Group = spawn if isinstance(spawn, Group) else Group() if spawn is None else Pool(spawn)
+        spawn = _SPAWN_NAMES.get(spawn, spawn) if isinstance(spawn, str) else spawn
+        if isinstance(spawn, bool) or not (isinstance(spawn, int | Group | None) or callable(spawn)):
+            raise TypeError(
+                f"{type(self).__name__}: spawn is None, a number, a Group, a function that spawns, 'default' or 'raw',"
+                f" not {spawn!r}"
+            )
+        self.pool: Group = spawn if isinstance(spawn, Group) else Pool(spawn) if isinstance(spawn, int) else Group()
+        self._spawner: Callable[..., object] | None = None if isinstance(spawn, int | Group | None) else spawn
         self._address: Any = None
         #: The listening socket, None while there is none.
         self.socket: socket | None = None
@@ -103,6 +112,20 @@ class BaseServer:
     def server_port(self) -> int | None:
         """The port of its address, None for a Unix socket."""
         return self.address[1] if isinstance(self.address, tuple) else None
+
+    def full(self) -> bool:
+        """Whether it waits for a place in its pool before it accepts again."""
+        return self.pool.full()
+
+    def _spawn(self, function: Callable[..., object], *args: Any) -> Greenlet[Any] | None:
+        """Have one handled; None for what cannot be linked to."""
+        if self._spawner is None:
+            return self.pool.spawn(function, *args)
+        made = self._spawner(function, *args)
+        if not isinstance(made, Greenlet):
+            return None
+        self.pool.add(made)
+        return made
 
     # -- start and stop --------------------------------------------------------------------------------------
 

@@ -27,4 +27,4 @@ class DatagramServer(BaseServer):
 
     def _accept_one(self, listener: socket) -> None:
         data, peer = listener.recvfrom(self.max_size)
-        self.pool.spawn(self.handle, data, peer)
+        self._spawn(self.handle, data, peer)

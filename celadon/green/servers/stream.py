@@ -8,10 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ...hub import Group
 from ..socket import socket
 from ..ssl import SSLSocket
-from .base_server import BaseServer, Listener, log
+from .base_server import BaseServer, Listener, Spawn, log
 
 
 class StreamServer(BaseServer):
@@ -29,7 +28,7 @@ class StreamServer(BaseServer):
         listener: Listener,
         handle: Callable[[Any, Any], object] | None = None,
         backlog: int | None = None,
-        spawn: int | Group | None = None,
+        spawn: Spawn = None,
         *,
         ssl_context: _ssl.SSLContext | None = None,
         certfile: str | os.PathLike[str] | None = None,
@@ -56,13 +55,18 @@ class StreamServer(BaseServer):
     def _accept_one(self, listener: socket) -> None:
         client, peer = listener.accept()
         try:
-            serving = self.pool.spawn(self._serve, client, peer)
+            serving = self._spawn(self._serve, client, peer)
         except BaseException:
             client.close()
             raise
-        serving.rawlink(partial(_close, client))  # also when it is killed before it begins
+        if serving is not None:
+            serving.rawlink(partial(_close, client))  # also when it is killed before it begins
 
     def _serve(self, client: Any, peer: Any) -> None:
+        with client:
+            self._serve_open(client, peer)
+
+    def _serve_open(self, client: Any, peer: Any) -> None:
         if self.ssl_context is None:
             self.handle(client, peer)
             return

@@ -96,7 +96,7 @@ def test_a_subclass_handles():
     with Shout(("127.0.0.1", 0)) as server:
         assert ask(server.address) == b"HELLO"
     with pytest.raises(TypeError, match="spawn is"):
-        StreamServer(0, echo, spawn="default")
+        StreamServer(0, echo, spawn="many")
     with pytest.raises(TypeError, match="no handle"):
         StreamServer(0)
 
