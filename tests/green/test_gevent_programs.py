@@ -25,7 +25,7 @@ def test_a_future_is_linked_to(executor):
     one.rawlink(print)
     one.unlink(print)
     assert one.result() == 3
-    sleep(0)
+    assert wait([one], timeout=5) == [one]
     assert seen == [one]
     assert wait([executor.submit(len, "a")], timeout=5)[0].result() == 1
     with pytest.raises(TypeError, match="callable"):

@@ -489,7 +489,7 @@ def kill_raw(victim: greenlet, exception: type[BaseException] | BaseException, b
     if victim:
         hub.cancel(victim, error)
     elif not victim.dead:  # it has not begun, and never will
-        hub.call_next(RAISE, victim, error)
+        hub.call_next(RAISE, victim, GreenletExit())
 
 
 def _throw(kill: Callable[..., None], kind: Any, value: Any, trace: Any) -> None:

@@ -32,6 +32,7 @@ from ..errors import HubClosedError, LoopExit, WokenTwiceError
 from .busy_look import BRIEF, MOST_WAITERS, BusyLook
 from .clock import monotonic
 from .failures import raisable, report, text
+from .gevent_names import GeventNames
 from .held_up import LATE, LONG_TURN, HeldUp
 from .other_threads import CHECK_EVERY, PATIENCE, OtherThreads
 from .pending_errors import PendingErrors
@@ -82,7 +83,7 @@ class FdEntry(Protocol):
         """Have the poller report again what is ready: events may have been lost."""
 
 
-class Hub:
+class Hub(GeventNames):
     """One thread's loop. ``get_hub()`` makes it at the first wait; it is closed when its thread ends.
 
     Only ``call_soon_threadsafe`` may be called from other threads and from signal handlers.
@@ -201,10 +202,7 @@ class Hub:
         self.ready.appendleft((None, (function, args)))
 
     def call_later(self, seconds: float, function: Callable[..., object], *args: object) -> Timer:
-        """Call ``function(*args)`` in the loop ``seconds`` from now, unless it is cancelled. It must not park.
-
-        For 0 or less it is called before a ``sleep(0)`` that begins later returns.
-        """
+        """Call ``function(*args)`` ``seconds`` from now unless cancelled, 0: within ``sleep(0)``. It must not park."""
         if not seconds <= 0:  # also what is not a number: refused there
             return self.timers.add(self.now() + seconds, function, args)
         timer = self.timers.make(self.now(), function, args)
@@ -539,18 +537,6 @@ class Hub:
         else:
             self.cancel(self.main, error, inside=sys.maxsize)
 
-    def handle_error(self, context: object, kind: Any, value: Any, trace: Any) -> None:
-        """Handle an exception that escaped from ``context``, given as ``sys.exc_info()``. gevent's name for ``failed``.
-
-        Ctrl-C and SystemExit go to the main greenlet; all others to ``print_exception``, which is the exception handler
-        unless the program has set another one.
-        """
-        self.failed(context, _as_error(kind, value, trace))  # type: ignore[arg-type]  # only its str() is asked for
-
-    def print_exception(self, context: object, kind: Any, value: Any, trace: Any) -> None:
-        """Have the exception handler report an exception, given as ``sys.exc_info()``: on stderr by default."""
-        self.exception_handler(context, _as_error(kind, value, trace))  # type: ignore[arg-type]
-
     # -- wake-up from other threads -------------------------------------------------------------------------
 
     def _watch_wakeup(self) -> None:
@@ -577,16 +563,6 @@ class Hub:
         self.poller.close()
         self._wakeup.close()
         del self.switch, self.greenlet, self.resume
-
-    def destroy(self, destroy_loop: bool | None = None) -> None:
-        """``close``, for a thread that goes on: its next wait makes a new hub. Greenlets that have not ended never do.
-
-        ``destroy_loop`` is gevent's and does not matter. RuntimeError in another thread, or in a greenlet.
-        """
-        if _thread.get_ident() != self.thread_ident or getcurrent() is not self.main:
-            raise RuntimeError(f"{self!r} is destroyed by its thread's main greenlet, not by {text(getcurrent())}")
-        self.close()
-        self.leave_thread()
 
     def forget(self) -> None:
         """Drop all that was scheduled, and take each parked greenlet out of the line that it waits in."""
@@ -622,8 +598,3 @@ class Hub:
 
     def _disown_fds(self) -> None:
         hub_fds.difference_update((self.poller.fileno(), *self._wakeup.fds()))
-
-
-def _as_error(kind: Any, value: Any, trace: Any) -> BaseException:
-    error: BaseException = value if isinstance(value, BaseException) else kind() if value is None else kind(value)
-    return BaseException.with_traceback(error, trace) if trace is not None else error
