@@ -13,7 +13,7 @@ from .greenlet_local import local
 from .greenlets.dagpool import Collision, DAGPool, PropagateError
 from .greenlets.greenlet import Greenlet, spawn, spawn_later, spawn_raw
 from .greenlets.greenpool import GreenPile, GreenPool
-from .greenlets.group import Group, Pool, PoolFull
+from .greenlets.group_and_pool import Group, Pool, PoolFull
 from .greenlets.join import idle, iwait, joinall, kill, killall, wait
 from .greenlets.taskgroup import TaskGroup
 from .guest import Guest

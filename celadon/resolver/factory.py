@@ -22,11 +22,11 @@ from .names.domain import to_ascii
 from .names.idna import load as load_idna
 from .policy import libc_or_engine
 from .protocols import Engine, FullResolver, Resolver
-from .resolvers.chain import ChainResolver
 from .resolvers.custom import LookResolver, engine_maker, is_engine, is_look, name_of, resolver_of
 from .resolvers.deadline import Bounded
 from .resolvers.libc_names import Automatic
 from .resolvers.observed import Observed, Teller, harmless
+from .resolvers.resolver_chain import ChainResolver
 from .resolvers.stub import StubResolver
 from .system.reload import System
 from .system.servers import parse_server

@@ -14,7 +14,7 @@ from .. import signal
 from ..files import std_streams
 from ..hook import Extra, Hook
 from ..originals import is_ours, original_module, shield
-from . import already_bound
+from . import made_before
 from .import_hook import Finder
 from .table import BY_CHOICE, TABLE, Attributes
 
@@ -207,7 +207,7 @@ def patch_all(resolver: ResolverLike = None, servers: Iterable[str] | None = Non
                     _apply(home, path, attributes)
     _mend(_now.changes[begin:])
     if "thread" in new:
-        repair = already_bound.LockRepair()
+        repair = made_before.LockRepair()
         repair.run()
         _now.locks += repair.changed
         _now.left += repair.left
@@ -227,11 +227,11 @@ def _mend(changes: list[tuple[Any, str, str, Any, Any]]) -> None:
         if isinstance(target, ModuleType) and callable(old) and not isinstance(old, ModuleType)
     }
     # All of them first: defaults of functions, once replaced, would be met a second time under another name.
-    for holder, name, old, new in list(already_bound.bound_names(replaced)):
+    for holder, name, old, new in list(made_before.bound_names(replaced)):
         _put(holder, name, new)
         _now.rebound.append((holder, name, old))
     classes = [(old, new) for old, new in replaced.values() if isinstance(old, type) and isinstance(new, type)]
-    _now.left += already_bound.subclasses(classes)
+    _now.left += made_before.subclasses(classes)
 
 
 def restore() -> None:
@@ -263,7 +263,7 @@ def report() -> Report:
     """What is patched now, what was mended that had been there before, and what could not be."""
     return Report(
         (*(f"{path}.{name}" for _, path, name, _, _ in _now.changes), *(path for _, path, _ in _now.hooks)),
-        tuple(f"{already_bound.holder_name(holder)}.{name}" for holder, name, _ in _now.rebound),
+        tuple(f"{made_before.holder_name(holder)}.{name}" for holder, name, _ in _now.rebound),
         len(_now.locks),
         tuple(dict.fromkeys(_now.left)),
     )

@@ -9,7 +9,7 @@ from greenlet import getcurrent
 
 from ..waiting.queues import Queue
 from .greenlet import Greenlet
-from .group import Pool
+from .group_and_pool import Pool
 from .mapper import Ordered
 
 P = ParamSpec("P")

@@ -23,7 +23,7 @@ from ..names.address import value_of
 from ..protocols import Resolver
 from ..resolvers.calls import Call
 from .guard import BlockedAddress, Guard
-from .guarded import GuardedResolver
+from .guarded_resolver import GuardedResolver
 from .prefetch import Prefetcher
 from .values import KEYS, ORDERS, CrawlEvent, CrawlStats, Lookup, plain_name
 

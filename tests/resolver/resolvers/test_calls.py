@@ -6,10 +6,10 @@ from celadon import resolver
 from celadon.resolver import Kind, Question, ResolveError
 from celadon.resolver.protocols import FullResolver
 from celadon.resolver.resolvers.calls import NAMES, Call, CallResolver, Wrapper
-from celadon.resolver.resolvers.chain import ChainResolver
 from celadon.resolver.resolvers.custom import Completed
 from celadon.resolver.resolvers.deadline import Bounded
 from celadon.resolver.resolvers.observed import Observed, Teller
+from celadon.resolver.resolvers.resolver_chain import ChainResolver
 
 ARGUMENTS = {
     "getaddrinfo": ("a.test", 80, 2, 1, 6, 0),

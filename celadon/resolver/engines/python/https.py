@@ -12,8 +12,8 @@ import h2.exceptions
 
 from ...dns.server_health import Health
 from ...model import Server
-from .links import Driver, Stream, StreamLink
 from .tls import Tls
+from .udp_tcp import Driver, Stream, StreamLink
 
 _LARGEST = 65535  # bytes of a message
 _TYPE = "application/dns-message"

@@ -22,8 +22,8 @@ from ...errors import Kind, ResolveError
 from ...events import Event, OnEvent
 from ...model import Config, Question
 from ...protocols import Cancel, Done
-from .links import SEGMENTS, Link, Stream, UdpLink
 from .transports import stream_to
+from .udp_tcp import SEGMENTS, Link, Stream, UdpLink
 
 _LARGEST = 4096
 _TICKS = 128  # buckets a second

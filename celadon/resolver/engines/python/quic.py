@@ -18,7 +18,7 @@ from ....hub import Timer, get_hub
 from ....hub.lowlevel import watch
 from ...dns.exchange import Query
 from ...dns.server_health import Health
-from .links import Driver, Stream, connected
+from .udp_tcp import Driver, Stream, connected
 
 _IDLE = 10.0  # seconds after which a connection that nobody used is not trusted to be there still
 _LARGEST = 65535

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from ...dns.server_health import Health
 from ...model import Server
-from .links import Driver, Framed, Layer, Stream, StreamLink
+from .udp_tcp import Driver, Framed, Layer, Stream, StreamLink
 
 
 @lru_cache(64)

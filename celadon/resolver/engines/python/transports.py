@@ -6,7 +6,7 @@ from importlib import import_module
 
 from ...dns.server_health import Health
 from ...errors import ResolverUnavailable
-from .links import Driver, Framed, Stream, StreamLink
+from .udp_tcp import Driver, Framed, Stream, StreamLink
 
 # Scheme -> module, imported when a server of that scheme is asked: its library may be slow to import, or missing.
 TRANSPORTS = {"tls": "tls", "https": "https", "quic": "quic"}

@@ -11,9 +11,9 @@ import pytest
 from celadon.hub import get_hub, joinall, kill, sleep, spawn
 from celadon.resolver import Answer, Config, Kind, QueryOptions, Question, ResolveError, Server
 from celadon.resolver.dns.exchange import Tuning
-from celadon.resolver.engines.python import links
-from celadon.resolver.engines.python.links import bursts
+from celadon.resolver.engines.python import udp_tcp
 from celadon.resolver.engines.python.python_engine import make
+from celadon.resolver.engines.python.udp_tcp import bursts
 from celadon.resolver.resolvers.stub import ask
 from celadon.resolver.testing import Delay, Drop, NameServer, Script, Truncate, synthetic_address
 
@@ -170,13 +170,13 @@ def many(engine):
 
 def sockets(monkeypatch, kind):
     """Have the engine use another class of sockets."""
-    real = links.connected
+    real = udp_tcp.connected
 
     def connected(server, what):
         plain = real(server, what)
         return kind(fileno=plain.detach())
 
-    monkeypatch.setattr(links, "connected", connected)
+    monkeypatch.setattr(udp_tcp, "connected", connected)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux cuts packets for us")

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from celadon.green.patching import already_bound
+from celadon.green.patching import made_before
 from celadon.hub.debug import tree
 
 LIBRARY = """
@@ -196,8 +196,8 @@ def test_what_is_asked_what_it_holds(monkeypatch):
 
     future = _asyncio.Future(loop=asyncio.new_event_loop())
     future.get_loop().close()
-    monkeypatch.setattr(already_bound, "gc", SimpleNamespace(get_objects=gc.get_objects, get_referents=get_referents))
-    assert list(already_bound._holders())
+    monkeypatch.setattr(made_before, "gc", SimpleNamespace(get_objects=gc.get_objects, get_referents=get_referents))
+    assert list(made_before._holders())
     assert dict in asked
     assert not asked & {type(future), type(_asyncio), type}
 
