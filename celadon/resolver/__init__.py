@@ -7,7 +7,7 @@ from .crawl.guard import BlockedAddress, Guard
 from .crawl.values import CrawlEvent, CrawlStats, Lookup
 from .errors import Kind, ResolveError, ResolverConfigError, ResolverUnavailable
 from .events import Event, ResolverStats
-from .factory import ResolverLike, make
+from .factory import ResolverLike, check_option_names, make
 from .in_use import (
     current,
     discard,
@@ -70,6 +70,7 @@ __all__ = [
     "Srv",
     "StubResolver",
     "bulk",
+    "check_option_names",
     "current",
     "discard",
     "explain",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Never
 
 from ..hub import get_hub
+from . import options as checks
 from . import registry
 from .answers.cache import Cache, CachePolicy
 from .dns.exchange import Tuning
@@ -71,38 +72,30 @@ def _ways(special_names: str, nul: str, strict: bool, cname_order: str, idna: in
     return Ways(special_names != "libc", nul != "libc", bool(strict), cname_order != "libc", int(idna))
 
 
-def _seconds(name: str, value: float) -> float:
-    if not value > 0:
-        raise ResolverConfigError(f"{name}: {value!r} is not a positive number of seconds")
-    return float(value)
-
-
 def _changes(
     servers: Iterable[str | Server] | None, timeout: float | None, attempts: int | None, search: Iterable[str] | None
 ) -> dict[str, Any]:
     """What the caller puts in the place of resolv.conf's words, by the names of Config's fields."""
     changes: dict[str, Any] = {}
     if servers is not None:
-        given = (servers,) if isinstance(servers, str) else tuple(servers)
+        given = checks.texts("servers", servers, (str, Server))
         if not given:
             raise ResolverConfigError("servers: the list is empty")
         changes["servers"] = tuple(parse_server(one) for one in given)
     if timeout is not None:
-        changes["timeout"] = _seconds("timeout", timeout)
+        changes["timeout"] = checks.number("timeout", timeout)
     if attempts is not None:
-        if attempts < 1:
-            raise ResolverConfigError(f"attempts: {attempts!r} is less than 1")
-        changes["attempts"] = attempts
+        changes["attempts"] = checks.number("attempts", attempts, int, least=1)
     if search is not None:
-        changes["search"] = (search,) if isinstance(search, str) else tuple(search)
+        changes["search"] = checks.texts("search", search)
     return changes
 
 
 def _limits(*given: Any) -> Limits:
     try:
         return Limits(*given)
-    except ValueError as error:
-        raise ResolverConfigError(str(error)) from None
+    except (TypeError, ValueError) as error:
+        raise ResolverConfigError(f"limits are numbers of at least 1: {error}") from None
 
 
 def make(
@@ -125,6 +118,7 @@ def make(
     idna: int | str = 2003,
     overrides: Mapping[str, str | Iterable[str]] | None = None,
     on_event: OnEvent | None = None,
+    **unknown: Never,
 ) -> FullResolver:
     """A resolver by name (``auto``, ``ares``, ``python``, ``thread``, ``block``), or from an object of the program's.
 
@@ -141,18 +135,33 @@ def make(
     same for each server, with ``python`` only. ``special_names``, ``nul`` and ``cname_order`` may be "libc": see
     docs/differences.md. ``strict`` False uses AAAA records if asking for A records failed. ``idna`` is 2003 or 2008.
     ``overrides`` maps names to addresses, or to a name to look up instead, before any source is asked. ``on_event`` is
-    called with an Event at each step of a lookup, and must not wait. ResolverConfigError for a value that cannot be.
+    called with an Event at each step of a lookup, and must not wait. ResolverConfigError for a value that cannot be,
+    TypeError for an option that does not exist.
     """
+    check_option_names("resolver", unknown)
+    if on_event is not None and not callable(on_event):
+        raise ResolverConfigError(f"on_event: {on_event!r} is not a function")
     wanted = _Wanted(
         _changes(servers, timeout, attempts, search),
         _ways(special_names, nul, strict, cname_order, idna),
-        None if deadline is None else _seconds("deadline", deadline),
+        None if deadline is None else checks.number("deadline", deadline),
         cache,
         _limits(concurrency, rate, in_flight_per_server, rate_per_server),
         _overrides(overrides),
         harmless(on_event) if on_event is not None else None,
     )
-    return _from(resolver, wanted)
+    named = os.environ.get("CELADON_RESOLVER") if resolver is None else None
+    try:
+        return _from((named or DEFAULT) if resolver is None else resolver, wanted)
+    except ResolverConfigError as error:
+        raise ResolverConfigError(f"CELADON_RESOLVER={named}: {error}" if named else str(error)) from None
+
+
+def check_option_names(who: str, given: Collection[str], also: Collection[str] = ()) -> None:
+    """TypeError, one line, unless ``make`` takes an option of each name; ``also`` are ``who``'s own, for the advice."""
+    known = make.__kwdefaults__ or {}
+    if unknown := [name for name in given if name not in known]:
+        raise checks.unknown_option(who, unknown, (*also, *known))
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -181,8 +190,6 @@ class _Wanted(NamedTuple):
 
 def _from(resolver: ResolverLike, wanted: _Wanted) -> FullResolver:
     """A resolver from whatever the caller gave."""
-    if resolver is None:
-        resolver = os.environ.get("CELADON_RESOLVER") or DEFAULT
     names: list[str] = []
     if isinstance(resolver, str):
         names_given, plus, level = resolver.partition("+")
@@ -214,14 +221,16 @@ def _to_stderr(text: str) -> None:
 
 def within(resolver: FullResolver, seconds: float, owned: bool = True) -> FullResolver:
     """A resolver whose lookups end after so many seconds. ResolverConfigError unless that is a positive number."""
-    return Bounded(resolver, _seconds("deadline", seconds), owned)
+    return Bounded(resolver, checks.number("deadline", seconds), owned)
 
 
 def _overrides(given: Mapping[str, Any] | None) -> dict[str, tuple[str, ...] | str]:
     """By name, its addresses, or the name to look up instead. A name that the table has too is followed here."""
     made: dict[str, tuple[str, ...] | str] = {}
+    if given is not None and not isinstance(given, Mapping):
+        raise ResolverConfigError(f"overrides: {given!r} does not map names to addresses")
     for name, value in (given or {}).items():
-        one = (value,) if isinstance(value, str) else tuple(value)
+        one = checks.texts("overrides", value)
         if len(one) == 1 and normal(one[0]) is None:
             made[_key(name)] = _key(one[0])
             continue
@@ -309,7 +318,7 @@ def _named(name: str, wanted: _Wanted) -> FullResolver:
         return _outside(registry.make_resolver(name, wanted.config()), name, "libc", wanted)
     engine = registry.AUTOMATIC if name == "auto" else name
     if engine not in registry.ENGINES:
-        raise ResolverConfigError(f"unknown resolver {name!r}; known are {', '.join(registry.names())}")
+        raise registry.unknown(name)
     registry.speaks(engine, wanted.changes.get("servers", ()))
     with suppress(ResolverUnavailable):  # raised at the first lookup
         registry.ready(engine)

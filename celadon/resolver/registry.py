@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -41,6 +42,13 @@ def names() -> tuple[str, ...]:
     return ("auto", *ENGINES, *RESOLVERS)
 
 
+def unknown(name: str) -> ResolverConfigError:
+    """The error for a name that is not a resolver's: one line that says which there are."""
+    near = get_close_matches(name, names(), 1)
+    advice = f"did you mean {near[0]}?" if near else f"choose {', '.join(names())} or pkg.mod:obj"
+    return ResolverConfigError(f"unknown resolver {name!r}; {advice}")
+
+
 def load(path: str) -> Any:
     """The object at ``pkg.mod:obj``. ResolverConfigError if there is none."""
     module, _, name = path.partition(":")
@@ -72,7 +80,7 @@ def make_engine(name: str, config: Config, tuning: Any = None, on_event: OnEvent
     if name == "auto":
         name = AUTOMATIC  # libc asks no DNS questions
     if name not in ENGINES:
-        raise ResolverConfigError(f"unknown resolver {name!r}; known are {', '.join(names())}")
+        raise unknown(name)
     speaks(name, config.servers)
     maker: Callable[..., Engine] = _maker(ENGINES, name)
     return maker(config, tuning, on_event)
@@ -81,7 +89,7 @@ def make_engine(name: str, config: Config, tuning: Any = None, on_event: OnEvent
 def make_resolver(name: str, config: Config | None) -> FullResolver:
     """A new libc resolver; with ``config`` None it reads the system's own files."""
     if name not in RESOLVERS:
-        raise ResolverConfigError(f"unknown resolver {name!r}; known are {', '.join(names())}")
+        raise unknown(name)
     speaks(name, config.servers if config is not None else ())
     resolver: FullResolver = _maker(RESOLVERS, name)(config)
     return resolver

@@ -62,6 +62,7 @@ class CrawlerResolver(GuardedResolver):
         on_event: Callable[[CrawlEvent], object] | None = None,
         **options: Any,
     ) -> None:
+        factory.check_option_names("CrawlerResolver", options, ("guard", "order", "family", "prefetchers"))
         if order not in ORDERS:
             raise ResolverConfigError(f"order: {order!r} is not one of {', '.join(ORDERS)}")
         if isinstance(backend, str):
