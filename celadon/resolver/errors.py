@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import _socket
 from enum import Enum
+from os.path import dirname
+from typing import TypeVar
 
 from .model import Answer
 
@@ -137,6 +139,32 @@ class ResolveError(_socket.gaierror):
         where = f" (server {self.server})" if self.server else ""
         detail = f": {self.detail}" if self.detail else ""
         return f"{self.name or '(empty name)'}: {self.kind.value}{detail}{where}"
+
+
+#: What a failed lookup is for libc: gaierror, and herror of the calls with hostent(5).
+LOOKUP_ERRORS = (_socket.gaierror, _socket.herror)
+_OURS = dirname(dirname(__file__))
+_Failed = TypeVar("_Failed", bound=OSError)
+
+
+def noted(error: _Failed, host: object, resolver: object) -> _Failed:
+    """A failed lookup's error, ready to be raised to the caller: with a note (PEP 678), without our frames.
+
+    The note names the host, the resolver and what the servers said; number, text and class stay libc's. Frames of a
+    program's own resolver stay in the traceback.
+    """
+    shown = host.decode("latin-1") if isinstance(host, bytes) else host
+    lines = [f"celadon: looked up {shown!r} with the resolver {getattr(resolver, 'name', None) or repr(resolver)}"]
+    if isinstance(error, ResolveError):
+        lines[0] += f": {error.explain().removeprefix(f'{shown}: ')}"
+        lines += [f"  tried: {one}" for one in error.tried]
+    note = "\n".join(lines)
+    if note not in getattr(error, "__notes__", ()):  # a program's resolver may raise one object again and again
+        error.add_note(note)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OURS):
+        trace = trace.tb_next
+    return error.with_traceback(trace)
 
 
 class ResolverConfigError(ValueError):

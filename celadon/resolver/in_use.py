@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from . import registry
+from .errors import LOOKUP_ERRORS, noted
 from .events import ResolverStats
 from .factory import ResolverLike, make, within
 from .model import AddrInfo, SockAddr
@@ -115,27 +116,47 @@ def getaddrinfo(
     flags: int = 0,
 ) -> list[AddrInfo]:
     """``socket.getaddrinfo``, cooperatively."""
-    return current().getaddrinfo(host, port, family, type, proto, flags)
+    made = current()
+    try:
+        return made.getaddrinfo(host, port, family, type, proto, flags)
+    except LOOKUP_ERRORS as error:
+        raise noted(error, host, made)  # noqa: B904  (the same error)
 
 
 def getnameinfo(sockaddr: SockAddr, flags: int) -> tuple[str, str]:
     """``socket.getnameinfo``, cooperatively."""
-    return current().getnameinfo(sockaddr, flags)
+    made = current()
+    try:
+        return made.getnameinfo(sockaddr, flags)
+    except LOOKUP_ERRORS as error:
+        raise noted(error, sockaddr, made)  # noqa: B904
 
 
 def gethostbyname(hostname: str | bytes) -> str:
     """``socket.gethostbyname``, cooperatively."""
-    return current().gethostbyname(hostname)
+    made = current()
+    try:
+        return made.gethostbyname(hostname)
+    except LOOKUP_ERRORS as error:
+        raise noted(error, hostname, made)  # noqa: B904
 
 
 def gethostbyname_ex(hostname: str | bytes) -> tuple[str, list[str], list[str]]:
     """``socket.gethostbyname_ex``, cooperatively."""
-    return current().gethostbyname_ex(hostname)
+    made = current()
+    try:
+        return made.gethostbyname_ex(hostname)
+    except LOOKUP_ERRORS as error:
+        raise noted(error, hostname, made)  # noqa: B904
 
 
 def gethostbyaddr(ip_address: str | bytes) -> tuple[str, list[str], list[str]]:
     """``socket.gethostbyaddr``, cooperatively."""
-    return current().gethostbyaddr(ip_address)
+    made = current()
+    try:
+        return made.gethostbyaddr(ip_address)
+    except LOOKUP_ERRORS as error:
+        raise noted(error, ip_address, made)  # noqa: B904
 
 
 def getfqdn(name: str = "") -> str:

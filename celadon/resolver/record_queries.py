@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import in_use
-from .errors import Kind, ResolveError, ResolverConfigError
+from .errors import LOOKUP_ERRORS, Kind, ResolveError, ResolverConfigError, noted
 from .model import QueryOptions, Question, RRType, Server
 from .names import record_type
 from .names.address import normal
@@ -54,7 +54,10 @@ def query(
     made = in_use.current()
     asked = to_ascii(name, made.idna).removesuffix(".")
     question = Question(asked, record_type.parse_type(rrtype), _class(rclass), options)
-    return told(made.query(question, deadline))
+    try:
+        return told(made.query(question, deadline))
+    except LOOKUP_ERRORS as error:
+        raise noted(error, name, made)  # noqa: B904  (the same error)
 
 
 def _class(given: str | int) -> int:
