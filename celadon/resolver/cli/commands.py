@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from ... import __version__
+
 #: The first words of a command line that is not in dig's dialect.
 COMMANDS = ("bulk", "compare", "hosts")
 
@@ -18,9 +20,5 @@ def load(module: str) -> Any:
 
 
 def version() -> str:
-    """The installed version; the library that tells it costs 20 ms to import."""
-    metadata = import_module("importlib.metadata")
-    try:
-        return str(metadata.version("celadon"))
-    except metadata.PackageNotFoundError:
-        return "(not installed)"
+    """The version of the package."""
+    return __version__
