@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # typeshed lacks it
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+from ... import environment
 from ... import resolver as _resolver
-from ...resolver import ResolverLike
+from ...resolver import ResolverLike, Server, check_option_names
 from .. import signal
 from ..files import std_streams
 from ..hook import Extra, Hook
@@ -25,13 +27,13 @@ _MISSING: Any = object()
 class Report:
     """What ``patch_all`` did: ``str()`` of it is for people."""
 
-    #: ``module.attribute`` that are replaced now.
+    #: Each ``module.attribute`` that is replaced now.
     patched: tuple[str, ...]
-    #: Names of modules, classes and functions' defaults that had taken an original before, and got the replacement.
+    #: Names (in modules, classes, defaults of functions) that held an original, and now hold the replacement.
     rebound: tuple[str, ...]
-    #: How many places that held a lock of the operating system were given a green one.
+    #: Number of places where a lock of the operating system was replaced by a green one.
     locks: int
-    #: What could not be mended, one sentence each.
+    #: What could not be replaced, one sentence each.
     left: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -53,12 +55,20 @@ class _State:
     hooks: list[tuple[ModuleType, str, Hook]] = field(default_factory=list)
     keywords: set[str] = field(default_factory=set)
 
+    def records(self) -> tuple[list[Any], ...]:
+        """The lists that grow while patching."""
+        return self.changes, self.rebound, self.locks, self.left, self.hooks
+
+    def marks(self) -> tuple[int, ...]:
+        """How long each list is now; ``_undo`` cuts them back to it."""
+        return tuple(map(len, self.records()))
+
 
 _now = _State()
 
 
 class DoNotPatch(Exception):
-    """Raise it in a ``before_patch`` callback, and the object is left as it is."""
+    """A ``before_patch`` callback raises it to leave the object unpatched."""
 
 
 _before: list[Callable[[str], object]] = []
@@ -81,7 +91,7 @@ def after_patch(callback: Callable[[str], object]) -> Callable[[str], object]:
 
 
 def _home(path: str) -> ModuleType | None:
-    """The imported module that the dotted name begins with, the longest one."""
+    """The imported module with the longest name that the dotted name begins with."""
     name = path
     while True:
         module = sys.modules.get(name)
@@ -93,7 +103,7 @@ def _home(path: str) -> ModuleType | None:
 
 
 def _object(module: ModuleType, path: str) -> Any:
-    """What the dotted name means, or None while a submodule of it is not there."""
+    """The object of the dotted name, or None while its submodule is not imported."""
     found: Any = module
     for name in filter(None, path[len(module.__name__) + 1 :].split(".")):
         found = getattr(found, name, None)
@@ -145,7 +155,7 @@ def _imported(module: ModuleType) -> None:
     for keyword, objects in TABLE.items():
         if keyword in _now.keywords:
             for path, attributes in objects.items():
-                # What belongs to a module of its own is not its package's to patch.
+                # An object of a submodule is patched when the submodule is imported, not with its package.
                 belongs = _parent(path) == module.__name__ and path not in sys.modules
                 if _home(path) is module or path == module.__name__ or belongs:
                     _apply(module, path, attributes)
@@ -161,37 +171,72 @@ _finder = Finder(lambda name: name in _wanted or is_ours(name), _imported)
 # -- all of them -----------------------------------------------------------------------------------------------
 
 
-def _chosen(modules: dict[str, bool]) -> set[str]:
+def _chosen(modules: Mapping[str, Any]) -> set[str]:
     """The keywords to patch. Only False given: all but those; some True given, or all=False: those that are True.
 
-    What is done by choice comes on top of that.
+    The keywords of BY_CHOICE come on top of that.
     """
     given = dict(modules)
     everything = given.pop("all", None)
-    unknown = sorted(set(given) - set(TABLE))
-    if unknown:
-        raise TypeError(f"patch_all: there is no module {', '.join(unknown)} to patch; there are {', '.join(TABLE)}")
     if everything is None:
         everything = not any(on for keyword, on in given.items() if keyword not in BY_CHOICE)
     return {keyword for keyword in TABLE if given.get(keyword, everything and keyword not in BY_CHOICE)}
 
 
-def patch_all(resolver: ResolverLike = None, servers: Iterable[str] | None = None, **modules: bool) -> None:
+def _refuse_other_threads() -> None:
+    # The OS thread counts: green threads of the main thread may add to a patch. SIGKILL can have no handler (OSError),
+    # but outside the main thread CPython refuses with ValueError before it asks the system.
+    try:
+        _signal.signal(_signal.SIGKILL, _signal.SIG_DFL)
+    except OSError:
+        return
+    except ValueError:
+        raise RuntimeError(
+            "patch_all: called outside the main thread; call it in the main thread, first thing in the program"
+        ) from None
+
+
+def patch_all(resolver: ResolverLike = None, servers: Iterable[str | Server] | None = None, **options: Any) -> None:
     """Make the standard library cooperative; call it first thing in a program, in its main thread.
 
-    ``resolver`` and ``servers`` go to ``celadon.resolver.use``. A keyword of the table set to False leaves that out;
-    one set to True means only those that are True (as eventlet has it). ``sys=True`` and ``files=True`` come on top:
-    standard streams that park, and regular files whose reads and writes are made in threads. Doing it twice adds what
-    is new. Names and locks that other modules took before are mended, see ``report``. TypeError for a keyword that is
-    not in the table.
+    All or nothing: what cannot be is refused before anything is changed, and a failure in the middle puts back what
+    was changed. ``resolver``, ``servers`` and the options of ``celadon.resolver.use`` (``timeout``, ``deadline``,
+    ``cache``, ...) choose who looks names up. A keyword of the table set to False leaves that module out; one set to
+    True means only those that are True (as eventlet has it). ``sys=True`` and ``files=True`` come on top: standard
+    streams that park, and regular files that are read and written in threads. A second call adds what is new. Names
+    and locks that other modules took before are replaced too, see ``report``.
+
+    Raises TypeError for an unknown keyword, ``ResolverConfigError`` (a ValueError) for a resolver or an option of it
+    that cannot be, ValueError for a wrong environment variable, RuntimeError outside the main thread.
     """
-    keywords = _chosen(modules)
+    own = {"all", *TABLE}
+    modules = {name: on for name, on in options.items() if name in own}
+    for_resolver = {name: value for name, value in options.items() if name not in own}
+    check_option_names("patch_all", for_resolver, ("all", *TABLE, "resolver"))
+    environment.check()
+    new = _chosen(modules) - _now.keywords
+    if new:
+        _refuse_other_threads()
     _resolver.preload()
-    if resolver is not None or servers is not None:
-        _resolver.use(resolver, servers=servers)
-    new = keywords - _now.keywords
-    if not new:
-        return
+    if resolver is None and servers is None and not for_resolver:
+        made = None
+        _resolver.current()  # a wrong CELADON_RESOLVER is refused here
+    else:
+        made = _resolver.make(resolver, servers=servers, **for_resolver)
+    if new:
+        before = _now.marks()
+        try:
+            _patch(new)
+        except BaseException:
+            _undo(before, new)
+            if made is not None and made is not resolver:
+                made.close()
+            raise
+    if made is not None:
+        _resolver.use(made)
+
+
+def _patch(new: set[str]) -> None:
     for name, module in list(sys.modules.items()):
         if is_ours(name):
             shield(module)
@@ -208,15 +253,17 @@ def patch_all(resolver: ResolverLike = None, servers: Iterable[str] | None = Non
     _mend(_now.changes[begin:])
     if "thread" in new:
         repair = made_before.LockRepair()
-        repair.run()
-        _now.locks += repair.changed
-        _now.left += repair.left
+        try:
+            repair.run()
+        finally:
+            _now.locks += repair.changed
+            _now.left += repair.left
     if "signal" in new:
         signal.adopt()
 
 
 def _put(holder: Any, name: str, value: Any) -> None:
-    # A metaclass may have its own ideas of setting an attribute, an enumeration's refuses.
+    # A metaclass may refuse to set an attribute, as that of an enumeration does.
     (type.__setattr__ if isinstance(holder, type) else setattr)(holder, name, value)
 
 
@@ -237,26 +284,34 @@ def _mend(changes: list[tuple[Any, str, str, Any, Any]]) -> None:
 def restore() -> None:
     """Put back everything that ``patch_all`` replaced, and forget the resolver that was chosen.
 
-    What was made meanwhile, such as a socket or a lock, stays what it is.
+    Objects made meanwhile, such as sockets and locks, stay green.
     """
-    if "signal" in _now.keywords:
-        signal.disown()
-    if "sys" in _now.keywords:
-        std_streams.flush()
-    for names, name, old in reversed(_now.locks):
-        dict.__setitem__(names, name, old)
-    for holder, name, old in reversed(_now.rebound):
-        _put(holder, name, old)
-    for target, _, name, old, _ in reversed(_now.changes):
-        setattr(target, name, old) if old is not _MISSING else delattr(target, name)
-    for module, _, hook in reversed(_now.hooks):
-        hook.remove(module)
-    _finder.remove()
-    _wanted.clear()
-    for kept in (_now.changes, _now.rebound, _now.locks, _now.left, _now.hooks):
-        kept.clear()
-    _now.keywords.clear()
+    _undo((0, 0, 0, 0, 0), set(_now.keywords))
     _resolver.reset()
+
+
+def _undo(marks: tuple[int, ...], keywords: set[str]) -> None:
+    """Put back what was changed since these marks were taken, newest first, and forget these keywords."""
+    changes, rebound, locks, _, hooks = (kept[mark:] for kept, mark in zip(_now.records(), marks, strict=True))
+    if "signal" in keywords:
+        signal.disown()
+    if "sys" in keywords:
+        std_streams.flush()
+    for names, name, old in reversed(locks):
+        dict.__setitem__(names, name, old)
+    for holder, name, old in reversed(rebound):
+        _put(holder, name, old)
+    for target, _, name, old, _ in reversed(changes):
+        setattr(target, name, old) if old is not _MISSING else delattr(target, name)
+    for module, _, hook in reversed(hooks):
+        hook.remove(module)
+    for kept, mark in zip(_now.records(), marks, strict=True):
+        del kept[mark:]
+    _now.keywords -= keywords
+    _wanted.clear()
+    _wanted.update(_modules())
+    if not _now.keywords:
+        _finder.remove()
 
 
 def report() -> Report:

@@ -17,6 +17,7 @@ from types import FrameType, TracebackType
 from typing import NamedTuple
 from weakref import WeakSet
 
+from ...environment import check as check_environment
 from ..greenlets.greenlet import Greenlet
 from ..loop.clock import Now, monotonic
 from ..loop.current import all_hubs
@@ -198,6 +199,7 @@ def _after_fork_in_child() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
+check_environment("CELADON_WATCHDOG")
 #: The one that ``CELADON_WATCHDOG=seconds`` in the environment asks for.
 of_environment = Watchdog(float(os.environ["CELADON_WATCHDOG"])).start() if os.environ.get("CELADON_WATCHDOG") else None
 
