@@ -1,60 +1,208 @@
-"""Run a program with the standard library patched: ``python -m celadon [options] script.py|-m module [args...]``."""
+"""The command ``celadon``: run a program as ``python`` does, with the standard library patched first."""
 
 from __future__ import annotations
 
+import builtins
+import io
+import linecache
 import os
+import pkgutil
 import runpy
 import sys
+from collections.abc import Callable
+from importlib.machinery import BuiltinImporter, SourceFileLoader
+from types import CodeType, ModuleType
+from typing import Any
 
-from .green import patch_all
-from .green.patching.table import BY_CHOICE, TABLE
+import celadon
 
-_USAGE = """usage: python -m celadon [--resolver NAME] [--servers A,B] [--no-MODULE] [--sys] [--files]
-                         script.py|-m module [args...]"""
+_USAGE = """\
+usage: celadon [options] script.py | -m module | -c code | -   [args...]
+
+Run a program as python does, with the standard library made cooperative.
+
+options of the resolver:
+  --resolver NAME        auto, ares, python, thread, block, or pkg.mod:obj
+  --servers A,B          name servers in place of those in resolv.conf
+  --search A,B           domains for short names (--search= for none)
+  --timeout SECONDS      per try;  --attempts N: rounds over all servers
+  --deadline SECONDS     for a lookup as a whole
+  --cache N              how many answers are kept (0: no cache)
+  --concurrency N        questions in flight;  --rate N: questions in a second
+what is patched:
+  --no-MODULE            leave out a module, such as --no-ssl
+  --sys, --files         also standard streams; also regular files (in threads)
+others:
+  -P                     do not put the program's folder in front of sys.path
+  -V, --version          print the version
+  -h, --help             print this text
+
+python -m celadon is the same; options of the interpreter go before -m.
+"""
+
+
+def _list(text: str) -> list[str]:
+    return [one for one in text.split(",") if one]
+
+
+def _cache(text: str) -> int | bool:
+    return int(text) or False
+
+
+#: Options with a value -> what makes the value of the keyword of ``patch_all``.
+_VALUES: dict[str, Callable[[str], Any]] = {
+    "--resolver": str,
+    "--servers": _list,
+    "--search": _list,
+    "--timeout": float,
+    "--attempts": int,
+    "--deadline": float,
+    "--cache": _cache,
+    "--concurrency": int,
+    "--rate": float,
+}
+
+
+class _UsageError(Exception):
+    """A command line that cannot be; the text is one line."""
+
+
+def _options(args: list[str]) -> tuple[dict[str, Any], bool]:
+    """Take the options from the front of ``args``: keywords for ``patch_all``, and whether there was -P."""
+    keywords: dict[str, Any] = {}
+    safe = False
+    while args and args[0].startswith("-") and args[0] != "-" and args[0][:2] not in ("-m", "-c"):
+        option, equals, value = args.pop(0).partition("=")
+        if option in _VALUES:
+            if not equals:
+                if not args:
+                    raise _UsageError(f"{option} needs a value")
+                value = args.pop(0)
+            elif not value and option != "--search":
+                raise _UsageError(f"{option} needs a value")
+            try:
+                keywords[option[2:]] = _VALUES[option](value)
+            except ValueError:
+                raise _UsageError(f"{option}: {value!r} is not a number") from None
+        elif option == "-P":
+            safe = True
+        elif option in ("--sys", "--files"):
+            keywords[option[2:]] = True
+        elif option.startswith("--no-"):
+            keywords[option[5:]] = False
+        else:
+            raise _UsageError(f"unknown option {option}; celadon --help lists them")
+    return keywords, safe
+
+
+def _read(path: str) -> bytes:
+    """A script as it is on disk; nothing for a folder or a zip file. Read once: a pipe can be a script too."""
+    if pkgutil.get_importer(path) is not None:
+        return b""
+    with io.open_code(path) as file:
+        return file.read()
+
+
+def _compiled(source: bytes | str, name: str) -> CodeType:
+    """The code of a program's source, or of a .pyc file."""
+    code = pkgutil.read_code(io.BytesIO(source)) if isinstance(source, bytes) else None  # None: not a .pyc
+    return code if code is not None else compile(source, name, "exec", dont_inherit=True)
+
+
+def _new_main(**names: Any) -> dict[str, Any]:
+    """A new module ``__main__``, which stays there while threads run on after the program's last line."""
+    module = ModuleType("__main__")
+    if sys.version_info < (3, 14):
+        names["__annotations__"] = {}
+    vars(module).update({"__builtins__": builtins, "__loader__": BuiltinImporter, **names})
+    sys.modules["__main__"] = module
+    return vars(module)
+
+
+def _run(kind: str, args: list[str], safe: bool, script: bytes) -> None:
+    """Run ``args`` as ``kind`` ("-m", "-c", "-" or "" for a script) says.
+
+    ``args[0]`` is what to run, ``script`` the content of that file.
+    """
+    program = args[0]
+
+    def path_begins_with(folder: str) -> None:
+        if not sys.flags.safe_path:  # with it the interpreter has put nothing there
+            sys.path[:1] = [] if safe else [folder]
+
+    if kind == "-m":
+        sys.argv = ["-m", *args[1:]]
+        path_begins_with(os.getcwd())
+        _new_main()
+        runpy._run_module_as_main(program)  # type: ignore[attr-defined]  # what python -m calls
+        return
+    if kind:
+        sys.argv = [kind, *args[1:]]
+        path_begins_with("")
+        text, name = (program, "<string>") if kind == "-c" else (sys.stdin.buffer.read(), "<stdin>")
+        names = _new_main(**({"__file__": name, "__cached__": None} if kind == "-" else {}))
+        if kind == "-c" and sys.version_info >= (3, 13):  # whose tracebacks show the lines of -c
+            linecache.cache[name] = (len(program), None, program.splitlines(keepends=True), name)
+        exec(_compiled(text, name), names)
+        return
+    sys.argv = args
+    path = os.path.abspath(program)
+    if pkgutil.get_importer(path) is not None:  # a folder or a zip file with a __main__.py
+        if not sys.flags.safe_path:
+            del sys.path[0]
+        sys.path.insert(0, path)
+        _new_main()
+        runpy._run_module_as_main("__main__", False)  # type: ignore[attr-defined]
+        return
+    path_begins_with(os.path.dirname(os.path.realpath(path)))
+    names = _new_main(__file__=path, __cached__=None, __loader__=SourceFileLoader("__main__", path))
+    exec(_compiled(script, path), names)
+
+
+def _hide_our_frames(error: BaseException) -> None:
+    """Have the interpreter show ``error`` as it would without us: the frames above the program's are cut off."""
+    hook = sys.excepthook
+    trace = error.__traceback__
+    ours = {_run.__code__, main.__code__, _compiled.__code__}
+    while trace is not None and trace.tb_frame.f_code in ours:
+        trace = trace.tb_next
+
+    def show(kind: Any, value: BaseException, _: Any) -> None:
+        hook(kind, value.with_traceback(trace), trace)
+
+    sys.excepthook = show
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the program; what it raises passes through. Returns 2, after one line on stderr, for bad arguments."""
     args = list(sys.argv[1:] if argv is None else argv)
-    resolver: str | None = None
-    servers: list[str] | None = None
-    chosen: dict[str, bool] = {}
-    while args and args[0].startswith("-") and args[0] != "-m":
-        option, _, value = args.pop(0).partition("=")
-        if option in {"-h", "--help"}:
-            print(_USAGE)
-            return 0
-        if option in {"--resolver", "--servers"}:
-            if not value and args:
-                value = args.pop(0)
-            if not value:
-                return _complain(f"{option} needs a value")
-            if option == "--resolver":
-                resolver = value
-            else:
-                servers = value.split(",")
-        elif option.startswith("--no-") and option[5:] in TABLE:
-            chosen[option[5:]] = False
-        elif option.removeprefix("--") in BY_CHOICE:
-            chosen[option.removeprefix("--")] = True
-        else:
-            return _complain(f"unknown option {option}")
-    if not args or args == ["-m"]:
-        return _complain("no program given")
+    if args and args[0] in ("-h", "--help"):
+        print(_USAGE, end="")
+        return 0
+    if args and args[0] in ("-V", "--version"):
+        print(f"celadon {celadon.__version__}")
+        return 0
     try:
-        patch_all(resolver, servers, **chosen)
-    except (ValueError, LookupError) as error:
+        keywords, safe = _options(args)
+        kind = "-" if args[:1] == ["-"] else ""
+        if args and args[0][:2] in ("-m", "-c"):
+            kind, attached = args[0][:2], args.pop(0)[2:]
+            args[:0] = [attached] if attached else []
+        if not args:
+            raise _UsageError(f"{kind} needs an argument" if kind else "no program given; celadon --help says more")
+        script = b"" if kind else _read(os.path.abspath(args[0]))
+        celadon.patch_all(**keywords)
+    except OSError as error:
+        return _complain(f"can't open file {os.path.abspath(args[0])!r}: [Errno {error.errno}] {error.strerror}")
+    except (_UsageError, ValueError, TypeError, LookupError, RuntimeError) as error:
         return _complain(str(error))
-    if args[0] == "-m":
-        sys.argv = args[1:]
-        sys.path[0] = os.getcwd()
-        runpy.run_module(args[1], run_name="__main__", alter_sys=True)
-    else:
-        if not os.path.exists(args[0]):
-            return _complain(f"can't open file {args[0]!r}")
-        sys.argv = args
-        sys.path[0] = os.path.dirname(os.path.realpath(args[0]))
-        runpy.run_path(args[0], run_name="__main__")
+    try:
+        _run(kind, args, safe, script)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        _hide_our_frames(error)
+        raise
     return 0
 
 
