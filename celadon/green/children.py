@@ -46,7 +46,7 @@ def _await(kind: int, number: int, options: int) -> None:
 
 
 def _until(call: Callable[[], Any], pid: int, options: int) -> Any:
-    """``call`` (which does not wait) until it finds a child; ChildProcessError passes through."""
+    """Repeat ``call`` (which does not wait) until it finds a child; ChildProcessError passes through."""
     while True:
         found = call()
         if found[0]:

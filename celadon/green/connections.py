@@ -1,7 +1,7 @@
-"""``create_connection`` and ``create_server`` on green sockets, with Happy Eyeballs for who chooses them.
+"""``create_connection`` and ``create_server`` on green sockets, with Happy Eyeballs if chosen.
 
-RFC 8305: addresses of both families take turns, and a try that has not succeeded after a moment gets company from the
-next one; the first to succeed wins. A dead address then costs the moment, not a timeout.
+RFC 8305: addresses of both families take turns, and if a try has not succeeded after a short delay, the next
+one begins beside it, and the first to succeed wins. A dead address then costs that delay, not a timeout.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _base = _std.socket
 _Try = Callable[[], socket]
 _UNSET: Any = _module._GLOBAL_DEFAULT_TIMEOUT
 
-#: RFC 8305, section 8: what it recommends, and the least it allows (seconds).
+#: The recommended and the shortest delay in seconds (RFC 8305, section 8).
 RECOMMENDED_DELAY, LEAST_DELAY = 0.25, 0.01
 _delay: float | None = None
 
@@ -66,7 +66,7 @@ def create_connection(
     ``happy_eyeballs_delay`` (seconds) as asyncio has it; None: what ``happy_eyeballs`` set for the process.
     """
     host, port = address
-    # The class of that name, as the standard library's own function has it: others put theirs there.
+    # socket.socket of now, as in the standard library's function: other libraries replace it.
     kind_of = _module.socket if _module.socket is not _base else socket
     limit = _socket.getdefaulttimeout() if timeout is _UNSET else timeout
     with Timeout(limit or None, TimeoutError("timed out")):

@@ -1,4 +1,4 @@
-"""``select``, ``poll`` and ``epoll``, cooperatively: asked at once first, else an epoll object is waited for.
+"""``select``, ``poll`` and ``epoll``, cooperatively: ask without waiting first, then wait for an epoll object.
 
 An epoll fd becomes readable when it has something to report, so any set of fds is one fd to wait for.
 """
@@ -39,7 +39,7 @@ def _wait(masks: dict[int, int], timeout: float | None) -> bool:
     return True
 
 
-# What is reported whether it is asked for or not.
+# Reported even if not asked for.
 _ALWAYS = _std.EPOLLERR | _std.EPOLLHUP
 # A single fd in a single direction needs no epoll object of its own.
 _ALONE: dict[int, Callable[[int, float | None], None]] = {_std.EPOLLIN: wait_readable, _std.EPOLLOUT: wait_writable}
@@ -53,7 +53,7 @@ def _wait_alone(wait: Callable[[int, float | None], None], fd: int, timeout: flo
     except OSError as error:
         if error.errno != errno.EBADF:
             raise
-        # Closed meanwhile: whoever asked looks again, and sees it.
+        # Closed meanwhile: the caller looks again, and sees it.
     return True
 
 

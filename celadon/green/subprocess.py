@@ -29,7 +29,7 @@ def popen(module: ModuleType) -> dict[str, Any]:
         try:
             return original(self, max(deadline - now(), 0))
         except expired as error:
-            error.timeout = timeout  # not what was left of it
+            error.timeout = timeout  # the caller's, not the rest that was left of it
             raise
 
     def rawlink(self: Any, callback: Callable[[Any], object]) -> None:

@@ -1,4 +1,4 @@
-"""Buffered and text files for two greenlets: the standard library's classes in C, whose users wait for each other.
+"""Buffered and text files for two greenlets: the standard library's classes in C, one call at a time.
 
 A buffered file takes the second greenlet of an OS thread that enters it for a reentrant call, which it refuses before
 it has done anything. Who is refused waits here until the other has left, and tries again: the common case costs one
@@ -95,7 +95,7 @@ _FORMS: dict[str, Callable[[Callable[..., Any]], Any]] = {
     "seek": _seek,
 }
 
-# -- the turns -----------------------------------------------------------------------------------------------------
+# -- one call at a time -------------------------------------------------------------------------------------------
 
 #: The code of the methods, whose frames say that a greenlet is in a file; True for those that let go of it and then
 #: call `flush`.
@@ -103,7 +103,7 @@ _holding: dict[Any, bool] = {}
 
 
 def _refused(file: Any, error: RuntimeError) -> bool:
-    """Whether the C class took a call for a reentrant one that is not: another greenlet is in the file."""
+    """Whether the C class refused a call as reentrant only because another greenlet is inside the file."""
     trace = error.__traceback__
     if trace is None or trace.tb_next is not None or not str(error).startswith("reentrant call"):
         return False  # not raised by the call itself but by what it called
@@ -121,7 +121,7 @@ def _refused(file: Any, error: RuntimeError) -> bool:
 
 
 def _stand_in_line(file: Any) -> None:
-    """Wait until somebody has left the file."""
+    """Wait until another greenlet's call on the file has returned."""
     line: deque[lock] | None = file._line
     if line is None:
         line = file._line = deque()
@@ -136,7 +136,7 @@ def _stand_in_line(file: Any) -> None:
 
 
 def _later(file: Any, call: Callable[..., Any], *args: Any) -> Any:
-    """Make the call once somebody has left the file, until it is not refused."""
+    """Repeat the call each time another greenlet's call has returned, until it is not refused."""
     while True:
         _stand_in_line(file)
         try:
@@ -147,7 +147,7 @@ def _later(file: Any, call: Callable[..., Any], *args: Any) -> Any:
 
 
 def _next(file: Any) -> None:
-    """Have those try again who wait; all of them, as a pair of a reader and a writer has one line for both."""
+    """Wake all waiting greenlets to try again: the reader and the writer of a pair share one queue."""
     line: deque[lock] = file._line
     for _ in range(len(line)):
         line.popleft().release()
@@ -176,12 +176,12 @@ BufferedRWPair = _made(_io.BufferedRWPair)
 
 
 def _alone(half: str, call: Callable[..., Any], *default: Any) -> Any:
-    """A method of a text file that one greenlet at a time is in; ``half`` names the attribute that says which."""
+    """A method of a text file for one greenlet at a time; ``half`` names the attribute that holds which one it is."""
 
     def method(self: Any, value: Any, /) -> Any:
         try:
             me = getcurrent()
-        except RuntimeError:  # the interpreter is being finalized, and nobody else runs
+        except RuntimeError:  # the interpreter is being finalized: no other greenlet runs
             return call(self, value)
         inside = getattr(self, half)
         while inside is not None and inside is not me and _shares_a_hub(inside):
@@ -209,7 +209,7 @@ def _shares_a_hub(other: Any) -> bool:
 
 
 class TextIOWrapper(_io.TextIOWrapper, metaclass=_Meta):
-    """See ``io.TextIOWrapper``; a greenlet that writes (or reads) waits for the one that is at it."""
+    """See ``io.TextIOWrapper``; one greenlet at a time writes, one at a time reads."""
 
     __module__ = "_io"
     _line: deque[lock] | None = None

@@ -142,7 +142,7 @@ def _write_pieces(fd: int, left: memoryview) -> int:
 
 
 def open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:  # noqa: A001  (os.open)
-    """See ``os.open``; what waits, a FIFO for its other end, is opened in a thread."""
+    """See ``os.open``; a FIFO, whose opening waits for the other end, is opened in a thread."""
     if isinstance(flags, int) and not flags & _NEVER_WAITS and can_park():
         try:
             fifo = stat.S_ISFIFO(os.stat(path, dir_fd=dir_fd).st_mode)
@@ -168,7 +168,7 @@ def _open_in_thread(path: Any, flags: int, mode: int, dir_fd: int | None) -> int
     try:
         return to_thread(call)
     except BaseException:
-        # Killed meanwhile: the thread closes what it opens after that; what it has opened before is ours.
+        # Killed meanwhile: what the thread opened before that is closed here, what it opens later it closes itself.
         if not _take(claim):
             _close(opened[0])
         raise
@@ -183,7 +183,7 @@ def _take(claim: list[bool]) -> bool:
 
 
 def close(fd: int, /) -> None:
-    """See ``os.close``; whoever waits for the descriptor gets EBADF. The hub's own are as if they were not open."""
+    """See ``os.close``; greenlets that wait for the descriptor get EBADF. The hub's own count as not open."""
     if hub_if_any() is not None and isinstance(fd, int):
         if fd in hub_fds:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
@@ -192,7 +192,7 @@ def close(fd: int, /) -> None:
 
 
 def closerange(fd_low: int, fd_high: int, /) -> None:
-    """See ``os.closerange``; what the hub lives by stays open."""
+    """See ``os.closerange``; the hub's own descriptors stay open."""
     notify_closing(fd_low, fd_high)
     for fd in sorted(fd for fd in hub_fds if fd_low <= fd < fd_high):
         _closerange(fd_low, fd)

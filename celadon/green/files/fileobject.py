@@ -24,7 +24,7 @@ def _over(make: Callable[..., Any], fobj: Any, mode: str, close: bool, options: 
     if close:
         raw.beneath = fobj
     else:
-        raw.kept = fobj  # open as long as this is
+        raw.kept = fobj  # keeps it open as long as this file
     return made
 
 
@@ -48,7 +48,7 @@ def FileObjectBlock(fobj: Any, mode: str = "r", buffering: int = -1, close: bool
 
 
 def FileObject(fobj: Any, mode: str = "r", buffering: int = -1, close: bool = True, **options: Any) -> Any:  # noqa: N802
-    """The one of the kind that fits: threads for what is regular or not there yet, parking for all else."""
+    """FileObjectThread for a regular or a new file, FileObjectPosix for anything else."""
     try:
         parks = waits(os.stat(fobj.fileno() if hasattr(fobj, "fileno") else fobj))
     except (OSError, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""``open`` for greenlets: files that wait for somebody else (pipes, terminals, sockets) park, regular ones are as ever.
+"""``open`` for greenlets: pipes, terminals and sockets park while they wait, regular files stay as they were.
 
 The layers are the standard library's own, put together by its own code (``_pyio.open``) over raw files that park. A
 regular file never waits in the sense of poll; who wants its disk not to stop the others takes threads for it.
@@ -26,7 +26,7 @@ _CHUNK = 65536
 
 
 def waits(status: os.stat_result) -> bool:
-    """Whether reading or writing may wait for somebody; of the devices, all but memory's (/dev/null and its like)."""
+    """Whether a read or write may wait for another process or a device; /dev/null and other memory devices never do."""
     mode = status.st_mode
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or (stat.S_ISCHR(mode) and os.major(status.st_rdev) != _MEMORY)
 
@@ -47,7 +47,7 @@ def _is_to_park(file: Any, opener: Any) -> bool:
 
 
 class BlockingFile(io.FileIO):
-    """An ``io.FileIO`` that may go on with the descriptor of another file object, which is closed with it."""
+    """An ``io.FileIO`` that may use the descriptor of another file object, and then closes that one too."""
 
     beneath: Any = None
 
@@ -111,7 +111,7 @@ def _open_fd(path: Any, flags: int) -> int:
 class ThreadedFile(BlockingFile):
     """An ``io.FileIO`` whose calls are made in threads, one at a time.
 
-    What is read or written goes through a copy, for a killed greenlet leaves a call behind that still runs.
+    What is read or written goes through a copy: after a kill the call still runs in its thread.
     """
 
     def __init__(self, file: Any, mode: str = "r", closefd: bool = True, opener: Any = None) -> None:
@@ -196,7 +196,7 @@ def open_in_threads(
     closefd: bool = True,
     opener: Callable[[str, int], int] | None = None,
 ) -> Any:
-    """``open`` whose regular files are read and written by threads, so that a slow disk stops nobody else."""
+    """``open`` with regular files read and written in threads, so that a slow disk does not stop the hub."""
     make = opener_of(ParkingFile if _is_to_park(file, opener) else ThreadedFile)
     return make(file, mode, buffering, encoding, errors, newline, closefd, opener)
 

@@ -1,4 +1,4 @@
-"""``sys.stdin``, ``stdout`` and ``stderr`` that park: what they do at a pipe or a terminal lets other greenlets run.
+"""``sys.stdin``, ``stdout`` and ``stderr`` that park: other greenlets run while a pipe or a terminal makes one wait.
 
 They are made only where the patch is asked for them, since a program and its libraries may hold the old ones already.
 ``input()`` at a terminal reads in C, as ever.
@@ -19,7 +19,7 @@ _MODES = {"stdin": "rb", "stdout": "wb", "stderr": "wb"}
 
 
 def streams(module: ModuleType) -> dict[str, Any]:
-    """What is replaced in ``sys``: those of the three that the interpreter made, and that wait for somebody."""
+    """What is replaced in ``sys``: the streams that the interpreter made and that may wait."""
     return {name: made for name, mode in _MODES.items() if (made := _parking(getattr(module, name), mode)) is not None}
 
 
@@ -50,7 +50,7 @@ def _same(raw: Any) -> Any:
 
 
 def flush() -> None:
-    """Write what the two that write hold back."""
+    """Flush ``stdout`` and ``stderr``."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()

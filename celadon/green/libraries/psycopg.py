@@ -1,4 +1,4 @@
-"""Drivers in C that block inside their library, where they let somebody else do the waiting: psycopg2 and psycopg 3.
+"""PostgreSQL drivers in C that accept a function to wait with: psycopg2 and psycopg 3.
 
 Both look up names in libpq's own way, which the resolver never sees (psycopg2), or wait in C (psycopg 3); what is
 given to them here does both on the hub. See psycopg2's "Support for coroutine libraries" and psycopg's ``waiting``.
@@ -24,14 +24,14 @@ def _patience(module: ModuleType) -> Callable[[Any], None]:
     done, read, write = std.POLL_OK, std.POLL_READ, std.POLL_WRITE
 
     def wait(connection: Any) -> None:
-        # Whatever is raised here has psycopg2 close the connection, whose state nobody knows then.
+        # psycopg2 closes the connection after any error raised here, as its state is unknown then.
         while (state := connection.poll()) != done:
             if state == read:
                 wait_readable(connection.fileno())
             elif state == write:
                 wait_writable(connection.fileno())
             else:
-                raise std.OperationalError(f"psycopg2 is in a state that nobody knows: {state}")
+                raise std.OperationalError(f"psycopg2 reports an unknown state, {state}")
 
     return wait
 

@@ -1,4 +1,4 @@
-"""Connects of libraries that bring a function of their own, and give the time-out to the socket only: urllib3's.
+"""urllib3's own ``create_connection``, which applies its timeout to the socket but not to the lookup before it.
 
 So the lookup, which comes first, takes what it takes (urllib3#1334), and requests' ``timeout`` with it. Here each of
 its lookups ends with that time as well, as those of ``socket.create_connection`` do.
@@ -15,7 +15,7 @@ from ...resolver import Kind, ResolveError, scope
 
 
 def bounded(module: ModuleType) -> dict[str, Any]:
-    """For the module of a ``create_connection(address, timeout, …)``: the same, its time-out for the lookup as well."""
+    """For the module of a ``create_connection(address, timeout, …)``: its timeout bounds the lookup too."""
     connect: Any = vars(module)["create_connection"]
     unset: Any = connect.__defaults__[0]
 

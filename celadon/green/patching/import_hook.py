@@ -27,7 +27,7 @@ class _Loader:
         return create(spec) if create is not None else None
 
     def exec_module(self, module: ModuleType) -> None:
-        # The module shall look as if nobody had been here, and keep doing so when it is reloaded.
+        # The module must keep its own loader, also for a later reload.
         spec = module.__spec__
         mine: Any = self
         if spec is not None and spec.loader is mine:
@@ -39,7 +39,7 @@ class _Loader:
 
 
 class Finder:
-    """An entry of ``sys.meta_path``: finds the modules that ``wants`` names by whoever finds them without us."""
+    """An entry of ``sys.meta_path``: finds the modules that ``wants`` is true for, by means of the other entries."""
 
     def __init__(self, wants: Callable[[str], bool], done: Callable[[ModuleType], object]) -> None:
         self._wants = wants
@@ -62,12 +62,12 @@ class Finder:
         return None
 
     def install(self) -> None:
-        """Be asked first, once."""
+        """Put this in front of ``sys.meta_path``, once."""
         if self not in sys.meta_path:
             sys.meta_path.insert(0, self)
 
     def remove(self) -> None:
-        """Be asked no more."""
+        """Take this out of ``sys.meta_path``."""
         if self in sys.meta_path:
             sys.meta_path.remove(self)
 

@@ -35,7 +35,7 @@ _EXECUTED = """
 """
 #: Of the standard library: copied as namespaces, so for the sake of what is in them, and executed once more.
 NAMESPACES, PACKAGES, EXECUTED = (frozenset(one.split()) for one in (_NAMESPACES, _PACKAGES, _EXECUTED))
-#: Who imports one of these may block.
+#: A package that imports one of these may block.
 _BLOCKING = EXECUTED | {"_queue", "_thread", "select", "socket", "ssl"}
 
 
@@ -66,7 +66,7 @@ class _Modules(MutableMapping[str, ModuleType]):
 
 
 class _Sys(ModuleType):
-    """The module ``sys`` but for ``modules``."""
+    """The module ``sys`` with other ``modules``."""
 
     def __init__(self, world: World) -> None:
         super().__init__("sys")
@@ -104,7 +104,7 @@ class World:
 
     def __init__(self, shared: frozenset[str]) -> None:
         self.modules: dict[str, ModuleType] = {}
-        #: Packages of others, and modules of the standard library, that are copied whatever they do.
+        #: Third-party packages and standard library modules that are always copied.
         self.asked: set[str] = set()
         self._shared = shared | {"celadon", "greenlet", "pycares", "dns"}
         self._reaches: dict[str, bool] = {}
@@ -113,14 +113,14 @@ class World:
     # -- which modules are copied -------------------------------------------------------------------------------
 
     def copies(self, name: str) -> bool:
-        """Whether the copies get one of that module as well."""
+        """Whether that module is copied too."""
         root = name.partition(".")[0]
         if root in sys.stdlib_module_names:
             return name in self.asked or name in NAMESPACES | PACKAGES | EXECUTED
         return root in self.asked or (root not in self._shared and self._blocks(root))
 
     def _blocks(self, root: str) -> bool:
-        """Whether a package of others reaches, by what is imported with it, a module that blocks."""
+        """Whether a third-party package imports, directly or through others, a module that blocks."""
         if root not in self._reaches:
             self._reaches[root] = False  # for those that import each other
             self._reaches[root] = self._scan(root)
@@ -207,7 +207,7 @@ class World:
             raise
         self._replace(made)
         if name in EXECUTED:
-            # Whoever catches an error of the standard library knows it by the class that all others have.
+            # Error classes are shared: an `except` outside the copies must catch what the copies raise.
             for attribute, value in vars(importlib.import_module(name)).items():
                 if isinstance(value, type) and issubclass(value, BaseException) and hasattr(made, attribute):
                     setattr(made, attribute, value)
@@ -248,7 +248,7 @@ class World:
                 if keyword in BY_CHOICE or (path != name and not path.startswith(name + ".")):
                     continue
                 if path == "ssl.SSLContext":
-                    continue  # a class that all share
+                    continue  # a shared class
                 target: Any = module
                 for part in filter(None, path[len(name) + 1 :].split(".")):
                     target = getattr(target, part, None)

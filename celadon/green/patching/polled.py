@@ -1,4 +1,4 @@
-"""Questions that are asked again and again: who polls without waiting lets others run now and then.
+"""Methods that programs poll in a loop (``Event.is_set``, ``Queue.empty``): every so often a call lets others run.
 
 ``while not event.is_set(): count += 1`` ends on threads of the operating system, which take turns by themselves.
 Greenlets do not, so the question itself gives the others a turn once in a while.
@@ -35,7 +35,7 @@ def polled(owner: str, *names: str) -> Callable[[ModuleType], dict[str, Any]]:
 
 
 def repeated(*names: str) -> Callable[[ModuleType], dict[str, Any]]:
-    """What is replaced in the module: functions in C that a thread may call for ever and that never make it wait."""
+    """What is replaced in the module: functions in C that never wait, so that a loop of calls would block."""
 
     def found(module: ModuleType) -> dict[str, Any]:
         return builtins(module.__name__, {name: _repeated(getattr(module, name)) for name in names})

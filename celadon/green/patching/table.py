@@ -1,8 +1,8 @@
 """What is patched, as one table: keyword of ``patch_all`` -> object of the library -> attribute -> replacement.
 
-An object is a dotted name; its module is the longest beginning that is one. A function in place of the attributes is
-called with the module and gives them; a Hook is installed. What belongs to a module that is not imported yet is done as
-it is imported.
+An object is a dotted name that begins with its module's. In place of the attributes may stand a function that is called
+with the module and returns them, or a Hook, which is installed. A module that is not imported yet is patched when it is
+imported.
 """
 
 from __future__ import annotations
@@ -134,5 +134,5 @@ TABLE: dict[str, dict[str, Attributes]] = {
     },
 }
 
-#: Done only where it is asked for by name.
+#: Patched only if asked for by name.
 BY_CHOICE = frozenset(("sys", "files"))

@@ -22,9 +22,9 @@ from ..socket import fromfd, getaddrinfo, socket
 
 log = logging.getLogger("celadon.server")
 
-#: The machine has too few of something, which passes: accept(2), socket(7).
+#: A shortage of descriptors or memory, which passes: accept(2), socket(7).
 _SCARCE = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
-#: The listener is no listener any more.
+#: The socket no longer listens.
 _GONE = frozenset((errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP))
 _AT_ONCE = 100
 
@@ -47,7 +47,7 @@ class BaseServer:
 
     #: Seconds between tries when there are no descriptors: the first pause, and the longest.
     min_delay, max_delay = 0.01, 1.0
-    #: Seconds that ``stop`` gives to those who are being handled, before they are killed.
+    #: Seconds that ``stop`` waits for handlers before it kills them.
     stop_timeout = 1.0
     reuse_addr = True
     backlog = 256
@@ -57,7 +57,7 @@ class BaseServer:
         if handle is not None:
             self.handle: Callable[..., object] = handle
         elif not hasattr(self, "handle"):
-            raise TypeError(f"{type(self).__name__}: no handle was given, and the class defines none")
+            raise TypeError(f"{type(self).__name__}: pass handle, or define it in the class")
         spawn = _SPAWN_NAMES.get(spawn, spawn) if isinstance(spawn, str) else spawn
         if isinstance(spawn, bool) or not (isinstance(spawn, int | Group | None) or callable(spawn)):
             raise TypeError(
@@ -72,7 +72,7 @@ class BaseServer:
         if issubclass(type(listener), socket):  # `isinstance` holds for both kinds
             self.socket = listener  # type: ignore[assignment]
         elif isinstance(listener, _std.socket):
-            # The standard library's own would block everybody.
+            # The standard library's own socket would block the hub.
             self.socket = fromfd(listener.fileno(), listener.family, listener.type, listener.proto)
         elif isinstance(listener, int):
             self._address = ("", listener)
@@ -130,7 +130,7 @@ class BaseServer:
     # -- start and stop --------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Bind, if that is to be done, and begin to accept; returns at once. RuntimeError once it was stopped."""
+        """Bind, if that is to be done, and begin to accept; returns at once. RuntimeError after ``stop``."""
         if self.closed:
             raise RuntimeError(f"{self!r} was stopped; make a new one")
         if self._accepting is not None:
@@ -163,7 +163,7 @@ class BaseServer:
         """Nothing to do for datagrams."""
 
     def stop_accepting(self) -> None:
-        """Accept no more, for now; what is being handled goes on."""
+        """Pause accepting; running handlers go on."""
         accepting, self._accepting = self._accepting, None
         if accepting is not None:
             accepting.kill(block=accepting is not getcurrent())
@@ -173,7 +173,7 @@ class BaseServer:
         self.start()
 
     def close(self) -> None:
-        """Stop accepting, and close the listener; what is being handled goes on."""
+        """Stop accepting and close the listener; running handlers go on."""
         self.stop_accepting()
         if self.socket is not None:
             bound_here, self._address = self._address, self.socket.getsockname()
@@ -185,15 +185,15 @@ class BaseServer:
         self._stopped.set()
 
     def stop(self, timeout: float | None = None) -> None:
-        """``close``, wait ``timeout`` seconds (default ``stop_timeout``) for those being handled, and kill the rest."""
+        """``close``, wait ``timeout`` seconds (default ``stop_timeout``) for the handlers, then kill the rest."""
         self.close()
         me: Any = getcurrent()
-        self.pool.discard(me)  # who is being handled may stop the server, and goes on
+        self.pool.discard(me)  # a handler may stop the server, and is not killed
         self.pool.join(self.stop_timeout if timeout is None else timeout)
         self.pool.kill()
 
     def serve_forever(self, stop_timeout: float | None = None) -> None:
-        """``start``, and return when somebody else has stopped it; stop it if this greenlet is killed meanwhile."""
+        """``start``, and return once another greenlet stops it; if this greenlet is killed, stop it."""
         self.start()
         try:
             self._stopped.wait()

@@ -14,7 +14,7 @@ from .base_server import BaseServer
 class DatagramServer(BaseServer):
     """Calls ``handle(data, address)`` for each datagram; answer with ``sendto``."""
 
-    #: The most bytes of a datagram; what is beyond is lost.
+    #: Bytes of a datagram that are read; the rest is lost.
     max_size = 65536
     reuse_addr = False  # with datagrams it would let two servers share a port
     _kind = _socket.SOCK_DGRAM

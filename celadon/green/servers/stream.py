@@ -37,11 +37,13 @@ class StreamServer(BaseServer):
         super().__init__(listener, handle, spawn)
         if backlog is not None:
             if self.socket is not None:
-                raise TypeError("StreamServer: a listener that is a socket has its backlog")
+                raise TypeError(
+                    "StreamServer: backlog is for an address; this listener is a socket that listens already"
+                )
             self.backlog = backlog
         if certfile is not None:
             if ssl_context is not None:
-                raise TypeError("StreamServer: either ssl_context or certfile")
+                raise TypeError("StreamServer: pass ssl_context or certfile, not both")
             ssl_context = _ssl.SSLContext(_ssl.PROTOCOL_TLS_SERVER)
             ssl_context.minimum_version = _ssl.TLSVersion.TLSv1_2
             ssl_context.load_cert_chain(certfile, keyfile)
@@ -75,7 +77,7 @@ class StreamServer(BaseServer):
             try:
                 secure.do_handshake()
             except OSError as error:
-                # No news on a port that everybody may connect to.
+                # Not reported: on a public port failed handshakes are usual.
                 log.debug("%r: no TLS handshake with %s: %s", self, peer, error)
                 return
             secure.settimeout(None)
