@@ -13,7 +13,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..hub import get_hub, getcurrent, sleep
-from ..hub.lowlevel import WaitQueue, spawn_ahead
+from ..hub.lowlevel import WaitQueue, root_greenlet, spawn_ahead
 from .fairness import tried_in_vain
 from .thread import _stand_ins, get_ident, native_ident
 
@@ -121,7 +121,7 @@ def pthread_sigmask(how: int, mask: Iterable[int], /) -> set[Any]:
 
     Handlers run in the main greenlet, as they do in the main thread. The mask of the OS thread is the main greenlet's.
     """
-    me = getcurrent()
+    me = root_greenlet()
     if me is get_hub().main or me in _stand_ins:
         return _sigmask(how, mask)  # type: ignore[no-any-return]
     before = _masks.get(me)

@@ -19,7 +19,7 @@ from typing import Any, Final
 from weakref import WeakSet, WeakValueDictionary, ref
 
 from ..hub import GreenletExit, Hub, HubClosedError, get_hub, getcurrent, spawn_raw
-from ..hub.lowlevel import park_for
+from ..hub.lowlevel import park_for, root_greenlet
 from .fairness import give_way, tried_in_vain
 from .originals import ORIGINAL
 
@@ -35,9 +35,12 @@ _green: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
 
 def get_ident() -> int:
-    """See ``_thread.get_ident``: the OS thread's for the greenlet that it began in, the greenlet's own for others."""
+    """See ``_thread.get_ident``: the OS thread's for the greenlet that it began in, the greenlet's own for others.
+
+    A callee greenlet, which a program switched to by itself, has the ident of its caller.
+    """
     try:
-        me = getcurrent()
+        me = root_greenlet()
     except RuntimeError:  # the interpreter is being finalized: finalizers still take locks
         return _native_ident()
     if me.parent is None:
@@ -49,7 +52,7 @@ def get_ident() -> int:
 
 def green_thread(ident: int) -> Any:
     """The greenlet of the thread with that ident, if it is one of this OS thread's but not the running one; or None."""
-    me = getcurrent()
+    me = root_greenlet()
     if ident == _native_ident() and me.parent is not None:
         return get_hub().main
     found = _green.get(ident)
@@ -399,7 +402,7 @@ def _start(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[
 def _set_sentinel() -> lock:
     """See ``_thread._set_sentinel``: a lock that is released as the calling thread ends."""
     made = allocate_lock()
-    _at_end.setdefault(getcurrent(), []).append(partial(_let_go, ref(made)))
+    _at_end.setdefault(root_greenlet(), []).append(partial(_let_go, ref(made)))
     return made
 
 
@@ -508,7 +511,7 @@ _native_frames: Any = sys._current_frames
 def _current_frames() -> dict[int, Any]:
     """See ``sys._current_frames``, with the threads on greenlets, and this OS thread's first greenlet as itself."""
     found: dict[int, Any] = _native_frames()
-    here, me = sys._getframe(1), getcurrent()
+    here, me = sys._getframe(1), root_greenlet()
     root = me
     while root.parent is not None:
         root = root.parent
@@ -522,7 +525,7 @@ def _current_frames() -> dict[int, Any]:
 
 def _after_fork_in_child() -> None:
     global _running, _forked_in
-    me = getcurrent()
+    me = root_greenlet()
     mine = _at_end.get(me)
     _at_end.clear()
     if mine is not None:

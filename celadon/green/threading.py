@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 from weakref import ref
 
-from ..hub import getcurrent
+from ..hub.lowlevel import root_greenlet
 from . import local, thread
 from .as_builtin import builtin
 from .fairness import give_way
@@ -35,7 +35,7 @@ def _dummy(module: ModuleType) -> type:
         def __init__(self) -> None:
             sweep()
             super().__init__()
-            me = getcurrent()
+            me = root_greenlet()
             if me.parent is not None:
                 dummies[self.ident] = (self, ref(me))
 

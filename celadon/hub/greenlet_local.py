@@ -14,6 +14,8 @@ class local:  # noqa: N801  (threading's name)
     A subclass' ``__init__`` runs anew, with the arguments first given, in each greenlet that touches the object.
     """
 
+    #: Gives the greenlet whose attributes are meant; `threading.local` means the one that stands for a thread.
+    _local__owner = staticmethod(getcurrent)
     _local__slots: WeakKeyDictionary[greenlet, dict[str, Any]]
     _local__args: tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -22,7 +24,7 @@ class local:  # noqa: N801  (threading's name)
             raise TypeError("Initialization arguments are not supported")
         self = object.__new__(cls)
         slots: WeakKeyDictionary[greenlet, dict[str, Any]] = WeakKeyDictionary()
-        slots[getcurrent()] = {}  # Python itself calls __init__ for the first greenlet
+        slots[cls._local__owner()] = {}  # Python itself calls __init__ for the first greenlet
         object.__setattr__(self, "_local__slots", slots)
         object.__setattr__(self, "_local__args", (args, kwargs))
         return self
@@ -69,7 +71,7 @@ def _on_class(kind: type, name: str) -> Any:
 
 def _attributes(self: local) -> dict[str, Any]:
     slots: WeakKeyDictionary[greenlet, dict[str, Any]] = object.__getattribute__(self, "_local__slots")
-    me = getcurrent()
+    me = type(self)._local__owner()
     attributes = slots.get(me)
     if attributes is None:
         attributes = slots[me] = {}

@@ -6,7 +6,7 @@ descriptors with the loop. See "Primitives of your own" in docs/hub.md.
 
 from .errors import FdClosedError
 from .greenlets.greenlet import spawn_ahead
-from .loop.current import hub_if_any
+from .loop.current import hub_if_any, root_greenlet
 from .loop.hub import hub_fds
 from .waiting.fds import Registration, Watch, watch
 from .waiting.park import TIMED_OUT, WaitQueue, park, park_for, unpark, unpark_error
@@ -21,6 +21,7 @@ __all__ = [
     "hub_if_any",
     "park",
     "park_for",
+    "root_greenlet",
     "spawn_ahead",
     "unpark",
     "unpark_error",

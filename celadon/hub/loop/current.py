@@ -6,6 +6,8 @@ import _thread
 import os
 from collections.abc import Callable
 
+from greenlet import getcurrent, greenlet
+
 from .hub import Hub
 from .other_threads import count_ghosts
 
@@ -50,6 +52,23 @@ def hub_if_any() -> Hub | None:
     return _local.hub
 
 
+def root_greenlet() -> greenlet:
+    """The greenlet that the loop runs and that the running one is a callee of, perhaps itself; or the thread's first.
+
+    A program's own ``greenlet(f).switch()`` runs ``f`` on behalf of whoever called it: both are the same thread and the
+    same task. The loop's own greenlet is its own root, for its callbacks run on behalf of nobody.
+    """
+    me = getcurrent()
+    hub = _local.hub
+    top = None if hub is None else hub.greenlet
+    while me is not top:
+        parent = me.parent
+        if parent is None or parent is top:
+            break
+        me = parent
+    return me
+
+
 def all_hubs() -> list[Hub]:
     """The hubs of all threads that have one now."""
     return [hub for hub in list(_hubs) if not hub.closed]
@@ -85,4 +104,4 @@ def _after_fork_in_child() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
-__all__ = ["all_hubs", "get_hub", "hub_if_any"]
+__all__ = ["all_hubs", "get_hub", "hub_if_any", "root_greenlet"]
