@@ -19,7 +19,7 @@ from typing import Any, Final
 from weakref import WeakSet, WeakValueDictionary, ref
 
 from ..hub import GreenletExit, Hub, HubClosedError, get_hub, getcurrent, spawn_raw
-from ..hub.lowlevel import park_for, root_greenlet
+from ..hub.lowlevel import TIMED_OUT, park_for, root_greenlet
 from .fairness import give_way, tried_in_vain
 from .originals import ORIGINAL
 
@@ -68,14 +68,16 @@ def native_ident(ident: int) -> int:
 
 
 class _Waiter:
-    """One greenlet that waits for a lock; whoever takes its claim decides whether it gets the lock or gives up."""
+    """One greenlet that waits for a lock; whoever takes its claim decides whether it is woken or gives up."""
 
-    __slots__ = ("claim", "greenlet", "hub", "owns")
+    __slots__ = ("claim", "greenlet", "hub", "over", "owns")
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.greenlet = getcurrent()
         self.claim = [True]
+        self.over = False
+        #: Whether it was given what it waits for; for queues, which hand over.
         self.owns = False
 
     def take(self) -> bool:
@@ -89,8 +91,8 @@ class _Waiter:
         self.take()
 
     def deliver(self) -> None:
-        # It may have been thrown out of its wait in the meantime; it sees there that it owns the lock.
-        if self.greenlet in self.hub.parked:
+        # It may have been thrown out of its wait in the meantime; then it has passed on its turn.
+        if not self.over and self.greenlet in self.hub.parked:
             self.hub.unpark(self.greenlet)
 
 
@@ -110,12 +112,19 @@ def _seconds(blocking: bool, timeout: float) -> float | None:
 
 
 class lock:  # noqa: N801  (the standard library's name)
-    """See ``_thread.lock``. Whoever waits longest is given it as it is released."""
+    """See ``_thread.lock``. Whoever waits longest is next as it is released.
 
-    __slots__ = ("__weakref__", "_native", "_waiters")
+    A released lock is free for whoever looks: ``locked()`` is False and a call that does not block takes it, as the
+    standard library's assertions expect. Calls that block leave it to the waiter that was woken, in the order in which
+    they came; so a greenlet that releases and takes it in a loop keeps nobody out.
+    """
+
+    __slots__ = ("__weakref__", "_native", "_next", "_waiters")
     __module__ = "_thread"
 
     _native: Any
+    #: The waiter that a release has woken and that has not run since. A hint for fairness: the truth is `_native`.
+    _next: _Waiter | None
     _waiters: deque[_Waiter]
 
     def __new__(cls) -> lock:
@@ -133,11 +142,11 @@ class lock:  # noqa: N801  (the standard library's name)
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """See ``lock.acquire``."""
         if timeout == -1 and blocking:
-            if self._native.acquire(False):
+            if self._next is None and self._native.acquire(False):
                 return True
             return self._wait(None)
         seconds = _seconds(blocking, timeout)
-        if self._native.acquire(False):
+        if (seconds == 0 or self._next is None) and self._native.acquire(False):
             return True
         if seconds != 0:
             return self._wait(seconds)
@@ -148,56 +157,74 @@ class lock:  # noqa: N801  (the standard library's name)
         if sys.is_finalizing():
             return self._native.acquire(True, -1 if seconds is None else seconds)  # type: ignore[no-any-return]
         hub = get_hub()
-        waiter = _Waiter(hub)
-        self._waiters.append(waiter)
-        if self._native.acquire(False):
-            # Released by another OS thread between our try and our joining the queue.
-            if waiter.take():
-                self._waiters.remove(waiter)
+        deadline = None if seconds is None else hub.now() + seconds
+        line_up = self._waiters.append
+        while True:
+            waiter = _Waiter(hub)
+            line_up(waiter)
+            # Another OS thread may have released it between our try and our lining up.
+            if self._next is None and self._native.acquire(False):
+                _give_up(self, waiter)
+                self._turn_of(waiter)
                 return True
-            self._native.release()
+            if self._park(waiter, None if deadline is None else max(deadline - hub.now(), 0)) is TIMED_OUT:
+                return False
+            self._turn_of(waiter)
+            if self._native.acquire(False):
+                return True
+            line_up = self._waiters.appendleft  # a call that does not block was faster: still the first in line
+
+    def _park(self, waiter: _Waiter, seconds: float | None) -> Any:
         # As in CPython, whoever waits for a lock in the OS thread's own greenlet waits, be it for ever: a signal may
         # come. Others do not hold the loop, so that a deadlock is told from a wait.
-        holds = waiter.greenlet is hub.main
+        hub = waiter.hub
+        holds = root_greenlet() is hub.main
         hub.holds += holds
         try:
-            park_for(partial(_give_up, self, waiter), seconds)
+            return park_for(partial(_give_up, self, waiter), seconds)
         except BaseException:
-            if waiter.owns:
-                self.release()
+            if self._next is waiter:
+                self._turn_of(waiter)
+                if not self._native.locked():
+                    self._wake_next()  # it was woken, and will not take the lock
             raise
         finally:
+            waiter.over = True
             hub.holds -= holds
-        return waiter.owns
+
+    def _turn_of(self, waiter: _Waiter) -> None:
+        waiter.over = True
+        if self._next is waiter:
+            self._next = None
 
     def release(self) -> None:
         """See ``lock.release``."""
-        native = self._native
-        while not (self._waiters and native.locked() and self._hand_over()):
-            native.release()
-            # Another OS thread may have joined the queue while the lock still was taken.
-            if not self._waiters or not native.acquire(False):
-                return
+        self._native.release()
+        # Somebody who lines up shows itself and then looks at the native lock; here it is the other way round, so that
+        # of two OS threads one always sees the other. The same holds for `_next` and whoever clears it.
+        if self._waiters and self._next is None:
+            self._wake_next()
 
-    def _hand_over(self) -> bool:
-        """Give the lock, which stays taken, to whoever has waited longest; False if nobody waits any more."""
+    def _wake_next(self) -> None:
         mine = get_hub()
         while self._waiters:
             try:
                 waiter = self._waiters.popleft()
             except IndexError:
-                break
-            if waiter.take():
-                waiter.owns = True
-                try:
-                    if waiter.hub is mine:
-                        waiter.deliver()
-                    else:
-                        waiter.hub.call_soon_threadsafe(waiter.deliver)
-                except HubClosedError:
-                    continue  # its OS thread ended, and the greenlet with it
-                return True
-        return False
+                return
+            self._next = waiter  # before its claim is taken: it passes on its turn only if it sees itself here
+            if not waiter.take():
+                self._turn_of(waiter)
+                continue
+            try:
+                if waiter.hub is mine:
+                    waiter.deliver()
+                else:
+                    waiter.hub.call_soon_threadsafe(waiter.deliver)
+            except HubClosedError:
+                self._turn_of(waiter)  # its OS thread ended, and the greenlet with it
+                continue
+            return
 
     def locked(self) -> bool:
         """See ``lock.locked``."""
@@ -211,6 +238,7 @@ class lock:  # noqa: N801  (the standard library's name)
 
     def _at_fork_reinit(self) -> None:
         self._native = _new_native_lock()
+        self._next = None
         self._waiters = deque()
 
     acquire_lock, release_lock, locked_lock = acquire, release, locked
@@ -227,6 +255,7 @@ def _give_up(one: lock, waiter: _Waiter) -> None:
 def _made(cls: type[lock]) -> lock:
     made = object.__new__(cls)
     made._native = _new_native_lock()
+    made._next = None
     made._waiters = deque()
     return made
 

@@ -7,6 +7,105 @@ import textwrap
 import pytest
 
 CASES = {
+    "a released lock is free for whoever looks, though somebody waits": """
+        import threading
+        lock = threading.Lock()
+        lock.acquire()
+        got = []
+        waiter = threading.Thread(target=lambda: got.append(lock.acquire()))
+        waiter.start()
+        time.sleep(0)
+        lock.release()
+        assert not lock.locked()
+        assert lock.acquire(False) and lock.acquire(True, 0) is False
+        time.sleep(0)
+        assert got == []  # it was woken in vain, and waits again
+        lock.release()
+        waiter.join()
+        assert got == [True] and lock.locked()
+    """,
+    "a greenlet that releases and takes a lock in a loop keeps nobody out": """
+        import threading
+        lock, turns = threading.Lock(), []
+        def loop(name):
+            for _ in range(3):
+                with lock:
+                    turns.append(name)
+                    time.sleep(0)
+        threads = [threading.Thread(target=loop, args=(name,)) for name in "ab"]
+        lock.acquire()
+        for one in threads: one.start()
+        lock.release()
+        for one in threads: one.join()
+        assert turns == list("ababab"), turns
+    """,
+    "whoever is woken in vain stays the first in line": """
+        import threading
+        lock, order = threading.Lock(), []
+        lock.acquire()
+        def take(name):
+            with lock:
+                order.append(name)
+        threads = [threading.Thread(target=take, args=(name,)) for name in "abc"]
+        for one in threads: one.start()
+        time.sleep(0)
+        for _ in range(3):
+            lock.release()
+            assert lock.acquire(False)
+            time.sleep(0)
+        lock.release()
+        for one in threads: one.join()
+        assert order == list("abc"), order
+    """,
+    "a waiter that was woken and then killed keeps nobody out": """
+        import threading
+        from celadon import hub
+        lock, got = threading.Lock(), []
+        lock.acquire()
+        def take():
+            with lock:
+                time.sleep(0)
+        first = hub.spawn(take)
+        second = hub.spawn(lambda: got.append(lock.acquire(True, 5)))
+        time.sleep(0)
+        lock.release()
+        first.kill(block=False)
+        second.join()
+        assert got == [True]
+    """,
+    "a waiter whose time is over leaves the lock as it is": """
+        import threading
+        lock = threading.Lock()
+        lock.acquire()
+        assert lock.acquire(timeout=0.01) is False
+        lock.release()
+        assert lock.acquire(False)
+    """,
+    "many join one thread, and an executor is shut down many times": """
+        import concurrent.futures, threading
+        worker = threading.Thread(target=time.sleep, args=(0.02,))
+        worker.start()
+        pool = concurrent.futures.ThreadPoolExecutor(2)
+        pool.submit(time.sleep, 0.02)
+        ended = []
+        def wait(timeout):
+            worker.join(timeout)
+            pool.shutdown()
+            ended.append(timeout)
+        threads = [threading.Thread(target=wait, args=(timeout,)) for timeout in (None, 5, None, 5)]
+        for one in threads: one.start()
+        for one in threads: one.join()
+        assert len(ended) == 4, ended
+    """,
+    "a thread of a forked child joins the main thread at the end": """
+        import os, threading
+        pid = os.fork()
+        if not pid:
+            main = threading.current_thread()
+            threading.Thread(target=lambda: (main.join(), os.write(1, b"end"))).start()
+        else:
+            assert os.waitpid(pid, 0)[1] == 0
+    """,
     "a callee greenlet is its caller's thread": """
         import threading
         from greenlet import greenlet
