@@ -13,14 +13,15 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..hub import get_hub, getcurrent, sleep
-from ..hub.lowlevel import WaitQueue, root_greenlet, spawn_ahead
+from ..hub.lowlevel import WaitQueue, hub_fds, root_greenlet, spawn_ahead
 from .fairness import tried_in_vain
-from .thread import _stand_ins, get_ident, native_ident
+from .thread import _stand_ins, get_ident, native_ident, refuse_outside_main
 
 _signal, _getsignal = _std.signal, _std.getsignal
 _sigtimedwait: Any = getattr(_std, "sigtimedwait", None)
 _pthread_kill: Any = getattr(_std, "pthread_kill", None)
 _raise_signal = _std.raise_signal
+_set_wakeup_fd: Any = _std.set_wakeup_fd
 _sigmask: Any = getattr(_std, "pthread_sigmask", None)
 #: Of threads on greenlets that asked for one.
 _masks: WeakKeyDictionary[Any, set[Any]] = WeakKeyDictionary()
@@ -66,7 +67,8 @@ def _caught() -> None:
 
 
 def signal(signalnum: int, handler: Any) -> Any:
-    """See ``signal.signal``."""
+    """See ``signal.signal``. ValueError in a thread, also in one on a greenlet."""
+    refuse_outside_main("signal")
     tried_in_vain()
     before = getsignal(signalnum)
     if callable(handler) and not isinstance(handler, int):
@@ -76,6 +78,18 @@ def signal(signalnum: int, handler: Any) -> Any:
         _signal(signalnum, handler)
         _handlers.pop(int(signalnum), None)
     return before
+
+
+def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
+    """See ``signal.set_wakeup_fd``. ValueError in a thread, also in one on a greenlet.
+
+    The fd that the hub sets for itself is not shown, and is set again when the program takes its own back.
+    """
+    refuse_outside_main("set_wakeup_fd")
+    before: int = _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
+    if fd < 0:
+        get_hub().wake_at_signals()
+    return -1 if before in hub_fds else before
 
 
 def getsignal(signalnum: int) -> Any:
@@ -195,7 +209,18 @@ def pthread_kill(thread_id: int, signalnum: int, /) -> None:
     _pthread_kill(native_ident(thread_id), signalnum)
 
 
-for _one in (getsignal, pause, pthread_kill, pthread_sigmask, raise_signal, signal, sigtimedwait, sigwait, sigwaitinfo):
+for _one in (
+    getsignal,
+    pause,
+    pthread_kill,
+    pthread_sigmask,
+    raise_signal,
+    set_wakeup_fd,
+    signal,
+    sigtimedwait,
+    sigwait,
+    sigwaitinfo,
+):
     _one.__module__ = "signal"
 
 __all__ = [
@@ -204,6 +229,7 @@ __all__ = [
     "pthread_kill",
     "pthread_sigmask",
     "raise_signal",
+    "set_wakeup_fd",
     "signal",
     "sigtimedwait",
     "sigwait",

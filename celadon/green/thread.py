@@ -96,6 +96,13 @@ class _Waiter:
             self.hub.unpark(self.greenlet)
 
 
+def refuse_outside_main(call: str) -> None:
+    """Raise ValueError, as the C code, in a thread on a greenlet. One that forked is its process' main thread."""
+    me = root_greenlet()
+    if id(me) in _green and me is not _forked_in:
+        raise ValueError(f"{call} only works in main thread of the main interpreter")
+
+
 def _seconds(blocking: bool, timeout: float) -> float | None:
     """The wait that the two arguments ask for, None for ever; errors as the C code's."""
     if not blocking:

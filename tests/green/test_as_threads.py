@@ -148,6 +148,76 @@ CASES = {
             assert greenlet(lambda: asyncio.ensure_future(asyncio.sleep(0))).switch().get_loop() is right[0]
         asyncio.run(main())
     """,
+    "only the main thread handles signals": """
+        import asyncio, signal, threading
+        from greenlet import greenlet
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        def refused(call):
+            try: call()
+            except (ValueError, RuntimeError) as error: return type(error)
+        async def in_a_loop():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, print)
+        calls = [
+            lambda: signal.signal(signal.SIGUSR1, print),
+            lambda: greenlet(lambda: signal.signal(signal.SIGUSR1, print)).switch(),
+            lambda: signal.set_wakeup_fd(-1),
+            lambda: asyncio.run(in_a_loop()),
+            lambda: signal.siginterrupt(signal.SIGUSR1, True),  # as CPython: any thread may
+        ]
+        found = []
+        one = threading.Thread(target=lambda: found.extend(map(refused, calls)))
+        one.start()
+        one.join()
+        assert found == [ValueError, ValueError, ValueError, RuntimeError, None], found
+        assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
+        assert greenlet(lambda: signal.signal(signal.SIGUSR1, print)).switch() is signal.SIG_IGN
+    """,
+    "a program sees the wake-up fd that it set, and never the hub's": """
+        import os, signal
+        from celadon.hub.lowlevel import hub_fds
+        time.sleep(0)
+        theirs = signal.set_wakeup_fd.__globals__["_set_wakeup_fd"]
+        the_hubs = theirs(-1)
+        theirs(the_hubs)
+        assert the_hubs in hub_fds
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        assert signal.set_wakeup_fd(-1) == -1
+        assert signal.set_wakeup_fd(write, warn_on_full_buffer=False) == -1
+        signal.signal(signal.SIGUSR1, lambda *_: None)
+        signal.raise_signal(signal.SIGUSR1)
+        assert os.read(read, 9) == bytes([signal.SIGUSR1])
+        try: signal.set_wakeup_fd(9999)
+        except (ValueError, OSError): pass
+        assert signal.set_wakeup_fd(-1) == write
+        assert signal.set_wakeup_fd(-1) == -1
+        assert theirs(the_hubs) == the_hubs  # signals wake the hub again
+    """,
+    "asyncio's handler of signals, and the hub is woken by signals after it": """
+        import asyncio, os, signal
+        async def main():
+            got = asyncio.Event()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, got.set)
+            os.kill(os.getpid(), signal.SIGUSR1)
+            await asyncio.wait_for(got.wait(), 5)
+        asyncio.run(main())
+        theirs = signal.set_wakeup_fd.__globals__["_set_wakeup_fd"]
+        assert theirs(-1) != -1
+    """,
+    "a thread that forked is the child's main thread, for signals as well": """
+        import os, signal, threading
+        def fork():
+            pid = os.fork()
+            if not pid:
+                signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+                os._exit(7)
+            status.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        status = []
+        one = threading.Thread(target=fork)
+        one.start()
+        one.join()
+        assert status == [7]
+    """,
 }
 
 

@@ -33,6 +33,12 @@ class Wakeup:
             os.set_blocking(self._read, False)
             os.set_blocking(self._write, False)
         if signals:
+            self.wake_at_signals()
+
+    def wake_at_signals(self) -> None:
+        """Have the interpreter write to it at each signal, unless the program has set an fd of its own."""
+        # An eventfd takes no single bytes; the hub has one if the program's fd was there first, or in a thread.
+        if self._read != self._write and _may_have_signals(self._write):
             _set_wakeup_fd(self._write, warn_on_full_buffer=False)
 
     def fileno(self) -> int:
