@@ -17,6 +17,7 @@ from ..files import std_streams
 from ..hook import Extra, Hook
 from ..originals import is_ours, original_module, shield
 from . import made_before
+from .blocks_in_c import BLOCKS_IN_C, warn_of
 from .import_hook import Finder
 from .table import BY_CHOICE, TABLE, Attributes
 
@@ -150,6 +151,7 @@ def _modules() -> set[str]:
 
 
 def _imported(module: ModuleType) -> None:
+    warn_of([module.__name__])
     if is_ours(module.__name__):
         shield(module)
     for keyword, objects in TABLE.items():
@@ -166,7 +168,7 @@ def _parent(path: str) -> str:
 
 
 _wanted: set[str] = set()
-_finder = Finder(lambda name: name in _wanted or is_ours(name), _imported)
+_finder = Finder(lambda name: name in _wanted or name in BLOCKS_IN_C or is_ours(name), _imported)
 
 # -- all of them -----------------------------------------------------------------------------------------------
 
@@ -208,6 +210,7 @@ def patch_all(resolver: ResolverLike = None, servers: Iterable[str | Server] | N
 
     Raises TypeError for an unknown keyword, ``ResolverConfigError`` (a ValueError) for a resolver or an option of it
     that cannot be, ValueError for a wrong environment variable, RuntimeError outside the main thread.
+    A RuntimeWarning names each library that waits in C, when it is imported or here.
     """
     own = {"all", *TABLE}
     modules = {name: on for name, on in options.items() if name in own}
@@ -260,6 +263,7 @@ def _patch(new: set[str]) -> None:
             _now.left += repair.left
     if "signal" in new:
         signal.adopt()
+    warn_of([name for name in BLOCKS_IN_C if name in sys.modules])
 
 
 def _put(holder: Any, name: str, value: Any) -> None:
