@@ -13,7 +13,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..hub import get_hub, getcurrent, sleep
-from ..hub.lowlevel import WaitQueue, hub_fds, root_greenlet, spawn_ahead
+from ..hub.lowlevel import WaitQueue, hub_fds, root_greenlet, spawn_ahead, wake_at_signals
 from .fairness import tried_in_vain
 from .thread import _stand_ins, get_ident, native_ident, refuse_outside_main
 
@@ -88,7 +88,7 @@ def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
     refuse_outside_main("set_wakeup_fd")
     before: int = _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
     if fd < 0:
-        get_hub().wake_at_signals()
+        wake_at_signals()
     return -1 if before in hub_fds else before
 
 

@@ -6,7 +6,7 @@ descriptors with the loop. See "Primitives of your own" in docs/hub.md.
 
 from .errors import FdClosedError
 from .greenlets.greenlet import spawn_ahead
-from .loop.current import hub_if_any, root_greenlet
+from .loop.current import hub_if_any, root_greenlet, wake_at_signals
 from .loop.hub import hub_fds
 from .waiting.fds import Registration, Watch, watch
 from .waiting.park import TIMED_OUT, WaitQueue, park, park_for, unpark, unpark_error
@@ -25,5 +25,6 @@ __all__ = [
     "spawn_ahead",
     "unpark",
     "unpark_error",
+    "wake_at_signals",
     "watch",
 ]

@@ -69,6 +69,11 @@ def root_greenlet() -> greenlet:
     return me
 
 
+def wake_at_signals() -> None:
+    """Have signals wake this thread's hub again, once the program has taken back its own ``signal.set_wakeup_fd``."""
+    get_hub()._wakeup.wake_at_signals()
+
+
 def all_hubs() -> list[Hub]:
     """The hubs of all threads that have one now."""
     return [hub for hub in list(_hubs) if not hub.closed]
@@ -104,4 +109,4 @@ def _after_fork_in_child() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
-__all__ = ["all_hubs", "get_hub", "hub_if_any", "root_greenlet"]
+__all__ = ["all_hubs", "get_hub", "hub_if_any", "root_greenlet", "wake_at_signals"]

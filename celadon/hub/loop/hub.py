@@ -539,10 +539,6 @@ class Hub(GeventNames):
 
     # -- wake-up from other threads -------------------------------------------------------------------------
 
-    def wake_at_signals(self) -> None:
-        """Have signals wake this hub again, once the program has taken back its own ``signal.set_wakeup_fd``."""
-        self._wakeup.wake_at_signals()
-
     def _watch_wakeup(self) -> None:
         fd = self._wakeup.fileno()
         self.fds[fd] = self._wakeup
