@@ -9,8 +9,8 @@ from .answers.cache import CacheStats
 from .errors import ResolveError
 from .model import rcode_name, type_name
 
-#: The kinds of Events about a whole lookup; the others are about one question or message.
-WHOLE = frozenset(("start", "answer", "error", "cancelled"))
+#: The kinds of Events about a whole lookup or about all; the others are about one question or message.
+WHOLE = frozenset(("start", "answer", "error", "cancelled", "kept"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,9 @@ class Event:
     """One step of a lookup.
 
     ``kind`` of a lookup is ``start``, then ``answer``, ``error`` or ``cancelled``. On the way it is ``hit``, ``miss``
-    or ``stale`` for each reading of the cache, and ``sent``, ``retry`` or ``tcp`` for each message. ``when`` is the
+    or ``stale`` for each reading of the cache, and ``sent``, ``retry`` or ``tcp`` for each message. ``kept``, told once
+    and without a name, says that a file of the system (``detail``) is gone or unusable, and that what it said earlier
+    still holds. ``when`` is the
     hub's time in seconds; ``seconds``, at the end, how long the lookup took. ``call`` is the function called
     (``getaddrinfo``, ``query``…), ``rdtype`` the record type of a question. ``source``, at the end, is where the result
     came from: ``memo`` (the finished result of an earlier call), ``policy`` (a literal, hosts file, overrides, special
@@ -41,6 +43,8 @@ class Event:
     detail: str = ""
 
     def __str__(self) -> str:
+        if self.kind == "kept":
+            return f"what was read earlier still holds ({self.detail})"
         words = [f"{self.name or '(no name)'}: {self.kind}"]
         if self.rdtype:
             words.append(type_name(self.rdtype))

@@ -299,7 +299,7 @@ def _stub(name: str, engine: Callable[[Config], Engine], wanted: _Wanted, automa
     }
     if wanted.on_event is None:
         return StubResolver(name, limited, world, **options)
-    teller = Teller(name, wanted.on_event)
+    teller = Teller(name, wanted.on_event, lambda: base().kept)
     return Observed(StubResolver(name, limited, world, observer=teller, **options), teller, "memo", elsewhere)
 
 

@@ -36,7 +36,7 @@ def steps(world: World, name: str, cache: Cache | None, now: float) -> tuple[str
         ascii_name = domain.to_ascii(name)
     except ResolveError as error:
         return (f"refused: {error.detail}",)
-    told: list[str] = []
+    told = [f"what was read earlier still holds ({world.kept})"] if world.kept else []
     for source in world.order:
         told += _TELL.get(source.name, _of_others)(world, source, ascii_name, cache, now)
         if _ends_there(world, source, ascii_name):

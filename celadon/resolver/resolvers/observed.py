@@ -43,11 +43,16 @@ class _Known:
 
 
 class Teller(Observer):
-    """Makes Events of a StubResolver's steps, and of lookups as a whole. ``on_event`` must be harmless."""
+    """Makes Events of a StubResolver's steps, and of lookups as a whole. ``on_event`` must be harmless.
 
-    def __init__(self, resolver: str, on_event: OnEvent) -> None:
+    ``kept`` is ``World.kept`` as it is now: each text is told once.
+    """
+
+    def __init__(self, resolver: str, on_event: OnEvent, kept: Callable[[], str] = str) -> None:
         self.resolver = resolver
         self._on_event = on_event
+        self._kept = kept
+        self._kept_before = ""
         #: By greenlet: steps are told in the greenlet that looks up.
         self.known: dict[Any, _Known] = {}
 
@@ -91,6 +96,11 @@ class Teller(Observer):
         me = getcurrent()
         before = self.known.get(me)  # a resolver of the program's own may look up names itself
         known = self.known[me] = _Known(source)
+        kept, before_kept = self._kept(), self._kept_before
+        if kept != before_kept:
+            self._kept_before = kept
+            if kept:
+                self._tell("kept", "", detail=kept)
         self._tell("start", name, call=call, detail=detail)
         begin = get_hub().now()
         try:

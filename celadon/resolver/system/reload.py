@@ -1,9 +1,17 @@
-"""The system's files as the stub wants them, read again when they change; looked at every two seconds at most."""
+"""The system's files as the stub wants them, read again when they change; looked at every two seconds at most.
+
+A file that is gone, or that cannot be read, is often one that a DHCP client or a VPN is just writing. What it said last
+holds until it can be read again, and so does a resolv.conf that had name servers and has none now. ``World.kept`` says
+so. glibc keeps nothing: it asks 127.0.0.1, has no hosts, or fails (seen with 2.36; docs/differences.md). Before a file
+was read once there is nothing to keep, and it counts as empty, as for glibc.
+"""
 
 from __future__ import annotations
 
 import _socket
+import errno
 import os
+import stat
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,7 +22,7 @@ from .gai_conf import parse_gai_conf
 from .host_conf import parse_aliases, parse_host_conf
 from .hosts import Hosts, parse_hosts
 from .nsswitch import parse_nsswitch
-from .resolv_conf import parse_resolv_conf
+from .resolv_conf import names_a_server, parse_resolv_conf
 from .world import Ways, World
 
 T = TypeVar("T")
@@ -29,20 +37,28 @@ _VARIABLES = (
 class _File:
     """One file: its path, what parses it, and what that made of it when it last changed."""
 
-    def __init__(self, path: str, parse: Callable[[bytes], Any], missing: Any = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        parse: Callable[[bytes], Any],
+        missing: Any = None,
+        lacks: Callable[[bytes], str] = lambda data: "",
+    ) -> None:
         self._path = path
         self._parse = parse
+        self._lacks = lacks
         self._stamp: tuple[int, ...] | None = None
         self._missing = missing if missing is not None else parse(b"")
+        self._good = False
         self.value: Any = self._missing
-        #: Why it could not be read, other than that it is not there or not for us.
+        #: Why it could not be read, other than that it is not there or not for us, if it never was before.
         self.trouble = ""
+        #: Why ``value`` is what it said earlier; empty if it is what it says now.
+        self.kept = ""
 
     def refresh(self) -> bool:
-        """Read it if it changed; True if it did. A file that is not there counts as empty, as for libc.
-
-        What cannot be read for another reason (a moment without rights, too many open files) stays as it was.
-        """
+        """Read it if it changed; True if that changed anything. ``lacks`` says what good data must have and has not."""
+        before = self.trouble, self.kept, self.value
         try:
             status = os.stat(self._path)
             stamp: tuple[int, ...] = (
@@ -54,21 +70,52 @@ class _File:
             )
             if stamp == self._stamp:
                 return False
-            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                data = b"".join(iter(lambda: os.read(fd, 1 << 20), b""))
-            finally:
-                os.close(fd)
-        except (FileNotFoundError, NotADirectoryError):
-            changed = self._stamp != ()
-            self._stamp, self.value, self.trouble = (), self._missing, ""
-            return changed
+            data = _read(self._path)
         except OSError as error:
-            before, self.trouble = self.trouble, "" if isinstance(error, PermissionError) else f"{self._path}: {error}"
-            return before != self.trouble
-        self._stamp, self.trouble = stamp, ""
+            self._stamp = None
+            why = f"{self._path}: {error.strerror or error}"
+            if self._good:
+                self.kept = why
+            else:
+                self.value = self._missing
+                self.trouble = "" if isinstance(error, _LIKE_EMPTY) else why
+            return before != (self.trouble, self.kept, self.value)
+        self._stamp = stamp
+        lack = self._lacks(data)
+        if lack and self._good:
+            self.kept = f"{self._path}: {lack}"
+            return before != (self.trouble, self.kept, self.value)
+        self.trouble = self.kept = ""
+        self._good = not lack
         self.value = self._parse(data)
         return True
+
+
+# What glibc takes for an empty file.
+_LIKE_EMPTY = (FileNotFoundError, NotADirectoryError, PermissionError)
+
+
+def _read(path: str) -> bytes:
+    """The content of a regular file, of a device (such as /dev/null) nothing. OSError for anything else.
+
+    Opening a pipe would wait for its writer: O_NONBLOCK.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        mode = os.fstat(fd).st_mode
+        if stat.S_ISCHR(mode):
+            return b""
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "Not a regular file")
+        return b"".join(iter(lambda: os.read(fd, 1 << 20), b""))
+    finally:
+        os.close(fd)
+
+
+def _no_server(resolv_conf: bytes) -> str:
+    return "" if names_a_server(resolv_conf) else "No name server in it"
 
 
 class System:
@@ -84,7 +131,7 @@ class System:
         mdns_allow: str = "/etc/mdns.allow",
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._resolv = _File(resolv_conf, lambda data: data)
+        self._resolv = _File(resolv_conf, lambda data: data, lacks=_no_server)
         self._hosts = _File(hosts, parse_hosts, Hosts(readable=False))
         self._order = _File(nsswitch, parse_nsswitch)
         self._rules = _File(gai_conf, parse_gai_conf)
@@ -125,6 +172,8 @@ class System:
         if world is not None and (hostname, allow) != (world.hostname, world.mdns_allow):
             changed = True
         if world is None or changed or addresses != world.interfaces:
+            also = (host_conf,) if self._aliases is None else (host_conf, self._aliases)
+            kept = "; ".join(one.kept for one in (*files[:4], *also) if one.kept)
             config = parse_resolv_conf(self._resolv.value, hostname.partition(".")[2], environ)
             if world is not None and config == world.config:
                 config = world.config
@@ -141,6 +190,7 @@ class System:
                 variables=frozenset(environ),
                 mdns_allow=allow,
                 trouble=self._resolv.trouble or self._order.trouble,
+                kept=kept,
             )
         return world
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _socket
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ..model import Config, Server
 from ..names.domain import escaped
@@ -28,8 +28,9 @@ _WITHOUT_EFFECT = frozenset(("inet6", "ip6-bytestring", "ip6-dotint", "no-ip6-do
 _NUMBERS = {"ndots:": ("ndots", 0, 15), "timeout:": ("timeout", 1, 30), "attempts:": ("attempts", 1, 5)}
 
 
-def _line_server(text: str) -> Server | None:
-    """A nameserver line's address, as inet_aton and inet_pton take it."""
+def _line_server(words: list[str]) -> Server | None:
+    """The address in a nameserver line's words, as inet_aton and inet_pton take it; None if there is none."""
+    text = words[0].partition("#")[0].partition(";")[0] if words else ""
     address = text.partition("%")[0]
     try:
         if ":" in address:
@@ -91,6 +92,25 @@ def _search_list(words: list[str]) -> tuple[str, ...]:
     return tuple([escaped(one[:-1] if one[-1:] == "." and one[-2:] not in (".", "..") else one) for one in domains])
 
 
+def _lines(text: bytes) -> Iterator[tuple[int, str]]:
+    """Number and text of the lines that are no comments."""
+    for number, raw in enumerate(text.split(b"\n"), 1):
+        line = raw.partition(b"\0")[0].decode("latin-1")
+        if line[:1] not in ("#", ";"):
+            yield number, line
+
+
+def _words(line: str) -> tuple[str, list[str]]:
+    first, *rest = line.replace("\t", " ").split(" ")
+    return first, [one for one in rest if one]
+
+
+def names_a_server(text: bytes) -> bool:
+    """True if a nameserver line of the file has an address; without one, ``parse_resolv_conf`` takes 127.0.0.1."""
+    lines = (_words(line) for _, line in _lines(text))
+    return any(keyword == "nameserver" and _line_server(rest) is not None for keyword, rest in lines)
+
+
 def parse_resolv_conf(text: bytes, domain: str = "", environ: Mapping[str, str] | None = None) -> Config:
     """What the file says, with glibc's limits: three servers, clamped numbers, the last search or domain line.
 
@@ -102,14 +122,10 @@ def parse_resolv_conf(text: bytes, domain: str = "", environ: Mapping[str, str] 
     fields: dict[str, object] = {}
     unknown: list[str] = []
     warnings: list[str] = []
-    for number, raw in enumerate(text.split(b"\n"), 1):
-        line = raw.partition(b"\0")[0].decode("latin-1")
-        if line[:1] in ("#", ";"):
-            continue
-        keyword = line.replace("\t", " ").partition(" ")[0]
-        rest = [one for one in line.replace("\t", " ").split(" ")[1:] if one]
+    for number, line in _lines(text):
+        keyword, rest = _words(line)
         if keyword == "nameserver":
-            server = _line_server(rest[0].partition("#")[0].partition(";")[0]) if rest else None
+            server = _line_server(rest)
             if server is None:
                 warnings.append(f"line {number}: nameserver without an IP address")
             elif len(servers) < _MAX_SERVERS:

@@ -66,8 +66,8 @@ class World:
     ``order`` is nsswitch's for hosts, ``families`` those that AI_ADDRCONFIG counts, ``interfaces`` the host's own
     addresses, ``rules`` gai.conf's, ``multi``, ``reorder`` and ``trim`` host.conf's, ``aliases`` those of the file that
     HOSTALIASES names. ``hostname`` is this host's, ``variables`` are those of the resolver's that are set,
-    ``mdns_allow`` is whether there is a file of that name, ``trouble`` why a file could not be read: they decide who is
-    asked, not what is answered.
+    ``mdns_allow`` is whether there is a file of that name, ``trouble`` why a file was never read: they decide who is
+    asked, not what is answered. ``kept`` is why files count as they were read earlier, empty if none does.
     """
 
     config: Config
@@ -85,6 +85,7 @@ class World:
     variables: frozenset[str] = frozenset()
     mdns_allow: bool = False
     trouble: str = ""
+    kept: str = ""
     #: Whether the way of the commonest systems is all that a lookup can take: files, then DNS, nothing out of the way.
     simple: bool = field(init=False, compare=False)
 
