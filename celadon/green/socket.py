@@ -199,9 +199,11 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         if family not in (_socket.AF_INET, _socket.AF_INET6) or not isinstance(address, tuple) or len(address) < 2:
             return address
         host = address[0]
-        if not isinstance(host, str | bytes):
-            return address
-        if not host or host == "<broadcast>":
+        if not isinstance(host, str):
+            if not isinstance(host, bytes | bytearray):
+                return address
+            host = bytes(host)
+        if not host or host in ("<broadcast>", b"<broadcast>"):
             if not flags & _socket.AI_PASSIVE:
                 permit(_WILDCARDS[family] if not host else "255.255.255.255")
             return address

@@ -31,7 +31,7 @@ class Resolver(AbstractResolver):
         return [
             ResolveResult(
                 hostname=host,
-                host=str(sockaddr[0]),
+                host=sockaddr[0],  # the object itself: see GuardedResolver.pin
                 port=sockaddr[1],
                 family=family,
                 proto=proto,
@@ -52,7 +52,7 @@ def connector(resolver: Any, **kwargs: Any) -> aiohttp.TCPConnector:
 
     def make(info: tuple[Any, ...]) -> socket.socket:
         family, kind, proto, _, sockaddr = info
-        resolver.permit(str(sockaddr[0]))
+        resolver.permit(sockaddr[0])
         return socket.socket(family, kind, proto)
 
     options = {"resolver": Resolver(resolver), "use_dns_cache": False, "socket_factory": make, **kwargs}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from functools import partial
@@ -12,6 +13,7 @@ from weakref import WeakKeyDictionary
 from ...hub import Guest
 from ..protocols import Resolver
 from .base import Bridge
+from .datagrams import Destinations
 from .in_loop import GuestBridge
 
 _guests: WeakKeyDictionary[asyncio.AbstractEventLoop, Guest] = WeakKeyDictionary()
@@ -70,13 +72,15 @@ def on_loop(resolver: Any) -> Any:
 
 
 def install(loop: asyncio.AbstractEventLoop, resolver: Any) -> Callable[[], None]:
-    """Have ``loop`` look names up with ``resolver``, and ask its guard before each ``sock_connect``; gives the undoing.
+    """Have ``loop`` look names up with ``resolver``, and ask its guard before it connects or sends a datagram.
 
-    ``resolver`` is a CrawlerResolver, which then works on that loop, a LoopResolver or a ResolverThread. For loops
-    written in Python: asyncio's own, and subclasses. TypeError for one that takes no attributes (uvloop). asyncio looks
-    no literal up, but connects with ``sock_connect`` in every case.
+    Returns a function that undoes it. ``resolver`` is a CrawlerResolver, which then works on that loop, a LoopResolver
+    or a ResolverThread. For loops written in Python: asyncio's own, and subclasses. TypeError for one that takes no
+    attributes (uvloop). Guarded are ``sock_connect``, which asyncio always connects with, ``sock_sendto``, and the
+    datagram transports that are made from now on.
     """
-    connect = loop.sock_connect
+    connect, sendto = loop.sock_connect, loop.sock_sendto
+    make_transport: Any = getattr(loop, "_make_datagram_transport", None)  # of asyncio's selector loops
 
     async def getaddrinfo(
         host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
@@ -87,12 +91,30 @@ def install(loop: asyncio.AbstractEventLoop, resolver: Any) -> Callable[[], None
         calls = on_loop(resolver)
         return await asyncio.wrap_future(calls.call(calls.resolver.getnameinfo, sockaddr, flags), loop=loop)
 
+    async def lookup(host: Any, family: int) -> Any:
+        return await getaddrinfo(host, None, family=family, type=socket.SOCK_DGRAM)
+
+    destinations = Destinations(resolver.permit, lookup)
+
     async def sock_connect(sock: Any, address: Any) -> None:
-        if isinstance(address, tuple):
-            resolver.permit(str(address[0]))
+        destinations.ready(sock, address)  # a name is looked up by the loop, with the getaddrinfo above
         await connect(sock, address)
 
-    made: dict[str, Any] = {"getaddrinfo": getaddrinfo, "getnameinfo": getnameinfo, "sock_connect": sock_connect}
+    async def sock_sendto(sock: Any, data: Any, address: Any) -> int:
+        return await sendto(sock, data, await destinations.resolved(sock, address))
+
+    def make_datagram_transport(sock: Any, protocol: Any, address: Any = None, *args: Any, **kwargs: Any) -> Any:
+        destinations.admit(sock, address)
+        return destinations.guarded(make_transport(sock, protocol, address, *args, **kwargs), protocol)
+
+    made: dict[str, Any] = {
+        "getaddrinfo": getaddrinfo,
+        "getnameinfo": getnameinfo,
+        "sock_connect": sock_connect,
+        "sock_sendto": sock_sendto,
+    }
+    if make_transport is not None:
+        made["_make_datagram_transport"] = make_datagram_transport
     try:
         for name, function in made.items():
             setattr(loop, name, function)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pycurl
 
 from ..crawl.guard import BlockedAddress
+from ..names.address import value_of
 
 
 class _Fd:
@@ -49,15 +50,20 @@ def resolve_list(resolver: Any, url: str, seconds: float | None = None) -> list[
     return [f"+{host}:{port}:{','.join(addresses)}"]
 
 
-def opener(resolver: Any) -> Callable[[int, Any], Any]:
-    """A function for OPENSOCKETFUNCTION: makes the socket, unless the guard refuses its destination."""
+def opener(resolver: Any, pinned: str | None = None) -> Callable[[int, Any], Any]:
+    """A function for OPENSOCKETFUNCTION: makes the socket, unless the guard refuses its destination.
+
+    libcurl gives the address without its host, so a pin does not count here. ``pinned`` is the one host whose pins do;
+    they then do for every redirect of this transfer.
+    """
 
     def open_socket(purpose: int, address: Any) -> Any:
         family, kind, proto, target = address
         if family in (_socket.AF_INET, _socket.AF_INET6):
             host = target[0].decode() if isinstance(target[0], bytes) else str(target[0])
+            passes = () if pinned is None else [row[4][0] for row in resolver.find(pinned, 0)]
             try:
-                resolver.permit(host)
+                resolver.permit(next((one for one in passes if value_of(one) == value_of(host)), host))
             except BlockedAddress:
                 return pycurl.SOCKET_BAD
         return _Fd(_socket.socket(family, kind, proto))

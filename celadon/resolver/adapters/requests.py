@@ -25,5 +25,12 @@ class Adapter(requests.adapters.HTTPAdapter):
         equip(self.poolmanager, self._resolver)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        """See ``HTTPAdapter.proxy_manager_for``: of a proxy, its own address is looked up, and no other."""
-        return equip(super().proxy_manager_for(*args, **kwargs), self._resolver)
+        """See ``HTTPAdapter.proxy_manager_for``: of a proxy, its own address is looked up, and no other.
+
+        InvalidProxyURL for a SOCKS proxy, to which PySocks connects, past the resolver and its guard.
+        """
+        made = super().proxy_manager_for(*args, **kwargs)
+        try:
+            return equip(made, self._resolver)
+        except ValueError as error:
+            raise requests.exceptions.InvalidProxyURL(str(error)) from None

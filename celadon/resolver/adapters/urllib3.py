@@ -69,7 +69,15 @@ class _HTTPSPool(urllib3.HTTPSConnectionPool):
 
 
 def equip(manager: Any, resolver: Any) -> Any:
-    """Have a urllib3.PoolManager (or ProxyManager) look its hosts up with ``resolver``; returns it."""
+    """Have a urllib3.PoolManager (or ProxyManager) look its hosts up with ``resolver``; returns it.
+
+    ValueError for a manager with connections of its own, such as SOCKSProxyManager.
+    """
+    if "pool_classes_by_scheme" in vars(type(manager)):
+        raise ValueError(
+            f"{type(manager).__name__} makes connections of its own (PySocks), which ask no resolver and no guard of"
+            " ours: take an HTTP proxy, or a session without this adapter"
+        )
     manager.pool_classes_by_scheme = {
         "http": partial(_HTTPPool, resolver=resolver),
         "https": partial(_HTTPSPool, resolver=resolver),

@@ -23,6 +23,7 @@ _V4 = {
     "10.0.0.0/8": "private",
     "100.64.0.0/10": "shared by a carrier's NAT",
     "127.0.0.0/8": "loopback",
+    "168.63.129.16/32": "a cloud's own service",  # Azure's wire server: answers every virtual machine there
     "169.254.0.0/16": "link-local",
     "172.16.0.0/12": "private",
     "192.0.0.0/24": "protocol assignments",
@@ -41,10 +42,9 @@ _V6 = {
     "::1/128": "loopback",
     "64:ff9b:1::/48": "local NAT64",
     "100::/64": "discarded",
-    "2001:2::/48": "benchmarking",
-    "2001:10::/28": "overlay identifiers",
-    "2001:20::/28": "overlay identifiers",
+    "2001::/23": "protocol assignments",  # Teredo, benchmarking, overlay identifiers; no site has such an address
     "2001:db8::/32": "documentation",
+    "2002::/16": "6to4",  # its relays are no more (RFC 7526)
     "3fff::/20": "documentation",
     "5f00::/16": "segment routing",
     "fc00::/7": "private",
@@ -125,6 +125,9 @@ _CARRIERS = (
     # Teredo: the server in the clear, the client with all its bits turned over (RFC 4380 §4).
     (network("2001::/32", "Teredo"), (_at64, _turned)),
 )
+# What these carry is reached like the IPv4 address itself; under the others, even a public one is not a site's address.
+_TRANSLATED = frozenset(("IPv4-mapped", "IPv4-translated", "NAT64"))
+# RFC 5214 §6.1: with the universal bit, and without.
 _ISATAP = frozenset((0x0000_5EFE, 0x0200_5EFE))
 
 
@@ -181,7 +184,7 @@ class Guard:
                 word = self._reason((V4_BITS, one_inside))
                 if word is not None:
                     return f"{word}, {means}"
-            if means != "ISATAP":
+            if means in _TRANSLATED:
                 return None
         special = _SPECIAL.find(value)
         if special is not None:

@@ -34,6 +34,8 @@ class GuardedResolver(Wrapper):
 
     def call(self, call: Call) -> Any:
         """See CallResolver. A call that asks for a name is the inner one's: nothing is connected to a name."""
+        if isinstance(call.subject, bytearray) and call.name != "getaddrinfo":  # which takes none
+            call = Call(call.name, (bytes(call.subject), *call.args[1:]))
         match call.name:
             case "getaddrinfo":
                 return self._rows(*call.args)
@@ -79,14 +81,15 @@ class GuardedResolver(Wrapper):
     def _first_address(self, call: Call) -> str:
         host = call.subject
         if isinstance(host, str | bytes) and host and host not in ("<broadcast>", b"<broadcast>"):
-            return str(self._rows(host, None, _INET, 0, 0, 0)[0][4][0])
+            address: str = self._rows(host, None, _INET, 0, 0, 0)[0][4][0]
+            return address
         return self.inner.gethostbyname(host)
 
     def _host(self, call: Call) -> tuple[str, list[str], list[str]]:
         host = call.subject
         if self.pins.of(host) is not None:
             rows = self._rows(host, None, _INET, _STREAM, 0, 0)
-            return plain_name(host), [], [str(row[4][0]) for row in rows]
+            return plain_name(host), [], [row[4][0] for row in rows]
         canonical, aliases, addresses = self.inner.gethostbyname_ex(host)
         if self.guard is not None:
             good = [one for one in addresses if self.guard.reason(one) is None]
@@ -96,7 +99,10 @@ class GuardedResolver(Wrapper):
         return canonical, aliases, addresses
 
     def permit(self, address: str) -> None:
-        """Raise BlockedAddress if a socket must not send to this literal address; green sockets ask before they do."""
+        """Raise BlockedAddress if a socket must not send to this literal address; green sockets ask before they do.
+
+        What a lookup of a pinned host returned passes, see ``pin``.
+        """
         guard = self.guard
         if guard is not None and guard.reason(address) is not None and address not in self.pins:
             raise guard.refusal(address, (address,))
@@ -109,8 +115,10 @@ class GuardedResolver(Wrapper):
         return super().explain(name)
 
     def pin(self, host: str, addresses: Iterable[str]) -> None:
-        """Have ``host`` resolve to these literals from now on, whatever DNS says; the guard lets them pass.
+        """Have ``host`` resolve to these literals from now on, whatever DNS says; the guard lets them pass for it.
 
+        Passes what lookups of ``host`` return, as the object that it is (a ``str``). Another host that has the
+        same address, and the address as a literal in a URL, are judged as ever.
         ValueError for what is no address. Another pin of the same host replaces the first.
         """
         self.pins.pin(host, addresses)

@@ -17,6 +17,15 @@ _numeric: Any = _socket.getaddrinfo
 _NUMERICHOST, _CANONNAME = _socket.AI_NUMERICHOST, _socket.AI_CANONNAME
 
 
+class Pinned(str):
+    """An address that came out of a lookup of a pinned host.
+
+    The guard lets this object pass, and not another text that says the same: a pin opens an address to its host alone.
+    """
+
+    __slots__ = ()
+
+
 class Pins:
     """Hosts, and the address literals that each is pinned to."""
 
@@ -28,11 +37,13 @@ class Pins:
         """The addresses of a host; None if it is not pinned. ResolveError for what IDNA cannot encode."""
         if not self._hosts or not isinstance(host, str | bytes):
             return None
+        if isinstance(host, Pinned):
+            return (host,) if host in self else None
         return self._hosts.get(plain_name(host))
 
     def __contains__(self, address: str) -> bool:
-        """Whether a host is pinned to this address, in whatever form it is written."""
-        return value_of(address) in self._values
+        """True if a lookup of a pinned host gave this object, and the pin is still there."""
+        return isinstance(address, Pinned) and value_of(address) in self._values
 
     def pin(self, host: str, addresses: Iterable[str]) -> None:
         """Pin a host, in place of a pin that it has. ValueError for no address, a network, or a name."""
@@ -59,7 +70,7 @@ class Pins:
 def rows(
     host: str | bytes, addresses: tuple[str, ...], port: Any, family: int, type: int, proto: int, flags: int
 ) -> list[AddrInfo]:
-    """What getaddrinfo returns for a host that has these literals and no others."""
+    """What getaddrinfo returns for a host that has these literals and no others. Its addresses are Pinned."""
     hints = flags & ~_CANONNAME | _NUMERICHOST
     found: list[AddrInfo] = []
     error: OSError | None = None
@@ -72,6 +83,7 @@ def rows(
                 raise
     if not found:
         raise ResolveError(Kind.NODATA, plain_name(host), detail=f"pinned to {', '.join(addresses)}") from error
+    found = [(*row[:4], (Pinned(row[4][0]), *row[4][1:])) for row in found]
     if flags & _CANONNAME:
         found[0] = (*found[0][:3], plain_name(host), found[0][4])
     return found

@@ -33,12 +33,12 @@ def normal(text: str) -> tuple[int, str] | None:
     return family, text if family == AF_INET else _inet_ntop(family, packed) + scope  # IPv4 has one way to be written
 
 
-def value_of(text: str | bytes) -> tuple[int, int] | None:
+def value_of(text: str | bytes | bytearray | memoryview) -> tuple[int, int] | None:
     """(bits, number) of an address in any form that getaddrinfo(3) takes: (32, …) or (128, …); None for a name.
 
     ``127.1``, ``0x7f.1``, ``0177.0.0.1`` and ``2130706433`` are addresses (inet_aton(3)); an IPv6 scope is dropped.
     """
-    plain = text.decode("latin-1") if isinstance(text, bytes) else text
+    plain = text if isinstance(text, str) else str(text, "latin-1")
     if ":" in plain:
         found = _packed(plain)
         return None if found is None else (V6_BITS, int.from_bytes(found[1], "big"))

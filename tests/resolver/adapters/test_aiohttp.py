@@ -153,9 +153,9 @@ def test_a_resolver_on_the_loop(options, names):
 
 def test_a_loop_that_takes_no_attributes(thread):
     class Closed:
-        __slots__ = ("sock_connect",)
+        __slots__ = ("sock_connect", "sock_sendto")
 
     closed = Closed()
-    closed.sock_connect = None
+    closed.sock_connect = closed.sock_sendto = None
     with pytest.raises(TypeError, match="no attributes"):
         install(closed, thread)

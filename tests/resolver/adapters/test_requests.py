@@ -1,6 +1,7 @@
 """requests and urllib3 through their adapter, unpatched."""
 
 import time
+from typing import ClassVar
 
 import pytest
 import urllib3
@@ -98,3 +99,14 @@ def test_a_pool_manager(thread, site):
         assert pool.request("GET", f"http://two.test:{site.port}/").data == b"two.test at 127.0.1.2"
         with pytest.raises(NameResolutionError):
             pool.request("GET", f"http://evil.test:{site.port}/")
+
+
+def test_a_socks_proxy_is_refused_and_says_why(session, monkeypatch):
+    """Its connections are PySocks': they would go past the guard, or, with our connections, past the proxy."""
+
+    class SOCKSProxyManager(urllib3.ProxyManager):
+        pool_classes_by_scheme: ClassVar = {}
+
+    monkeypatch.setattr(requests.adapters, "SOCKSProxyManager", lambda url, **_: SOCKSProxyManager("http://127.0.1.1"))
+    with pytest.raises(requests.exceptions.InvalidProxyURL, match=r"SOCKSProxyManager .* HTTP proxy"):
+        session.get("http://good.test/", proxies={"http": "socks5h://127.0.1.1:9"})

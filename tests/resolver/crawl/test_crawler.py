@@ -104,14 +104,22 @@ def test_a_pin_wins_and_passes(make, server):
     assert crawler.getaddrinfo("evil.test", 80, 2, 1, 0, socket.AI_CANONNAME)[0][3] == "evil.test"
     assert crawler.gethostbyname("evil.test") == "127.0.0.5"
     assert crawler.gethostbyname_ex("evil.test") == ("evil.test", [], ["127.0.0.5"])
-    crawler.permit("127.0.0.5")
-    with pytest.raises(BlockedAddress):
-        crawler.permit("127.0.0.6")
+    for given in (addresses(crawler.getaddrinfo("evil.test", 80, 2, 1))[0], crawler.gethostbyname("evil.test")):
+        crawler.permit(given)
+        assert addresses(crawler.getaddrinfo(given, 80, 2, 1)) == ["127.0.0.5"], "a library looks it up once more"
+    for literal in ("127.0.0.5", "127.0.0.6", b"127.0.0.5", bytearray(b"127.0.0.5")):
+        with pytest.raises(BlockedAddress):
+            crawler.permit(literal)
+    server.add("other.test", "A", "127.0.0.5")
+    for host in ("127.0.0.5", "other.test"):
+        with pytest.raises(BlockedAddress):
+            crawler.getaddrinfo(host, 80, 2, 1)
+    server.queries.clear()
     assert crawler.lookup("evil.test").source == "pin"
     assert crawler.key("evil.test") == "127.0.0.5"
     crawler.pin("evil.test", "9.9.9.9")
     with pytest.raises(BlockedAddress):
-        crawler.permit("127.0.0.5")
+        crawler.permit(given)
     with pytest.raises(ResolveError) as caught:
         crawler.getaddrinfo("evil.test", 80, socket.AF_INET6)
     assert caught.value.errno == socket.EAI_NODATA

@@ -156,9 +156,18 @@ def test_a_folder_that_vanishes_with_all_its_files(files):
 
 @pytest.mark.parametrize(
     "rubbish",
-    [b"", b"\n", b"# written by nobody\n", b"search two.test\n", bytes(range(256)), b"nameserver " + b"1" * 9999]
-    + [b"nameserver\n", b" nameserver 192.0.2.9\n", b"nameserver x.example\n"],
-)  # fmt: skip
+    [
+        b"",
+        b"\n",
+        b"# written by nobody\n",
+        b"search two.test\n",
+        bytes(range(256)),
+        b"nameserver " + b"1" * 9999,
+        b"nameserver\n",
+        b" nameserver 192.0.2.9\n",
+        b"nameserver x.example\n",
+    ],
+)
 def test_a_resolv_conf_without_servers_after_one_with_some(files, rubbish):
     folder, look = files
     before = look()
