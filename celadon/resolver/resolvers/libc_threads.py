@@ -2,14 +2,19 @@
 
 The threads are not those of the pool for user code, so neither delays the other. There are many of them: a lookup
 mostly waits, and libc cannot wait for several in one thread.
+
+Whoever makes a call that is under way already waits for that one: libc asks servers once however many wait. This holds
+within one hub, as it does for the engines (``answers/single_flight``).
 """
 
 from __future__ import annotations
 
 import _socket
+from collections.abc import Callable, Hashable
+from copy import copy
 from typing import Any
 
-from ...hub import ThreadPool, get_hub
+from ...hub import ThreadPool, ThreadResult, get_hub
 from ..model import Config
 from ..names.address import value_of
 from .calls import Call
@@ -19,6 +24,58 @@ _NUMERICHOST = int(_socket.AI_NUMERICHOST)
 
 _WIDTH = 64
 _IDLE = 5.0  # seconds
+
+
+class _Lane:
+    """One hub's threads, and the calls under way there with the number of greenlets that wait for each."""
+
+    def __init__(self) -> None:
+        self.pool = ThreadPool(_WIDTH, _IDLE)
+        self._flights: dict[Hashable, list[Any]] = {}
+
+    def call(self, ask: Callable[[Call], Any], call: Call) -> Any:
+        """The result of ``ask(call)`` in a thread, shared with others who wait for the same call.
+
+        One waiter that is killed or times out leaves the others alone; with the last one the call is cancelled, if no
+        thread has begun it. Every waiter gets a result or an error of its own.
+        """
+        key = _key(call)
+        flight = self._flights.get(key)
+        if flight is None or flight[0].ready():
+            flight = self._flights[key] = [self.pool.spawn(ask, call), 0]
+        result: ThreadResult[Any] = flight[0]
+        flight[1] += 1
+        try:
+            result.wait()
+        finally:
+            flight[1] -= 1
+            if not flight[1]:
+                if self._flights.get(key) is flight:
+                    del self._flights[key]
+                if not result.ready():
+                    result.cancel()
+        error = result.exception
+        if error is not None:
+            raise copy(error)
+        return _own(result.get())
+
+
+def _key(call: Call) -> Hashable:
+    """Equal for calls that libc cannot tell apart: 80 and 80.0 are equal, but the latter is no port."""
+    flat = [one for arg in call.args for one in (arg if isinstance(arg, tuple) else (arg,))]
+    key = call, tuple(map(type, flat))
+    try:
+        hash(key)
+    except TypeError:
+        return object()  # a bytearray, or what is an error anyway: a call of its own
+    return key
+
+
+def _own(value: Any) -> Any:
+    """A result with lists of its own: its waiter may change them."""
+    if isinstance(value, list):
+        return value.copy()
+    return tuple(map(_own, value)) if isinstance(value, tuple) else value
 
 
 class ThreadResolver(BlockResolver):
@@ -37,16 +94,16 @@ class ThreadResolver(BlockResolver):
                     if error.errno != _socket.EAI_NONAME or host is None or flags & _NUMERICHOST:
                         raise
         variables = get_hub().vars
-        lane: ThreadPool | None = variables.get(self)
+        lane: _Lane | None = variables.get(self)
         if lane is None:
-            lane = variables[self] = ThreadPool(_WIDTH, _IDLE)
-        return lane.apply(self._ask_libc, (call,))
+            lane = variables[self] = _Lane()
+        return lane.call(self._ask_libc, call)
 
     def close(self) -> None:
         """End this hub's lane; calls under way end alone."""
-        lane: ThreadPool | None = get_hub().vars.pop(self, None)
+        lane: _Lane | None = get_hub().vars.pop(self, None)
         if lane is not None:
-            lane.close()
+            lane.pool.close()
 
 
 def make(config: Config | None) -> ThreadResolver:
