@@ -1,6 +1,7 @@
 """aiohttp and bare asyncio through their adapters, unpatched."""
 
 import asyncio
+import socket
 import time
 
 import pytest
@@ -40,6 +41,15 @@ def test_nobody_gets_to_the_machine_itself(fetch, site, private):
         with pytest.raises(REFUSED):
             fetch(f"http://good.test:{site.port}/", params={"to": url})
     assert set(site.reached) == {"127.0.1.1"}
+
+
+def test_a_pin_opens_its_address_to_its_host_alone(fetch, here_or_there, site):
+    getattr(here_or_there, "resolver", here_or_there).pin("mine.test", "127.0.0.1")
+    assert fetch(f"http://mine.test:{site.port}/") == "mine.test at 127.0.0.1"
+    for url in (f"http://127.0.0.1:{site.port}/", f"http://evil.test:{site.port}/"):
+        for first in (url, f"http://mine.test:{site.port}/?to={url}"):
+            with pytest.raises((BlockedAddress, aiohttp.ClientError)):
+                fetch(first)
 
 
 def test_rebinding(fetch, site, flip):
@@ -97,6 +107,12 @@ def test_the_plain_resolver(here_or_there):
 # -- asyncio itself ------------------------------------------------------------------------------------------------
 
 
+def unblocking():
+    made = socket.socket()
+    made.setblocking(False)
+    return made
+
+
 def test_a_loop(here_or_there, site, names):
     async def main():
         loop = asyncio.get_running_loop()
@@ -110,6 +126,13 @@ def test_a_loop(here_or_there, site, names):
         for host in ("evil.test", "127.0.0.1", "::1", "2130706433", "localhost"):
             with pytest.raises(BlockedAddress):
                 await asyncio.open_connection(host, site.port)
+        for host in (b"127.0.0.1", b"127.1"):
+            with unblocking() as made, pytest.raises(BlockedAddress):
+                await loop.sock_connect(made, (host, site.port))
+        getattr(here_or_there, "resolver", here_or_there).pin("mine.test", "127.0.0.1")
+        (await asyncio.open_connection("mine.test", site.port))[1].close()
+        with pytest.raises(BlockedAddress):
+            await asyncio.open_connection("127.0.0.1", site.port)
         undo()
         assert "getaddrinfo" not in vars(loop)
         return found, page, await loop.getnameinfo(("127.0.0.1", 80), 3)
@@ -117,7 +140,7 @@ def test_a_loop(here_or_there, site, names):
     found, page, _ = asyncio.run(main())
     assert found == [(2, 1, 6, "", ("127.0.1.1", 80))]
     assert page.endswith(b"good.test at 127.0.1.1")
-    assert site.reached == ["127.0.1.1"]
+    assert site.reached == ["127.0.1.1", "127.0.0.1"]
 
 
 def test_a_resolver_on_the_loop(options, names):

@@ -110,3 +110,13 @@ def test_a_socks_proxy_is_refused_and_says_why(session, monkeypatch):
     monkeypatch.setattr(requests.adapters, "SOCKSProxyManager", lambda url, **_: SOCKSProxyManager("http://127.0.1.1"))
     with pytest.raises(requests.exceptions.InvalidProxyURL, match=r"SOCKSProxyManager .* HTTP proxy"):
         session.get("http://good.test/", proxies={"http": "socks5h://127.0.1.1:9"})
+
+
+def test_a_pin_opens_its_address_to_its_host_alone(session, site, thread):
+    thread.resolver.pin("mine.test", "127.0.0.1")
+    assert session.get(f"http://mine.test:{site.port}/").text == "mine.test at 127.0.0.1"
+    for url in (f"http://127.0.0.1:{site.port}/", f"http://evil.test:{site.port}/"):
+        with pytest.raises(requests.ConnectionError):
+            session.get(url)
+        with pytest.raises(requests.ConnectionError):
+            session.get(f"http://mine.test:{site.port}/", params={"to": url})
