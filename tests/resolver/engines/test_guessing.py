@@ -15,6 +15,7 @@ from celadon.resolver.dns.exchange import AGAIN, Exchange, Query, Tuning
 from celadon.resolver.registry import make_engine
 from celadon.resolver.resolvers.stub import ask
 from celadon.resolver.testing import Delay, NameServer, Script
+from tests.resolver import flood
 
 GOOD, BAD = "10.0.0.1", "66.66.66.66"
 A = Question("x.test", 1)
@@ -63,6 +64,15 @@ def test_a_flood_of_all_ids_beside_a_slow_answer_over_tcp(engine, server):
         assert outcome.question == A
     assert len(floods) == 3  # each was seen through at once: nothing went out by UDP again
     assert "0 in flight" in repr(engine)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("at_once", [1, 8])
+@pytest.mark.parametrize("name", ["ares", "python"])
+def test_a_forger_of_all_ids_in_a_process_of_his_own(name, at_once):
+    """``python -m tests.resolver.flood`` is the same, longer."""
+    right, believed, _ = flood.outcomes(name, at_once * 2, at_once, late=0.2)
+    assert (right, believed) == (at_once * 2, 0)
 
 
 def test_the_port_is_given_up(server):
