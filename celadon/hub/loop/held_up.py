@@ -1,8 +1,8 @@
 """What runs first in a loop that was held up: by very much ready work, or because the process was stopped.
 
 Ready work that takes several turns would make every timer as late as all of it, and a reply that arrived meanwhile
-would come after its own deadline. So what is new runs before what has waited for a turn, and what lies in the fds
-runs before a deadline that is late.
+would come after its own deadline. So such work runs in short turns, what is new before what has waited, and greenlets
+that a timer wakes before both. What lies in the fds runs before a deadline that is late.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from .clock import Now
 from .shuffle import Ready
 
 #: At most this many run in one turn: 100,000 lookups that start at once would hold the timers up for seconds.
-LONG_TURN = 256
+LONG_TURN = 128
 #: A timer that is later than this, in seconds, was held up.
 LATE = 0.1
 # At most this many greenlets that have just become ready run before those that were ready a turn ago.
 _MANY_NEW = 2048
+# At most this many that timers wake run before all others, so that half of a turn is left to the others.
+_FEW_WOKEN = LONG_TURN // 2
 # Late deadlines wait for the fds at most for so many polls and so many seconds: no stream of events holds them up.
 _LOOKS, _PATIENT = 32, 0.2
 
@@ -28,40 +30,55 @@ class _Fires(Protocol):
 
 
 class HeldUp:
-    """One hub's backlog. ``older``: how much of what is ready, at its head, has been ready for a turn."""
+    """One hub's backlog. Both count from the head of what is ready.
 
-    __slots__ = ("_looks_left", "_turn", "_until", "older")
+    ``rest`` run before anything newer does; behind them, ``older`` were ready before them or with them.
+    """
+
+    __slots__ = ("_asked_at", "_looks_left", "_until", "older", "rest")
 
     def __init__(self) -> None:
-        self.older = 0
-        #: In which turn deadlines were last put off, how many polls may still do so, and until when.
-        self._turn = self._looks_left = 0
-        self._until = 0.0
+        self.older = self.rest = 0
+        #: When deadlines were last put off, how many polls may still do so, and until when.
+        self._asked_at = self._until = 0.0
+        self._looks_left = 0
 
     def new_first(self, ready: Ready, total: int) -> int:
-        """Put what became ready since the last turn before the rest of ``ready``; gives how many may run now."""
-        old = min(self.older, total)
-        new = total - old
-        count = LONG_TURN
-        if old and new <= _MANY_NEW:
-            ready.rotate(new)
-            count += new
-        self.older = max(total - count, 0)
+        """Put what became ready lately before the rest of ``ready``; gives how many may run in this turn."""
+        if not self.rest:
+            old = min(self.older, total)
+            new = total - old
+            self.rest = LONG_TURN
+            if old and new <= _MANY_NEW:
+                ready.rotate(new)
+                self.rest += new
+            self.older = max(total - self.rest, 0)
+        count = min(self.rest, LONG_TURN)
+        self.rest -= count
         return count
+
+    def woken_first(self, ready: Ready, woken: int) -> None:
+        """Put the last ``woken``, which timers have just made ready, before all others, unless they are many."""
+        if woken <= _FEW_WOKEN:
+            ready.rotate(woken)
+            self.rest += woken
 
     def others_first(
         self,
-        turn: int,
+        deadline: float,
         clock: Now,
         ready: Ready,
         poll: Callable[[float | None], list[tuple[int, int]]],
         fds: Mapping[int, _Fires],
     ) -> bool:
-        """Whether something came before the deadlines that are late now: then it runs, and they wait for a turn."""
+        """Whether something came before the deadlines that are late now: then it runs, and they wait for a turn.
+
+        ``deadline`` is the first of them. Each is put off once, however many blocks follow each other.
+        """
         now = clock()
-        if turn > self._turn + 1:  # not the same delay as in the turn before
-            self._looks_left, self._until = _LOOKS, now + _PATIENT
-        self._turn = turn
+        if deadline > self._asked_at:
+            self._asked_at, self._until = now, now + _PATIENT
+            self._looks_left = _LOOKS
         while self._looks_left and now < self._until:
             self._looks_left -= 1
             if ready and not self.older:

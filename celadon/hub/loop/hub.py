@@ -401,7 +401,7 @@ class Hub(GeventNames):
                     if self.now() >= self._next_look:
                         self._look(0)
                     continue
-                held_up.older = 0
+                held_up.older = held_up.rest = 0
             if self.on_idle:
                 self._look(0)
                 if not ready:
@@ -457,11 +457,10 @@ class Hub(GeventNames):
                 self.poller.remove(fd)
         now = self.now()
         self._next_look = now + _LOOK_EVERY
-        timers = self.timers
-        heap = timers.heap
+        timers, heap = self.timers, self.timers.heap
         if timers.due or (heap and heap[0][0] <= now):
-            late = heap and now - heap[0][0] > LATE
-            if late and self._held_up.others_first(self.turn, self.now, self.ready, self.poller.poll, fds):
+            first = heap[0][0] if heap else now
+            if now - first > LATE and self._held_up.others_first(first, self.now, self.ready, self.poller.poll, fds):
                 self._next_look = -1.0
                 return
             self._fire(timers, now)
@@ -485,11 +484,10 @@ class Hub(GeventNames):
             self.asleep = False
 
     def _fire(self, timers: Timers, now: float) -> None:
-        resume, parked, ready = self.resume, self.parked, self.ready
+        resume, parked, ready, before = self.resume, self.parked, self.ready, len(self.ready)
         due = timers.expire(now)
         for timer in due[:_MOST_TIMERS]:
-            callback = timer.callback
-            if callback is resume:  # a sleep, as nearly all that come due: no call, so no handler can come between
+            if timer.callback is resume:  # a sleep, as nearly all that come due: no call, so no handler can come between
                 waiter = timer.args[0]
                 timer.callback = None
                 if waiter in parked:
@@ -501,6 +499,8 @@ class Hub(GeventNames):
             except BaseException as error:
                 self._escaped(error)
         del due[:_MOST_TIMERS]
+        if before > LONG_TURN:
+            self._held_up.woken_first(ready, len(ready) - before)
 
     def _dead_end(self) -> str:
         waiting = "; ".join(f"{text(who, str)} waits on {text(wait)}" for who, wait in list(self.parked.items())[:10])

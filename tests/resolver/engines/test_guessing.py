@@ -8,13 +8,14 @@ import time
 
 import pytest
 
+from celadon import resolver
 from celadon.hub import joinall, sleep, spawn
 from celadon.hub.testing import wait_all_parked
 from celadon.resolver import Answer, Config, Question, Server
 from celadon.resolver.dns.exchange import AGAIN, Exchange, Query, Tuning
 from celadon.resolver.registry import make_engine
 from celadon.resolver.resolvers.stub import ask
-from celadon.resolver.testing import Delay, NameServer, Script
+from celadon.resolver.testing import Delay, NameServer, Script, outcome_of
 from tests.resolver import flood
 
 GOOD, BAD = "10.0.0.1", "66.66.66.66"
@@ -218,6 +219,46 @@ def test_a_process_that_was_stopped_reads_first(server):
         os.kill(child, signal.SIGCONT)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, name
         server.queries.clear()
+
+
+def right_answers(name, servers, pause):
+    """How many of 8 lookups are right in this process, with a pause after they were asked."""
+    chosen = resolver.make(name, servers=servers, timeout=1, attempts=1)
+    asking = [spawn(outcome_of, chosen.getaddrinfo, f"n{n}.test", 80, _socket.AF_INET, 1) for n in range(8)]
+    wait_all_parked()
+    pause()
+    joinall(asking)
+    found = [one.get() for one in asking]
+    chosen.close()
+    return sum(found[n] == [[2, 1, 6, "", [f"10.0.1.{n}", 80]]] for n in range(8))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("how", ["stopped", "its hub blocked"])
+def test_as_many_right_answers_as_libc_gives(server, how):
+    """One try of a second each; the answers come after 0.3 s, and the process looks after 1.6 s. Side by side."""
+    for n in range(8):
+        server.script(f"n{n}.test", Delay(0.3))
+    pause = (lambda: time.sleep(1.6)) if how == "its hub blocked" else (lambda: None)
+    children = {}
+    for name in ("thread", "ares", "python"):
+        children[name] = child = os.fork()
+        if not child:
+            right = 99
+            try:
+                right = right_answers(name, server.servers, pause)
+            finally:
+                os._exit(right)
+    if how == "stopped":
+        while len(server.queries) < 3 * 8:
+            time.sleep(0.002)
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            for child in children.values():
+                os.kill(child, number)
+            time.sleep(1.5 * (number == signal.SIGSTOP))
+    right = {name: os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for name, child in children.items()}
+    assert right == {"thread": 8, "ares": right["thread"], "python": right["thread"]}
+    assert len(server.queries) == 3 * 8  # nothing had to be asked again
 
 
 def test_a_deadline_that_nothing_came_before_is_believed():

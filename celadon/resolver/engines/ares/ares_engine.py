@@ -349,8 +349,10 @@ class AresEngine:
 
     def _arm(self) -> None:
         oldest = next(iter(self._young), None)
-        wait = _TICK if oldest is None else oldest.since + self._round - self._now()
-        self._timer = self._hub.call_later(max(min(wait, self._channel.wait(), _TICK), 0.001), self._tick)
+        wait = _TICK
+        if oldest is not None:  # else c-ares waits for nothing
+            wait = max(min(oldest.since + self._round - self._now(), self._channel.wait(), _TICK), 0.001)
+        self._timer = self._hub.call_later(wait, self._tick)
 
     def _tick(self) -> None:
         self._timer = None
