@@ -210,6 +210,7 @@ class AresEngine:
             server=self._server,
             rtt=self._now() - query.since,
             engine=self.name,
+            unrelated=reply.unread,
         )
 
     def _now(self) -> float:

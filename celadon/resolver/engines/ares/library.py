@@ -135,13 +135,17 @@ HEAD_IS_KNOWN = _head_is_known()
 
 
 class Reply(NamedTuple):
-    """What c-ares read: the records by section; rcode and flags of the header, None and 0 where they cannot be had."""
+    """What c-ares read: the records by section; rcode and flags of the header, None and 0 where they cannot be had.
+
+    ``unread`` records of the answer section are of types that are not in ``READ``.
+    """
 
     answer: tuple[Record, ...] = ()
     authority: tuple[Record, ...] = ()
     additional: tuple[Record, ...] = ()
     rcode: int | None = None
     flags: int = 0
+    unread: int = 0
 
 
 _SECTIONS = (_lib.ARES_SECTION_ANSWER, _lib.ARES_SECTION_AUTHORITY, _lib.ARES_SECTION_ADDITIONAL)
@@ -157,6 +161,7 @@ def _read(reply: Any) -> Reply | None:
             return None
         flags = _FLAGS_OF[bits & 0x7F]
     sections: list[tuple[Record, ...]] = []
+    answers = _lib.ares_dns_record_rr_cnt(reply, _SECTIONS[0])
     for section in _SECTIONS:
         found = []
         for index in range(_lib.ares_dns_record_rr_cnt(reply, section)):
@@ -169,7 +174,7 @@ def _read(reply: Any) -> Reply | None:
                 ttl = 0 if ttl >> 31 else ttl  # RFC 2181 §8
                 found.append(Record(name, rdtype, ttl, read(rr), _lib.ares_dns_rr_get_class(rr)))
         sections.append(tuple(found))
-    return Reply(sections[0], sections[1], sections[2], rcode, flags)
+    return Reply(sections[0], sections[1], sections[2], rcode, flags, answers - len(sections[0]))
 
 
 # -- queries ---------------------------------------------------------------------------------------------------
