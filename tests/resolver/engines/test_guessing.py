@@ -5,17 +5,20 @@ import os
 import signal
 import struct
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from celadon import resolver
-from celadon.hub import joinall, sleep, spawn
+from celadon.hub import get_hub, joinall, sleep, spawn
 from celadon.hub.testing import wait_all_parked
-from celadon.resolver import Answer, Config, Question, Server
+from celadon.resolver import Answer, Config, Kind, Question, Server
 from celadon.resolver.dns.exchange import AGAIN, Exchange, Query, Tuning
+from celadon.resolver.engines.python import links
 from celadon.resolver.registry import make_engine
 from celadon.resolver.resolvers.stub import ask
 from celadon.resolver.testing import Delay, NameServer, Script, outcome_of
+from celadon.resolver.testing.nameserver import Sent
 from tests.resolver import flood
 
 GOOD, BAD = "10.0.0.1", "66.66.66.66"
@@ -270,3 +273,80 @@ def test_a_deadline_that_nothing_came_before_is_believed():
     assert time.monotonic() - began < 1
     one.close()
     two.close()
+
+
+# -- peers that never end --------------------------------------------------------------------------------------
+
+
+def asked_over_tcp(server, stream):
+    """What a lookup comes to over TCP, one try of it."""
+    server.script("x.test", Script(lambda q, r: [r], stream=stream, times=1))
+    config = Config(servers=(Server("127.0.0.1", server.port),), timeout=5.0, attempts=1, use_vc=True)
+    engine = make_engine("python", config)
+    outcome = ask(engine, (A,))[0]
+    engine.close()
+    return outcome
+
+
+@pytest.mark.parametrize(("count", "given_up"), [(links._MOST_FOREIGN, False), (links._MOST_FOREIGN + 1, True)])
+def test_foreign_messages_over_tcp_have_a_bound(server, count, given_up):
+    def stream(query, reply):
+        foreign = b"\0\x0c" + bytes((query[0] ^ 1, query[1])) + b"\x81\x80" + bytes(8)
+        return [Sent(foreign * count, raw=True), Sent(reply, after=0.1)]
+
+    outcome = asked_over_tcp(server, stream)
+    if given_up:
+        assert outcome.kind is Kind.NETWORK
+        assert "nobody asked for" in outcome.explain()
+    else:
+        assert [one.data for one in outcome.records] == [GOOD]
+
+
+def test_a_connection_that_brings_what_nobody_asked_for_is_closed(server):
+    """Nothing is in flight any more: the first message that comes then is the last."""
+    server.script("x.test", Script(lambda q, r: [r], stream=lambda q, r: [r, Sent(r, after=0.05)]))
+    config = Config(servers=(Server("127.0.0.1", server.port),), timeout=5.0, attempts=1, use_vc=True)
+    engine = make_engine("python", config)
+    assert isinstance(ask(engine, (A,))[0], Answer)
+    (link,) = engine._streams.values()
+    for _ in range(400):
+        sleep(0.005)
+        if link.closed:
+            break
+    assert link.closed
+    assert not engine._streams
+    engine.close()
+
+
+class Answering:
+    """A layer that has 256 KiB to say to each byte, as one of HTTP/2 has to each ping."""
+
+    def __init__(self):
+        self.out = bytearray()
+
+    def received(self, data):
+        self.out += bytes(1 << 18) * len(data)
+        return []
+
+
+def test_what_a_peer_makes_us_send_and_does_not_read_has_a_bound():
+    listener = _socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(1)
+    failed = []
+    hub = get_hub()
+    driver = SimpleNamespace(now=hub.now, link_failed=lambda link, error: (failed.append(str(error)), link.close()))
+    state = SimpleNamespace(server=Server(*listener.getsockname()))
+    link = links.StreamLink(driver, state, hub.now(), Answering())
+    fd, _ = listener._accept()
+    peer = _socket.socket(fileno=fd)
+    for _ in range(200):  # the kernel takes some megabytes before anything stays with us
+        peer.send(b"x")
+        sleep(0.001)
+        if failed:
+            break
+    peer.close()
+    listener.close()
+    assert failed == ["[Errno 103] the server sends what nobody asked for"]
+    assert link.closed
+    assert links._MOST_OUT < len(link.layer.out) < 4 * links._MOST_OUT
