@@ -487,7 +487,7 @@ class Hub(GeventNames):
         resume, parked, ready, before = self.resume, self.parked, self.ready, len(self.ready)
         due = timers.expire(now)
         for timer in due[:_MOST_TIMERS]:
-            if timer.callback is resume:  # a sleep, as nearly all that come due: no call, so no handler can come between
+            if timer.callback is resume:  # a sleep, as nearly all are: no call, so no handler can come between
                 waiter = timer.args[0]
                 timer.callback = None
                 if waiter in parked:

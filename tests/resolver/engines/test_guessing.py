@@ -14,7 +14,7 @@ from celadon.hub import get_hub, joinall, sleep, spawn
 from celadon.hub.testing import wait_all_parked
 from celadon.resolver import Answer, Config, Kind, Question, Server
 from celadon.resolver.dns.exchange import AGAIN, Exchange, Query, Tuning
-from celadon.resolver.engines.python import links
+from celadon.resolver.engines.python import udp_tcp as links
 from celadon.resolver.registry import make_engine
 from celadon.resolver.resolvers.stub import ask
 from celadon.resolver.testing import Delay, NameServer, Script, outcome_of
