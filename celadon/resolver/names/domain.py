@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from ..errors import Kind, ResolveError
-from ..model import Config
 from .idna import encode
 
 _legal = re.compile(r"(?!-)(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?").fullmatch
@@ -45,15 +44,6 @@ def is_hostname(name: str) -> bool:
 def escaped(name: str) -> str:
     """A name of any bytes (read as Latin-1) in presentation form, as far as it is not already (RFC 4343 §2.1)."""
     return "".join([one if " " < one <= "~" else f"\\{ord(one):03d}" for one in name])
-
-
-def candidates(name: str, config: Config) -> list[str]:
-    """The absolute names of a search, in order (resolv.conf(5), ndots and search); each without final dot."""
-    if name.endswith("."):
-        return [name[:-1]]
-    searched = [f"{name}.{domain}".removesuffix(".") for domain in config.search]
-    names = [name, *searched] if name.count(".") >= config.ndots else [*searched, name]
-    return list(dict.fromkeys(names))
 
 
 def special(name: str) -> str | None:

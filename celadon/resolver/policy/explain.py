@@ -11,6 +11,7 @@ from ..model import Question, RRType, type_name
 from ..names import domain
 from ..names.address import value_of
 from ..system.world import Source, World
+from .search import candidates
 
 _TYPES = (RRType.A, RRType.AAAA)
 
@@ -39,16 +40,25 @@ def steps(world: World, name: str, cache: Cache | None, now: float) -> tuple[str
     told = [f"what was read earlier still holds ({world.kept})"] if world.kept else []
     for source in world.order:
         told += _TELL.get(source.name, _of_others)(world, source, ascii_name, cache, now)
-        if _ends_there(world, source, ascii_name):
+        given = _given(source, ascii_name)
+        if isinstance(given, str):
+            ascii_name = given
+        elif _status(world, source, ascii_name) in source.returns:
             break
     return tuple(told)
 
 
-def _ends_there(world: World, source: Source, name: str) -> bool:
+def _given(source: Source, name: str) -> tuple[str, ...] | str | None:
+    return source.table.get(name.lower().removesuffix(".")) if source.table is not None else None
+
+
+def _status(world: World, source: Source, name: str) -> str:
+    """What the source reports of the name; empty if that is not known before it is asked."""
     if source.name == "files":
-        return bool(world.hosts.find(name)) and "success" in source.returns
-    table = source.table
-    return table is not None and isinstance(table.get(name.lower().removesuffix(".")), tuple)
+        return "success" if world.hosts.find(name) else "notfound" if world.hosts.readable else "unavail"
+    if source.table is not None:
+        return "success" if _given(source, name) is not None else ""
+    return "" if source.name == "dns" or source.look is not None else "unavail"
 
 
 def _files(world: World, source: Source, name: str, cache: Cache | None, now: float) -> list[str]:
@@ -63,13 +73,13 @@ def _dns(world: World, source: Source, name: str, cache: Cache | None, now: floa
     if special is not None or not domain.is_hostname(name):
         return ["DNS is not asked: " + ("a name that is never there (RFC 6761, RFC 7686)" if special else "not a host")]
     config = world.config
-    candidates = [one or "." for one in domain.candidates(name, config)]
+    names = [one or "." for one in candidates(name, config, world.aliases)]
     kinds = "A, then AAAA," if config.single_request else "A alone" if config.no_aaaa else "A and AAAA side by side"
     servers = ", ".join(map(str, config.servers))
     pace = f"{config.timeout:g} s a try, {config.attempts} rounds"
-    told = [f"DNS: {kinds} for {candidates[0]}, of {servers} ({pace})"]
-    told += [f"DNS: if that is not there, {one}" for one in candidates[1:]]
-    return [*told, *_cached(candidates[0], cache, now)]
+    told = [f"DNS: {kinds} for {names[0]}, of {servers} ({pace})"]
+    told += [f"DNS: if that is not there, {one}" for one in names[1:]]
+    return [*told, *_cached(names[0], cache, now)]
 
 
 def _cached(name: str, cache: Cache | None, now: float) -> list[str]:
@@ -88,7 +98,7 @@ def _cached(name: str, cache: Cache | None, now: float) -> list[str]:
 
 def _of_others(world: World, source: Source, name: str, cache: Cache | None, now: float) -> list[str]:
     if source.table is not None:
-        given = source.table.get(name.lower().removesuffix("."))
+        given = _given(source, name)
         if given is None:
             return ["overrides: not there"]
         return [f"overrides: {given if isinstance(given, str) else ', '.join(given)}"]

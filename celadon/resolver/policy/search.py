@@ -5,11 +5,12 @@ As glibc's res_nquerydomain and res_nsearch (resolver(3), resolv.conf(5)).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ..errors import KIND_OF_RCODE, Kind, ResolveError
-from ..model import Answer, Question, RRType
+from ..model import Answer, Config, Question, RRType
 from ..names import domain
 from ..system.world import World
 from .plan import Ask, Plan
@@ -18,6 +19,7 @@ from .plan import Ask, Plan
 HOST_NOT_FOUND, TRY_AGAIN, NO_RECOVERY, NO_DATA, INTERNAL = 1, 2, 3, 4, -1
 _NO_ANSWER = frozenset((2, 4, 5))  # rcodes after which res_send goes on to the next server
 _AA_OR_RA = 0x0480
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Result(NamedTuple):
@@ -47,46 +49,50 @@ class Failed(NamedTuple):
     refused: bool = False  # nobody listens
 
 
-def search(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] | Result]:
-    """The search list, as res_search goes through it: the answers of the first name that has any."""
-    config = world.config
+def _tries(name: str, config: Config, aliases: Mapping[str, str]) -> list[tuple[str, bool]]:
+    """What res_nsearch asks for, in order: absolute names without final dot, and whether the search list made them."""
     dots = name.count(".")
-    trailing = name.endswith(".")
-    first: Failed | None = None
-    last: Failed | None = None
-    if world.aliases and not dots and (alias := world.aliases.get(name.lower())):
-        answered = yield from query(world, alias.removesuffix("."), types)
-        return _failure(name, answered, answered) if isinstance(answered, Failed) else answered
-    nodata = servfail = None
-    domains = () if trailing else config.search
-    root = "" in domains
-    if dots >= config.ndots or trailing:
-        answered = yield from query(world, name.removesuffix("."), types)
+    if not dots and (alias := aliases.get(name.lower())):
+        return [(alias.removesuffix("."), False)]
+    if name.endswith("."):
+        return [(name[:-1], False)]
+    listed = [(f"{name}.{suffix}".removesuffix("."), True) for suffix in config.search]
+    if dots >= config.ndots:
+        return [(name, False), *listed]
+    return [*listed, (name, False)] if dots or not listed or not config.no_tld_query else listed
+
+
+def aliased(name: str, aliases: Mapping[str, str]) -> str:
+    """HOSTALIASES' other name for one without a dot (hostname(7)); nss_dns looks there before res_nsearch does."""
+    return name if "." in name else aliases.get(name.lower()) or name
+
+
+def candidates(name: str, config: Config, aliases: Mapping[str, str] = _NONE) -> list[str]:
+    """The absolute names that DNS is asked for ``name``, in order, until one is there; each once, without final dot."""
+    return list(dict.fromkeys(one for one, _ in _tries(aliased(name, aliases), config, aliases)))
+
+
+def search(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] | Result]:
+    """The search list, as res_nsearch goes through it: the answers of the first name that has any."""
+    first = nodata = servfail = last = None
+    stop = had_root = False
+    for asked, listed in _tries(name, world.config, world.aliases):
+        if stop if listed else had_root:
+            continue
+        answered = yield from query(world, asked, types)
         if not isinstance(answered, Failed):
             return answered
-        first = last = answered
-        if trailing:
-            return _failure(name, first, first)
-    stop = False
-    for suffix in domains:
-        answered = yield from query(world, f"{name}.{suffix}".removesuffix("."), types)
-        if not isinstance(answered, Failed):
-            return answered
-        last = answered
-        if answered.refused:
-            return _failure(name, last, last)
-        if answered.h_errno == NO_DATA:
+        if not listed:
+            first = answered if last is None else None
+        elif answered.refused:
+            return _failure(name, answered, answered)
+        elif answered.h_errno == NO_DATA:
             nodata = nodata or answered
         elif answered.h_errno == TRY_AGAIN and answered.servfail:
             servfail = servfail or answered
         elif answered.h_errno != HOST_NOT_FOUND:
             stop = True
-        if stop:
-            break
-    if first is None and not root and (dots or not domains or not config.no_tld_query):
-        answered = yield from query(world, name, types)
-        if not isinstance(answered, Failed):
-            return answered
+        had_root = had_root or asked == name
         last = answered
     assert last is not None
     return _failure(name, first or nodata or servfail or last, last)

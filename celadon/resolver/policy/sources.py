@@ -12,7 +12,7 @@ from ..names import domain
 from ..names.address import AF_INET, AF_INET6, normal
 from ..system.world import Source, World
 from .plan import AskFunction, Plan
-from .search import HOST_NOT_FOUND, INTERNAL, NO_DATA, NO_RECOVERY, Result, search
+from .search import HOST_NOT_FOUND, INTERNAL, NO_DATA, NO_RECOVERY, Result, aliased, search
 
 TYPE_OF = {AF_INET: int(RRType.A), AF_INET6: int(RRType.AAAA)}
 
@@ -65,8 +65,7 @@ def _dns(world: World, name: str, families: Sequence[int], any_name: bool) -> Pl
         # gethostbyname3_r asks all the same, and takes no address for an answer; but NODATA it does.
         searched = yield from search(world, domain.escaped(name), [TYPE_OF[one] for one in families])
         return searched if isinstance(searched, Result) else Result("unavail", NO_RECOVERY, error=error)
-    if world.aliases and "." not in name:
-        name = world.aliases.get(name.lower()) or name
+    name = aliased(name, world.aliases)
     config = world.config
     types = [TYPE_OF[one] for one in families]
     if config.no_aaaa and len(types) > 1:

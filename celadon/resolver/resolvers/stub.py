@@ -19,12 +19,12 @@ from ..answers.single_flight import Flights
 from ..errors import Kind, ResolveError
 from ..events import ResolverStats
 from ..model import AddrInfo, Answer, Config, QueryOptions, Question, SockAddr
-from ..names.domain import candidates
 from ..names.domain import to_ascii as _ascii
 from ..policy import getaddrinfo
 from ..policy.explain import Explanation, steps
 from ..policy.libc_or_engine import Choice
 from ..policy.plan import Ask, Plan, Sources
+from ..policy.search import candidates
 from ..protocols import Cancel, Engine, FullResolver, Observer, Outcome, counts_of
 from ..system.world import World
 from .calls import Call, CallResolver
@@ -427,7 +427,9 @@ class StubResolver(CallResolver):
         cache = self.cache
         if cache is None:
             return False
-        found = [cache.discard(one, address) for one in candidates(_ascii(host), self._world().config)]
+        world = self._world()
+        names = candidates(_ascii(host), world.config, world.aliases)
+        found = [cache.discard(one, address) for one in names]  # all of them: the address may be under several
         return any(found)
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from ... import registry
 from ...errors import Kind, ResolveError, ResolverConfigError
 from ...factory import make
 from ...model import Answer, Config, Question, Rcode, Record, RRType, Server
-from ...names.domain import candidates
+from ...policy.search import candidates
 from ...protocols import Engine, Outcome, Resolver
 from ...resolvers.stub import ask
 from ...system.reload import System
