@@ -87,7 +87,7 @@ class Player:
 
 
 def failure(run, plan):
-    """(errno, kind) of the plan's ResolveError, (class name, errno) of another error; the plan's value if it has one."""
+    """What the plan returns; (errno, kind) of a ResolveError, (class name, errno) of another OSError that it raises."""
     try:
         return run(plan)
     except ResolveError as error:
