@@ -4,9 +4,13 @@ A zone maps ``"name"`` or ``"name TYPE"`` to the data, separated by spaces, to `
 the words of ``OUTCOMES``. A name that is not in it is NXDOMAIN, one that has other types only is NODATA.
 """
 
+from socket import gaierror, herror
+
 from celadon.resolver import Answer, Question, Record, ResolveError, RRType
 from celadon.resolver.errors import Kind
+from celadon.resolver.policy.getaddrinfo import getaddrinfo
 from celadon.resolver.policy.plan import Ask, Sources
+from celadon.resolver.system.gai_conf import Interface
 from celadon.resolver.system.host_conf import parse_aliases, parse_host_conf
 from celadon.resolver.system.hosts import parse_hosts
 from celadon.resolver.system.nsswitch import parse_nsswitch
@@ -17,8 +21,12 @@ from celadon.resolver.system.world import Ways, World
 OUTCOMES = {"nodata": 0, "formerr": 1, "servfail": 2, "nx": 3, "notimp": 4, "refused": 5, "rcode9": 9}
 LOST = {"silent": Kind.TIMEOUT, "unreachable": Kind.NETWORK}
 
+FAMILIES = {"4": 2, "6": 10}
+# What a host has that is not on a loopback interface only: family, address, prefix length.
+OWN = (("4", "192.0.2.200", 24), ("6", "2001:db8::200", 64))
+
 #: Exactly libc's way, without the switches that docs/differences.md explains.
-LIBC = Ways(special_names=False, nul=False, strict=False, cname_order=False)
+LIBC = Ways(special_names=False, nul=False, cname_order=False)
 
 
 def world(resolv="", hosts="", sources="files dns", host_conf="multi on", aliases="", ways=LIBC, **fields):
@@ -86,11 +94,32 @@ class Player:
         return Answer(question, 0, tuple(records))
 
 
-def failure(run, plan):
-    """What the plan returns; (errno, kind) of a ResolveError, (class name, errno) of another OSError that it raises."""
+def look(name, family, flags, files, zone):
+    """``getaddrinfo`` of one row of a table, as one value that is easy to read in it.
+
+    The addresses in a string, the canonical name in brackets behind them, or the number of the gaierror. ``files`` are
+    ``world``'s arguments; ``families`` in it are those that the host has addresses of, as digits.
+    """
+    found = outcome(getaddrinfo, files, zone, name, 80, family, 1, 0, flags)
+    if not isinstance(found, list):
+        return found
+    return " ".join(one[4][0] for one in found) + (f" ({found[0][3]})" if found[0][3] else "")
+
+
+def outcome(call, files, zone, *args):
+    """What a call's plan comes to: its value, the number of a gaierror, or (class name, number) of another OSError."""
+    files = dict(files)
+    if "families" in files:
+        digits = files.pop("families")
+        files["families"] = frozenset(FAMILIES[one] for one in digits)
+        files["interfaces"] = {address: Interface(size) for one, address, size in OWN if one in digits}
     try:
-        return run(plan)
-    except ResolveError as error:
-        return error.errno, error.kind.name
-    except OSError as error:
-        return type(error).__name__, error.errno
+        return Player(zone).run(call(world(**files), *args))
+    except gaierror as error:
+        return error.errno
+    except herror as error:
+        return "herror", error.errno
+    except OSError:
+        return "OSError"  # with a number that libc leaves to chance
+    except UnicodeError:
+        return "UnicodeError"

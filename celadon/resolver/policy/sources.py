@@ -1,4 +1,4 @@
-"""What each source of nsswitch.conf says of a name: hosts file, DNS, a table, a function (nsswitch.conf(5))."""
+"""What each source says of a name: the hosts file, DNS, a program's table or function (nsswitch.conf(5))."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _files(world: World, name: str, families: Sequence[int]) -> Result:
 
 
 def _special(name: str, families: Sequence[int]) -> Result | None:
-    """RFC 6761 and RFC 7686: what never reaches DNS."""
+    """The fixed result of a name that never reaches DNS (RFC 6761, RFC 7686); None for all others."""
     kind = domain.special(name)
     if kind == "loopback":
         both = [(AF_INET6, "::1"), (AF_INET, "127.0.0.1")]
@@ -62,7 +62,7 @@ def _dns(world: World, name: str, families: Sequence[int], any_name: bool) -> Pl
         error = ResolveError(Kind.ILLEGAL, name, detail="not a host's name")
         if not any_name:
             return NOT_FOUND._replace(error=error, told=0 if name else NO_RECOVERY)
-        # gethostbyname3_r asks all the same, and takes no address for an answer; but NODATA it does.
+        # gethostbyname3_r asks nevertheless. It accepts no address from the answer, but it does report NODATA.
         searched = yield from search(world, domain.escaped(name), [TYPE_OF[one] for one in families])
         return searched if isinstance(searched, Result) else Result("unavail", NO_RECOVERY, error=error)
     name = aliased(name, world.aliases)
@@ -90,7 +90,7 @@ def _rank(sortlist: Sequence[tuple[int, int]], address: str) -> int:
 
 
 def in_answers(world: World, answers: Sequence[Answer]) -> Result | None:
-    """The addresses that the answers hold; None if there are none."""
+    """The addresses in the answers, with the canonical name and aliases of the first that has any; None without one."""
     found: list[tuple[int, str]] = []
     canonical = ""
     aliases: tuple[str, ...] = ()
@@ -132,14 +132,14 @@ def ask(world: World, source: Source, name: str, families: Sequence[int], any_na
 
 
 def _given(name: str, addresses: Iterable[str] | None, families: Sequence[int]) -> Result:
-    """What a table or a function of the program's has for a name."""
+    """What the program's table or function has for a name. ValueError for what is not an address."""
     if addresses is None:
         return Result("unknown", HOST_NOT_FOUND, error=ResolveError(Kind.NOT_MINE, name))
     literals = []
     for one in (addresses,) if isinstance(addresses, str) else addresses:
         literal = normal(one) if isinstance(one, str) else None
         if literal is None:
-            raise ValueError(f"{one!r}, given as an address of {name!r}, is none")
+            raise ValueError(f"{one!r} (given for {name!r}) is not an IP address")
         literals.append(literal)
     found = [one for one in literals if one[0] in families]
     if not found:
@@ -148,7 +148,7 @@ def _given(name: str, addresses: Iterable[str] | None, families: Sequence[int]) 
 
 
 def _renamed(world: World, source: Source, name: str, families: Sequence[int], any_name: bool) -> Plan[Result]:
-    """Another name's addresses, from the sources behind this one."""
+    """The addresses of the other name that a table gave, from the sources after this one."""
     result = NOT_FOUND
     for other in world.order[world.order.index(source) + 1 :]:
         result = yield from ask(world, other, name, families, any_name)

@@ -1,4 +1,4 @@
-"""What the system's files and the environment say, as one value: the world in which a name is looked up."""
+"""The World: what the system's files and environment say, as one frozen value for a lookup."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ _ALL = frozenset(STATUSES)
 class Source(NamedTuple):
     """One source of the hosts line in nsswitch.conf, and the statuses with which the search ends there.
 
-    Two kinds come from a program and not from that file: ``table`` has the addresses of names, or another name to look
-    up in a name's place, and ``look`` is a function that gives addresses, or None for a name that is not its own.
+    Two kinds come from the program: ``table`` maps names to addresses, or to another name to look up in their place;
+    ``look`` is a function that returns a name's addresses, or None for a name that is not its own.
     """
 
     name: str
     returns: frozenset[str] = frozenset(("success",))
-    plain: bool = True  # without criteria of its own
+    plain: bool = True  # False: the file has criteria for it
     table: Mapping[str, tuple[str, ...] | str] | None = None
     look: Look | None = None
 
 
 def table_source(table: Mapping[str, tuple[str, ...] | str]) -> Source:
-    """The source that decides about the names in the table, whatever it says of them."""
+    """The source for a table: it decides about every name in it."""
     return Source("overrides", _ALL, table=table)
 
 
 def look_source(name: str, look: Look) -> Source:
-    """The source that asks a function."""
+    """The source for a function."""
     return Source(name, _ALL, look=look)
 
 
@@ -45,10 +45,10 @@ _COMMON = (Source("files"), Source("dns"))
 
 
 class Ways(NamedTuple):
-    """Where libc's way and a safer one part: each field is a switch, and docs/differences.md says why.
+    """Differences from libc: each field is a switch, and docs/differences.md says why.
 
     ``special_names``: RFC 6761's and 7686's names never reach DNS. ``nul``: a NUL in a host is an error, not its end.
-    ``strict``: when the A records could not be had, having AAAA does not help. ``cname_order``: a chain of CNAMEs is
+    ``strict``: if the A query fails, the lookup fails, whatever AAAA came. ``cname_order``: a chain of CNAMEs is
     followed in whatever order it came. ``idna`` is 2003 as in the standard library, or 2008.
     """
 
@@ -63,11 +63,11 @@ class Ways(NamedTuple):
 class World:
     """What the system's files and interfaces say, and the ways chosen.
 
-    ``order`` is nsswitch's for hosts, ``families`` those that AI_ADDRCONFIG counts, ``interfaces`` the host's own
-    addresses, ``rules`` gai.conf's, ``multi``, ``reorder`` and ``trim`` host.conf's, ``aliases`` those of the file that
-    HOSTALIASES names. ``hostname`` is this host's, ``variables`` are those of the resolver's that are set,
-    ``mdns_allow`` is whether there is a file of that name, ``trouble`` why a file was never read: they decide who is
-    asked, not what is answered. ``kept`` is why files count as they were read earlier, empty if none does.
+    ``order``: nsswitch.conf's sources for hosts. ``families``: those that AI_ADDRCONFIG counts. ``interfaces``: the
+    host's own addresses. ``rules``: gai.conf's. ``multi``, ``reorder`` and ``trim``: host.conf's. ``aliases``: from the
+    file that HOSTALIASES names. The rest only decides between libc and an engine: ``hostname`` is this host's,
+    ``variables`` are the resolver's environment variables that are set, ``mdns_allow`` is whether mdns.allow exists,
+    ``trouble`` is why a file was never read, ``kept`` why files count as they were read earlier.
     """
 
     config: Config
@@ -86,13 +86,11 @@ class World:
     mdns_allow: bool = False
     trouble: str = ""
     kept: str = ""
-    #: Whether the way of the commonest systems is all that a lookup can take: files, then DNS, nothing out of the way.
+    #: Files, then DNS, without criteria and without options that change a lookup: ``nss.quick`` may take its short way.
     simple: bool = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         config = self.config
-        out_of_the_way = (
-            config.single_request or config.single_request_reopen or config.no_aaaa or config.use_vc or self.aliases
-        )
-        simple = self.order == _COMMON and not out_of_the_way
+        asks = config.single_request or config.single_request_reopen or config.no_aaaa or config.use_vc or self.aliases
+        simple = self.order == _COMMON and not (asks or config.sortlist or self.reorder)
         object.__setattr__(self, "simple", simple)
