@@ -17,7 +17,7 @@ import pytest
 
 from celadon.hub import GreenletExit, Timeout, getcurrent, kill, sleep, spawn
 
-from .worlds import WAITING, WORLDS, Contracts, outcome, run
+from .worlds import WAITING, Contracts, outcome, run
 
 contract = Contracts()
 
@@ -300,12 +300,6 @@ def test_contract(world, function, expected):
 
 
 # -- what only greenlets have --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def world():
-    with contextlib.closing(WORLDS["greenlets"]()) as made:
-        yield made
 
 
 @pytest.mark.parametrize("how", ["recv", "recv_into", "recvfrom", "send", "sendall", "accept", "connect", "sendfile"])

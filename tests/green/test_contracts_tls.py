@@ -1,6 +1,5 @@
 """What TLS sockets do, seen on CPython's threads and on our greenlets, with the same result."""
 
-import contextlib
 import errno
 import hashlib
 import socket
@@ -11,7 +10,7 @@ import pytest
 
 from celadon.hub import GreenletExit, Timeout, kill, sleep, spawn
 
-from .worlds import WORLDS, Contracts, outcome, run
+from .worlds import Contracts, outcome, run
 
 contract = Contracts()
 
@@ -244,12 +243,6 @@ def test_contract(world, function, expected):
 
 
 # -- what only greenlets have --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def world():
-    with contextlib.closing(WORLDS["greenlets"]()) as made:
-        yield made
 
 
 def test_closing_under_a_reader(world):

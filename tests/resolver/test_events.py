@@ -9,16 +9,13 @@ import pytest
 from celadon import resolver
 from celadon.hub import Timeout, get_hub, sleep, spawn
 from celadon.resolver import CachePolicy, Event, Kind, ResolveError
-from celadon.resolver.testing import Delay, Drop, NameServer, Servfail, Truncate
+from celadon.resolver.testing import Delay, Drop, Servfail, Truncate
 
-
-@pytest.fixture
-def server():
-    with NameServer() as made:
-        made.add("a.test", "A", "192.0.2.1")
-        made.add("a.test", "MX", "1 a.test.")
-        made.add("alias.test", "CNAME", "a.test.")
-        yield made
+RECORDS = [
+    ("a.test", "A", "192.0.2.1"),
+    ("a.test", "MX", "1 a.test."),
+    ("alias.test", "CNAME", "a.test."),
+]
 
 
 class Heard(list):

@@ -158,12 +158,10 @@ def memory():
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.fixture
-def server():
-    with NameServer() as made:
-        made.add("fine.test", "A", GOOD)
-        made.add("x.test", "A", GOOD)
-        yield made
+RECORDS = [
+    ("fine.test", "A", GOOD),
+    ("x.test", "A", GOOD),
+]
 
 
 @pytest.fixture(params=ENGINES)

@@ -8,14 +8,7 @@ from celadon.resolver import Answer, Config, Edns, QueryOptions, Question, Resol
 from celadon.resolver.dns.wire import encode_question
 from celadon.resolver.registry import make_engine
 from celadon.resolver.resolvers.stub import ask
-from celadon.resolver.testing import NameServer, Truncate
-
-
-@pytest.fixture
-def server():
-    with NameServer() as made:
-        made.add("a.test", "A", "192.0.2.1")
-        yield made
+from celadon.resolver.testing import Truncate
 
 
 def records(outcome):

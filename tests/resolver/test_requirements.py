@@ -29,13 +29,11 @@ ENGINES = ["ares", "python"]
 TESTS = Path(__file__).parent
 
 
-@pytest.fixture
-def server():
-    with NameServer() as made:
-        made.add("a.test", "A", GOOD, ttl=5)
-        made.add("a.test", "AAAA", "2001:db8::1", ttl=5)
-        made.add("b.test", "A", "10.0.0.2")
-        yield made
+RECORDS = [
+    ("a.test", "A", GOOD, 5),
+    ("a.test", "AAAA", "2001:db8::1", 5),
+    ("b.test", "A", "10.0.0.2"),
+]
 
 
 @pytest.fixture(params=ENGINES)

@@ -9,19 +9,17 @@ from celadon.resolver import Answer, Cache, CachePolicy, Config, Kind, Question,
 from celadon.resolver.answers.single_flight import Flights
 from celadon.resolver.system.hosts import Hosts
 from celadon.resolver.system.world import World
-from celadon.resolver.testing import Delay, Drop, NameServer
+from celadon.resolver.testing import Delay, Drop
 
 Q = Question("a.test", 1)
 WORLD = World(Config(), Hosts())
 
 
-@pytest.fixture
-def server():
-    with NameServer() as made:
-        made.add("a.test", "A", "192.0.2.1")
-        made.add("a.test", "AAAA", "2001:db8::1")
-        made.add("six.test", "AAAA", "2001:db8::6")
-        yield made
+RECORDS = [
+    ("a.test", "A", "192.0.2.1"),
+    ("a.test", "AAAA", "2001:db8::1"),
+    ("six.test", "AAAA", "2001:db8::6"),
+]
 
 
 class Engine:

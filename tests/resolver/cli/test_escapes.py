@@ -7,7 +7,7 @@ import pytest
 
 from celadon.resolver.cli import main
 from celadon.resolver.cli.escapes import clipped, printable, strict
-from celadon.resolver.testing import NameServer, Script
+from celadon.resolver.testing import Script
 
 TEXT = b"x: #)\n;; ANSWER SECTION:\nbank.test.\t300\tIN\tA\t192.0.2.66\n'\x1b]0;t\x07\x9b2J\xe2\x80\xae"
 
@@ -20,12 +20,10 @@ def told(query, reply):
     return [header + query[12:end] + b"\0" + struct.pack("!HHIH", 41, 1232, 0, len(options)) + options]
 
 
-@pytest.fixture
-def server():
-    with NameServer() as made:
-        made.add("a.test", "A", "192.0.2.1")
-        made.script("a.test", Script(told))
-        yield made
+RECORDS = [
+    ("a.test", "A", "192.0.2.1"),
+]
+SCRIPTS = {"a.test": Script(told)}
 
 
 @pytest.mark.parametrize("more", [[], ["+short"], ["+yaml"], ["+json"], ["--format", "table"]])

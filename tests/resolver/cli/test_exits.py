@@ -10,18 +10,16 @@ import pytest
 
 from celadon.resolver.cli import main
 from celadon.resolver.cli.dig import dig_command
-from celadon.resolver.testing import Drop, NameServer, Refused, Servfail
+from celadon.resolver.testing import Drop, Refused, Servfail
 
-
-@pytest.fixture
-def server():
-    with NameServer() as made:
-        made.add("data.test", "A", "192.0.2.1")
-        made.add("other.test", "AAAA", "2001:db8::1")
-        for name, script in (("fail.test", Servfail()), ("refused.test", Refused()), ("dead.test", Drop())):
-            made.add(name, "A", "192.0.2.1")
-            made.script(name, script)
-        yield made
+RECORDS = [
+    ("data.test", "A", "192.0.2.1"),
+    ("other.test", "AAAA", "2001:db8::1"),
+    ("fail.test", "A", "192.0.2.1"),
+    ("refused.test", "A", "192.0.2.1"),
+    ("dead.test", "A", "192.0.2.1"),
+]
+SCRIPTS = {"fail.test": Servfail(), "refused.test": Refused(), "dead.test": Drop()}
 
 
 def at(server):

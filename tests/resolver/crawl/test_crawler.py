@@ -15,22 +15,19 @@ from celadon.hub import Pool, Timeout, get_hub, joinall, sleep, spawn
 from celadon.hub.testing import MockClock
 from celadon.resolver import BlockedAddress, CrawlerResolver, Guard, Kind, ResolveError, ResolverConfigError, factory
 from celadon.resolver.crawl.values import interleave
-from celadon.resolver.testing import Delay, Drop, NameServer, Servfail
+from celadon.resolver.testing import Delay, Drop, Servfail
 
-
-@pytest.fixture
-def server():
-    with NameServer() as made:
-        made.add("public.test", "A", "8.8.8.8")
-        made.add("public.test", "A", "1.1.1.1")
-        made.add("mixed.test", "A", "10.0.0.1")
-        made.add("mixed.test", "A", "9.9.9.9")
-        made.add("evil.test", "A", "127.0.0.1")
-        made.add("evil.test", "AAAA", "::ffff:10.0.0.1")
-        made.add("meta.test", "A", "169.254.169.254")
-        made.add("alias.test", "CNAME", "middle.test.", ttl=500)
-        made.add("middle.test", "CNAME", "public.test.", ttl=400)
-        yield made
+RECORDS = [
+    ("public.test", "A", "8.8.8.8"),
+    ("public.test", "A", "1.1.1.1"),
+    ("mixed.test", "A", "10.0.0.1"),
+    ("mixed.test", "A", "9.9.9.9"),
+    ("evil.test", "A", "127.0.0.1"),
+    ("evil.test", "AAAA", "::ffff:10.0.0.1"),
+    ("meta.test", "A", "169.254.169.254"),
+    ("alias.test", "CNAME", "middle.test.", 500),
+    ("middle.test", "CNAME", "public.test.", 400),
+]
 
 
 @pytest.fixture

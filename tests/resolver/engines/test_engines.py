@@ -7,15 +7,8 @@ from celadon.hub import get_hub, sleep, spawn
 from celadon.resolver import Config, Question, Server
 from celadon.resolver.registry import make_engine
 from celadon.resolver.resolvers.stub import ask
-from celadon.resolver.testing import Drop, NameServer, Script, outcome_of
+from celadon.resolver.testing import Drop, Script, outcome_of
 from celadon.resolver.testing.hostile import DNAME, message, record, wire_name
-
-
-@pytest.fixture
-def server():
-    with NameServer() as made:
-        made.add("a.test", "A", "192.0.2.1")
-        yield made
 
 
 @pytest.fixture(params=["ares", "python"])

@@ -17,7 +17,7 @@ from celadon.resolver.dns.exchange import AGAIN, Exchange, Query, Tuning
 from celadon.resolver.engines.python import udp_tcp as links
 from celadon.resolver.registry import make_engine
 from celadon.resolver.resolvers.stub import ask
-from celadon.resolver.testing import Delay, NameServer, Script, outcome_of
+from celadon.resolver.testing import Delay, Script, outcome_of
 from celadon.resolver.testing.nameserver import Sent
 from tests.resolver import flood
 
@@ -26,13 +26,10 @@ A = Question("x.test", 1)
 ONE = Server("192.0.2.1")
 
 
-@pytest.fixture
-def server():
-    with NameServer() as made:
-        for n in range(50):
-            made.add(f"n{n}.test", "A", f"10.0.1.{n}")
-        made.add("x.test", "A", GOOD)
-        yield made
+RECORDS = [
+    *((f"n{n}.test", "A", f"10.0.1.{n}") for n in range(50)),
+    ("x.test", "A", GOOD),
+]
 
 
 @pytest.fixture(params=["ares", "python"])

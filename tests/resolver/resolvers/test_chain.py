@@ -3,11 +3,11 @@
 import _socket
 
 import pytest
+from celadon.resolver.resolvers.chain import ChainResolver, goes_on
 
 from celadon.resolver import ResolveError
 from celadon.resolver.engines.static import make_static
 from celadon.resolver.errors import Kind, ResolverUnavailable
-from celadon.resolver.resolvers.chain import ChainResolver, goes_on
 from celadon.resolver.resolvers.stub import StubResolver
 
 from ..player import world

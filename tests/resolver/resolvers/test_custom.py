@@ -193,13 +193,11 @@ def test_options_that_do_not_go_with_it():
 # -- chain -------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def server():
-    with NameServer() as made:
-        made.add("a.test", "A", "192.0.2.1")
-        made.add("one.svc", "A", "203.0.113.1")
-        made.add("1.2.0.192.in-addr.arpa", "PTR", "a.test.")
-        yield made
+RECORDS = [
+    ("a.test", "A", "192.0.2.1"),
+    ("one.svc", "A", "203.0.113.1"),
+    ("1.2.0.192.in-addr.arpa", "PTR", "a.test."),
+]
 
 
 def test_what_is_not_mine_is_the_next_ones(server):

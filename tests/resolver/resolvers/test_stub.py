@@ -7,7 +7,7 @@ import pytest
 
 from celadon import resolver
 from celadon.hub import Timeout, get_hub, joinall, move_on_after, sleep, spawn
-from celadon.resolver.testing import Delay, Drop, NameServer, Servfail
+from celadon.resolver.testing import Delay, Drop, Servfail
 
 CALLS = [
     ("a.test", 80),
@@ -60,19 +60,16 @@ NAME_CALLS = [
 ]
 
 
-@pytest.fixture
-def server():
-    with NameServer() as made:
-        made.add("a.test", "A", "192.0.2.1")
-        made.add("xn--bcher-kva.test", "A", "192.0.2.50")
-        made.add("six.test", "AAAA", "2001:db8::1")
-        made.add("alias.test", "CNAME", "a.test.")
-        for n in range(5):
-            made.add("many.test", "A", f"192.0.2.{n + 10}")
-        made.add("fail.test", "A", "192.0.2.3")
-        made.script("fail.test", Servfail())
-        made.add("1.2.0.192.in-addr.arpa", "PTR", "a.test.")
-        yield made
+RECORDS = [
+    ("a.test", "A", "192.0.2.1"),
+    ("xn--bcher-kva.test", "A", "192.0.2.50"),
+    ("six.test", "AAAA", "2001:db8::1"),
+    ("alias.test", "CNAME", "a.test."),
+    *(("many.test", "A", f"192.0.2.{n + 10}") for n in range(5)),
+    ("fail.test", "A", "192.0.2.3"),
+    ("1.2.0.192.in-addr.arpa", "PTR", "a.test."),
+]
+SCRIPTS = {"fail.test": Servfail()}
 
 
 def outcome(function, *args):

@@ -65,17 +65,15 @@ class Lossy:
         self._ended.release()
 
 
-@pytest.fixture
-def server():
-    with NameServer(synthetic=True) as made:
-        made.add("fail.test", "A", "192.0.2.1")
-        made.script("fail.test", Servfail())
-        made.add("dead.test", "A", "192.0.2.1")
-        made.script("dead.test", Drop())
-        made.add("nodata.test", "TXT", "x")
-        made.add("alias.test", "CNAME", "n1.test.")
-        made.add("mx.test", "MX", "10 mail.test.")
-        yield made
+SYNTHETIC = True
+RECORDS = [
+    ("fail.test", "A", "192.0.2.1"),
+    ("dead.test", "A", "192.0.2.1"),
+    ("nodata.test", "TXT", "x"),
+    ("alias.test", "CNAME", "n1.test."),
+    ("mx.test", "MX", "10 mail.test."),
+]
+SCRIPTS = {"fail.test": Servfail(), "dead.test": Drop()}
 
 
 @pytest.fixture

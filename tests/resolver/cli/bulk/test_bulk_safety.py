@@ -20,16 +20,13 @@ from celadon.resolver.cli.bulk.files import Output, replace_file
 from celadon.resolver.cli.bulk.names_in import Form, of_line
 from celadon.resolver.cli.bulk.stop import Abandoned, Stop
 from celadon.resolver.errors import ResolveError
-from celadon.resolver.testing import NameServer, Script
+from celadon.resolver.testing import Script
 
 ROOT = Path(__file__).resolve().parents[4]
 ENGINES = ["python", "ares"]
 
 
-@pytest.fixture
-def server():
-    with NameServer() as made:
-        yield made
+RECORDS = []
 
 
 @pytest.fixture

@@ -6,17 +6,14 @@ import pytest
 
 from celadon import resolver
 from celadon.resolver.cli import main
-from celadon.resolver.testing import Drop, NameServer, Servfail, synthetic_address
+from celadon.resolver.testing import Drop, Servfail, synthetic_address
 
-
-@pytest.fixture
-def server():
-    with NameServer(synthetic=True) as made:
-        made.add("fail.test", "A", "192.0.2.1")
-        made.script("fail.test", Servfail())
-        made.add("dead.test", "A", "192.0.2.1")
-        made.script("dead.test", Drop())
-        yield made
+SYNTHETIC = True
+RECORDS = [
+    ("fail.test", "A", "192.0.2.1"),
+    ("dead.test", "A", "192.0.2.1"),
+]
+SCRIPTS = {"fail.test": Servfail(), "dead.test": Drop()}
 
 
 def test_one_name(server, capsys):

@@ -20,12 +20,10 @@ from celadon.resolver.testing import Delay, Drop, NameServer, Script, Truncate, 
 A = Question("a.test", 1)
 
 
-@pytest.fixture
-def server():
-    with NameServer() as made:
-        made.add("a.test", "A", "192.0.2.1")
-        made.add("*.many.test", "A", "192.0.2.2")
-        yield made
+RECORDS = [
+    ("a.test", "A", "192.0.2.1"),
+    ("*.many.test", "A", "192.0.2.2"),
+]
 
 
 def engine_for(*servers, tuning=None, **config):
