@@ -1,1 +1,1 @@
-"""Answers: following CNAMEs in them, caching them, and sharing one query among those who wait."""
+"""DNS answers: follow their CNAMEs, cache them, share one query among many waiters."""

@@ -1,12 +1,12 @@
-"""What DNS said, for as long as it may be believed: one entry per question, least recently used ones leave first.
+"""The cache: positive and negative answers are kept for their TTL. If it is full, the least recently used one goes.
 
-A whole answer is kept under the question that it answers and serves that question only, so a record that nobody
-asked for can never be given out (RFC 5452 §6). Positive answers live by their least TTL, negative ones by their
-SOA (RFC 2308), a server's refusals for a moment (RFC 9520). A failure to get any reply is not kept: it may be this
-machine's own network, and knows nothing of the name. Expired answers may serve on while servers fail (RFC 8767).
+A whole answer is kept under its question and serves that question only, so a record that was not asked for is never
+used (RFC 5452 §6). A positive answer is kept for its least TTL, a negative one for what its SOA says (RFC 2308), a
+server's refusal for seconds (RFC 9520). If no reply came, nothing is kept: the fault may be this machine's network.
+Expired answers may be used while servers fail (RFC 8767).
 
-No clock and no I/O here: ``now`` is handed in, in seconds of a monotonic clock. One cache may serve several threads:
-each step is one operation of a dict.
+No clock and no I/O here: the caller gives ``now``, in seconds of a monotonic clock. Threads may share a cache: each
+step is one operation of a dict.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _WEEK = 604_800.0
 
 @dataclass(frozen=True, slots=True)
 class CachePolicy:
-    """How long what is believed; all times in seconds. The defaults are meant for any program.
+    """How long answers are kept; all times in seconds. The defaults suit any program.
 
-    ``entries`` bounds the number of answers. ``min_ttl`` and ``max_ttl`` clamp positive answers (a TTL of 0 is never
-    kept unless ``min_ttl`` says so), ``negative_max`` bounds negative ones that carry an SOA, ``negative`` is what
-    those without one get, ``failure`` is for SERVFAIL and its kin. ``stale`` is how long after its end an answer may
-    still serve when no new one can be had (0: never): it does when ``client_timeout`` is over or the servers failed,
-    with a TTL of ``stale_ttl``, and they are asked again at most every ``recheck`` (RFC 8767 §5). ``prefetch`` is the
-    last part of a TTL, from 0 to 1, in which a hit has the answer renewed (0: never).
+    ``entries``: the most answers to keep. ``min_ttl`` and ``max_ttl`` clamp positive answers (a TTL of 0 is not
+    kept unless ``min_ttl`` is above 0). ``negative_max``: the most for negative answers with an SOA. ``negative``: for
+    those without one. ``failure``: for SERVFAIL and the like. ``stale``: how long after its end an answer may still be
+    used if the servers fail, or have not replied within ``client_timeout`` (0: never). It then has the TTL
+    ``stale_ttl``, and the servers are asked again at most every ``recheck`` (RFC 8767 §5). ``prefetch``: the last part
+    of a TTL, 0 to 1, in which a hit renews the answer (0: never).
     """
 
     entries: int = 10_000
@@ -48,7 +48,7 @@ class CachePolicy:
     prefetch: float = 0.0
 
     def __post_init__(self) -> None:
-        """ValueError for what cannot be."""
+        """ValueError for a time below 0 and the like."""
         if self.entries < 1:
             raise ValueError(f"entries: {self.entries!r} is less than 1")
         for name in ("min_ttl", "max_ttl", "negative_max", "negative", "failure", "stale", "client_timeout", "recheck"):
@@ -75,7 +75,7 @@ class CacheStats:
 
 
 class Entry:
-    """One answer, when it came, until when it is fresh, and until when nobody need be asked although it is not."""
+    """One answer: when it was stored, when it expires, and how long its servers are left alone after that."""
 
     __slots__ = ("answer", "expires", "rest_until", "stored")
 
@@ -87,14 +87,14 @@ class Entry:
 
 
 def key_of(question: Question) -> Question:
-    """The question that stands for all ways to write its name in upper and lower case (RFC 4343)."""
+    """The question with its name in lower case: one key for every spelling (RFC 4343)."""
     name = question[0]
     low = name.lower()
     return question if low == name else question._replace(name=low)
 
 
 def asked_as(question: Question, answer: Answer) -> Answer:
-    """The answer for somebody who wrote the name in another case: owners that echo the question change with it."""
+    """The answer with the name in the case of this question, in its records too."""
     if answer.question == question:
         return answer
     old, new = answer.question.name, question.name
@@ -103,7 +103,7 @@ def asked_as(question: Question, answer: Answer) -> Answer:
 
 
 def _soa_ttl(answer: Answer) -> float | None:
-    """RFC 2308 §5: the lesser of the SOA's TTL and its minimum field; None without an SOA."""
+    """RFC 2308 §5: the lesser of the SOA's TTL and its minimum field, in seconds; None without an SOA."""
     one = answer.soa()
     minimum = one.data.split()[-1:] if one is not None else []
     if one is None or not minimum or not minimum[0].isdigit():
@@ -120,7 +120,7 @@ def lifetime(answer: Answer, policy: CachePolicy) -> float:
         owner, rdtype, seconds, _, rdclass = records[0]
         asked, wanted, of_class, _ = answer.question
         if owner == asked and rdtype == wanted and rdclass == of_class and policy.min_ttl <= seconds <= policy.max_ttl:
-            return float(seconds)  # as below, for the commonest answer
+            return float(seconds)  # the loop below, for the commonest answer
     ttl = float(min(one.ttl for one in records)) if records else policy.max_ttl
     if answer.rcode == 0 and records and (answer.question.rdtype == RRType.ANY or follow(answer).data):
         return min(max(ttl, policy.min_ttl), policy.max_ttl)
@@ -133,7 +133,7 @@ class Cache:
 
     def __init__(self, policy: CachePolicy | None = None) -> None:
         self.policy = policy or CachePolicy()
-        #: Changes whenever something is taken out before its time, so that what was derived from it is known as old.
+        #: Changes whenever an answer is removed before its time: results made from it are then out of date.
         self.generation = 0
         self._entries: OrderedDict[Question, Entry] = OrderedDict()
         self._hits = self._misses = self._negative = self._stale = 0
@@ -146,7 +146,7 @@ class Cache:
         return f"<Cache, {len(self._entries)} of {self.policy.entries} entries>"
 
     def get(self, question: Question, now: float) -> Entry | None:
-        """What may be given out without asking anybody: fresh, or stale while the servers are left in peace."""
+        """The entry that may be used without a query: fresh, or stale while its servers are left alone; else None."""
         key = key_of(question)
         entry = self._entries.get(key)
         if entry is None:
@@ -167,14 +167,14 @@ class Cache:
         try:
             self._entries.move_to_end(key)
         except KeyError:
-            return  # another thread made room just now
+            return  # another thread has just evicted it
 
     def peek(self, question: Question) -> Entry | None:
         """The entry, however old it is; counts nothing."""
         return self._entries.get(key_of(question))
 
     def stale(self, question: Question, now: float) -> Entry | None:
-        """What may be given out when the servers give nothing better (RFC 8767): an old answer that was no failure."""
+        """The expired answer that may be used because the servers failed (RFC 8767); None if there is none."""
         if not self.policy.stale:
             return None
         entry = self._entries.get(key_of(question))
@@ -183,12 +183,12 @@ class Cache:
         return entry
 
     def served_stale(self, entry: Entry, now: float) -> None:
-        """It was given out although it is old: let the servers rest before they are asked again."""
+        """The entry was used though it is stale: leave its servers alone for ``recheck`` seconds."""
         self._stale += 1
         entry.rest_until = now + self.policy.recheck
 
     def wants_refresh(self, entry: Entry, now: float) -> bool:
-        """Whether this hit is near enough to the entry's end to have it renewed."""
+        """Whether a hit now is near enough to the entry's end to renew it."""
         part = self.policy.prefetch
         return bool(part) and entry.expires - (entry.expires - entry.stored) * part <= now < entry.expires
 
@@ -197,7 +197,7 @@ class Cache:
         self._prefetched += 1
 
     def put(self, answer: Answer, now: float) -> Entry | None:
-        """Keep an answer for as long as the policy allows; the entry, or None where that is not at all."""
+        """Keep an answer for as long as the policy allows. Returns the entry; None if the policy does not allow it."""
         seconds = lifetime(answer, self.policy)
         key = key_of(answer.question)
         entries = self._entries
@@ -206,7 +206,7 @@ class Cache:
             return None
         if key in entries:
             if answer.rcode not in (0, _NXDOMAIN) and self.stale(key, now) is not None:
-                return None  # a failure does not drive out an answer that may still serve
+                return None  # a failure must not replace an answer that may still be used
             self._touch(key)
         entry = entries[key] = Entry(answer, now, now + seconds)
         self._stored += 1
@@ -220,7 +220,7 @@ class Cache:
             self._evicted += 1
 
     def flush(self, name: str | None = None) -> int:
-        """Forget everything, or everything about one name; how many answers that were."""
+        """Forget everything, or everything about one name. Returns the number of answers."""
         self.generation += 1
         if name is None:
             count = len(self._entries)
@@ -233,9 +233,9 @@ class Cache:
         return len(keys)
 
     def discard(self, name: str, address: str) -> bool:
-        """Forget one address of a name, as one that nobody could connect to; True if it was there.
+        """Forget one address of a name, because connecting to it failed, say. True if it was there.
 
-        With its last address the answer goes, and the name is asked for again.
+        An answer that has lost its last address is removed, so the name is asked for again.
         """
         found = False
         for rdtype in (RRType.A, RRType.AAAA):
@@ -269,10 +269,10 @@ class Cache:
             self._prefetched,
         )
 
-    # -- between two runs of a program ---------------------------------------------------------------------------
+    # -- to a file and back ---------------------------------------------------------------------------
 
     def dump(self, now: float, wall: float) -> Iterator[str]:
-        """The answers as lines of JSON, oldest use first. ``wall`` is the wall clock's time at ``now``."""
+        """The answers as lines of JSON, least recently used first. ``wall`` is the wall clock's time at ``now``."""
         for entry in list(self._entries.values()):
             answer = entry.answer
             if answer.rcode not in (0, _NXDOMAIN) or now >= entry.expires + self.policy.stale:
@@ -297,9 +297,9 @@ class Cache:
             yield json.dumps(row, separators=(",", ":"))
 
     def load(self, lines: Iterable[str], now: float, wall: float) -> int:
-        """Take in what ``dump`` wrote, as old as it is by the wall clock; how many answers that were.
+        """Load what ``dump`` wrote, aged by the wall clock. Returns the number of answers.
 
-        What is over, or is no such line, is passed over.
+        Expired answers and lines of any other form are ignored.
         """
         count = 0
         for line in lines:
@@ -340,7 +340,7 @@ def _rows(records: tuple[Record, ...]) -> list[list[object]]:
 
 
 def aged(entry: Entry, now: float, policy: CachePolicy) -> Answer:
-    """The entry's answer as a cache gives it: marked so, with its TTLs counted down, or as stale ones are told."""
+    """The entry's answer as a hit returns it: ``cached``, its TTLs counted down; or ``stale``, with ``stale_ttl``."""
     answer = entry.answer
     if now >= entry.expires:
         records = tuple(one._replace(ttl=policy.stale_ttl) for one in answer.records)

@@ -1,4 +1,4 @@
-"""Which records of an answer answer its question: those of the asked type along the chain of CNAMEs, and no others."""
+"""The records that answer a question: those of its type at the end of the chain of CNAMEs."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import NamedTuple
 
 from ..model import Answer, Question, Record, RRType
 
-_MAX_CHAIN = 32  # names; RFC 1034 §3.6.2 sets no bound, resolvers do: loops and the like end here
+_MAX_CHAIN = 32  # names; RFC 1034 §3.6.2 sets no limit, but a loop must end
 
 
-# What an answer may hold besides the type that was asked, and the types that stand for several (RFC 1035 §3.2.3).
+# Types that belong to an answer besides the type asked for; types that mean several (RFC 1035 §3.2.3).
 _BESIDE = (RRType.CNAME, RRType.DNAME, RRType.RRSIG, RRType.SIG)
 _MANY_TYPES = frozenset((RRType.MAILB, RRType.MAILA, RRType.ANY))
 
 
 class Found(NamedTuple):
-    """What the chain led to: the data at its end, the last name, and the names before it."""
+    """The end of a chain: its data, the canonical (last) name, and the names before it."""
 
     data: tuple[str, ...]
     canonical: str
@@ -24,11 +24,11 @@ class Found(NamedTuple):
 
 
 def follow(answer: Answer, any_order: bool = True) -> Found:
-    """Follow the chain within the answer: in the records' order, as glibc does, and if that finds nothing in any order.
+    """Follow the chain in the answer: first in the records' order, as glibc does, then in any order.
 
-    glibc makes one pass, in which each CNAME, whoever owns it, says what the next owner must be; ``any_order`` False
-    does just that. A chain that loops or has more than 32 names leads to nothing. The work is linear in the number of
-    records.
+    glibc makes one pass: the target of each CNAME, of whatever owner, becomes the owner that it expects next.
+    ``any_order`` False does exactly that. A chain that loops, or has more than 32 names, has no data. Linear in the
+    number of records.
     """
     question = answer.question
     records = answer.records
@@ -84,10 +84,10 @@ def _in_any_order(question: Question, records: Sequence[Record]) -> Found:
 
 
 def pruned(answer: Answer) -> Answer:
-    """The answer without the records that the question does not lead to (RFC 5452 §6); itself if it leads to all.
+    """The answer without records that do not belong to it (RFC 5452 §6); the same object if all do.
 
-    It leads to the name that was asked, to every name of its CNAME chain, and to a DNAME above one of them (RFC 6672);
-    and there to the type that was asked, to aliases and to signatures (RFC 4035 §3.1.1).
+    Owners that belong: the name asked for, every name of its CNAME chain, a DNAME above one of them (RFC 6672). Types
+    that belong: the one asked for, aliases, signatures (RFC 4035 §3.1.1).
     """
     asked, rdtype = answer.question[:2]
     for one in answer.records:
@@ -103,7 +103,7 @@ def _pruned(answer: Answer) -> Answer:
         if one.rdtype == RRType.CNAME:
             targets.setdefault(one.name.lower(), []).append(one.target.lower())
     reached = {answer.question.name.lower(): None}
-    for owner in (waiting := list(reached)):  # grows meanwhile
+    for owner in (waiting := list(reached)):  # a list that grows while it is read
         for target in targets.get(owner, ()):
             if target not in reached and len(reached) <= _MAX_CHAIN:
                 reached[target] = None
@@ -127,7 +127,7 @@ def _above(record: Record, names: Iterable[str]) -> bool:
 
 
 def has_data(answer: Answer) -> bool:
-    """Whether the answer holds what was asked for, at the end of its chain."""
+    """Whether the answer has data of the type asked for, at the end of its chain."""
     question: Question = answer.question
     if question.rdtype == RRType.ANY:
         return bool(answer.records)

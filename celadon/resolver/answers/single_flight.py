@@ -1,10 +1,10 @@
-"""One query for all who ask the same at once (RFC 5452 §5), and what becomes of its outcome.
+"""One query for all who ask the same question at the same time (RFC 5452 §5); its answer goes into the cache.
 
-Flights stand between the policy and an engine, and are an engine themselves. Waiters join the query that is already
-under way; one that gives up does not disturb the others; with the last one the query is cancelled. What the query
-brings goes into the cache, and where it brings nothing, an old answer may serve in its place (RFC 8767).
+``Flights`` is an engine around another engine. A waiter joins the query that is under way. If one waiter leaves, the
+others do not notice; if the last one leaves, the query is cancelled. If the query fails, an expired answer may be used
+(RFC 8767).
 
-Clock and timer are handed in. One object belongs to one hub.
+The caller gives clock and timer. One object belongs to one hub.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _NXDOMAIN = 3
 CallLater = Callable[..., Any]
 
 
-# Few objects for each: with many lookups in flight the garbage collector goes through all of them again and again.
+# Few objects for each lookup: the garbage collector scans those in flight again and again.
 
 
 class _Flight:
-    """One query under way: who waits for it, and whether it goes on although nobody does."""
+    """One query under way: its waiters, and whether it goes on without any."""
 
     __slots__ = ("cancel", "generation", "home", "keep", "key", "stale", "timer", "waiters")
 
@@ -41,12 +41,12 @@ class _Flight:
         self.timer: Any = None
 
     def landed(self, outcome: Outcome) -> None:
-        """The engine's answer."""
+        """The engine's outcome."""
         self.home.landed(self, outcome)
 
 
 class _Waiter:
-    """Somebody who waits for a flight."""
+    """One waiter of a flight."""
 
     __slots__ = ("done", "flight", "question")
 
@@ -56,7 +56,7 @@ class _Waiter:
         self.done = done
 
     def leave(self) -> None:
-        """Wait no longer; nothing happens if it is over."""
+        """Stop waiting. No effect if the flight is over."""
         flight = self.flight
         if self in flight.waiters:
             del flight.waiters[self]
@@ -65,7 +65,7 @@ class _Waiter:
 
 
 class Flights:
-    """See the module. ``call_later(seconds, function, *args)`` gives something with ``cancel``."""
+    """See the module. ``call_later(seconds, function, *args)`` returns a timer with ``cancel``."""
 
     def __init__(self, engine: Engine, cache: Cache | None, now: Callable[[], float], call_later: CallLater) -> None:
         self.name = engine.name
@@ -83,26 +83,26 @@ class Flights:
         return len(self._flights)
 
     def submit(self, question: Question, done: Done) -> Cancel:
-        """See ``Engine.submit``. The cache is not looked at: that costs no flight, and is the caller's."""
+        """See ``Engine.submit``. Does not read the cache: the caller has done that, without the cost of a flight."""
         key = key_of(question)
         flight = self._flights.get(key)
         if flight is None:
             flight = self._start(key, question)
         elif flight.stale is not None and flight.timer is None and self._cache is not None:
-            # The old answer was given out already, and this one came after its rest: it waits no longer than they did.
+            # The timer has given the expired answer to earlier waiters: a new one too waits for client_timeout at most.
             flight.timer = self._call_later(self._cache.policy.client_timeout, self._late, flight)
         waiter = _Waiter(flight, question, done)
         flight.waiters[waiter] = None
         return waiter.leave
 
     def refresh(self, question: Question) -> None:
-        """Ask for the cache alone, unless that is under way."""
+        """Ask for the cache only, without a waiter. No effect if the question is under way."""
         key = key_of(question)
         if key not in self._flights and self._cache is not None and not self._closed:
             try:
                 self._start(key, question).keep = True
             except ResolveError:
-                return  # closed meanwhile, or too much in flight: nobody waits for it
+                return  # closed, or too much in flight: no waiter needs to know
             self._cache.prefetching()
 
     def _start(self, key: Question, question: Question) -> _Flight:
@@ -117,7 +117,7 @@ class Flights:
         return flight
 
     def abandon(self, flight: _Flight) -> None:
-        """Nobody waits for it any more."""
+        """The last waiter has left."""
         if self._flights.get(flight.key) is flight:
             self._end(flight)
             if flight.cancel is not None:
@@ -130,7 +130,7 @@ class Flights:
             flight.timer = None
 
     def _late(self, flight: _Flight) -> None:
-        """The servers have had their time: who waits gets the old answer, and the query goes on for the cache."""
+        """``client_timeout`` is over: waiters get the expired answer, and the query goes on for the cache."""
         flight.timer = None
         flight.keep = True
         self._serve_stale(flight)
@@ -156,7 +156,7 @@ class Flights:
                 waiter.done(outcome.fresh())
 
     def landed(self, flight: _Flight, outcome: Outcome) -> None:
-        """The engine's answer to a flight."""
+        """The engine's outcome for a flight."""
         if self._flights.get(flight.key) is flight:
             self._end(flight)
         if flight.stale is not None and not self._closed:
@@ -167,13 +167,13 @@ class Flights:
         if isinstance(outcome, Answer):
             outcome = pruned(outcome)
             cache = self._cache
-            # What was asked before a flush, or of servers that are no longer ours, is told but not kept.
+            # Asked before a flush, or of servers of an older configuration: waiters get it, the cache does not.
             if cache is not None and cache.generation == flight.generation:
                 cache.put(outcome, self._now())
         self._tell(flight, outcome)
 
     def close(self) -> None:
-        """Close the engine, which tells everyone who waits; once."""
+        """Close the engine, which ends every flight. A second call has no effect."""
         if self._closed:
             return
         self._closed = True

@@ -1,10 +1,10 @@
-"""Asking name servers, as decisions: which one, how, how long, whether to believe what came, and what next.
+"""The decisions in asking name servers: which server, how, how long to wait, what to believe, what to do next.
 
-Nothing here sends, waits or looks at a clock; the engine does, and tells what happened and when. Of a question,
-``begin`` chooses the first server; then each event (``reply``, ``expired``, ``failed``) gives None for *wait on*,
-AGAIN for *send once more*, or the outcome. The rules are those of RFC 5452 (what is believed), RFC 6891 (EDNS and its
-absence), RFC 7766 (truncation), RFC 7873 (cookies); where a server is silent, the next one is asked, and a late
-word from the first still counts: every try stays open until the question ends.
+Nothing here sends, waits or reads a clock: the engine does, and reports what happened and when. ``begin`` chooses the
+first server of a question; then each event (``reply``, ``expired``, ``failed``) returns None for *wait on*, AGAIN for
+*send once more*, or the outcome. The rules are those of RFC 5452 (what is believed), RFC 6891 (EDNS and its
+absence), RFC 7766 (truncation), RFC 7873 (cookies); if a server is silent, the next one is asked,
+and a late reply from the first still counts: every try stays open until the question ends.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from .server_health import Health
 from .wire import OPT, WITH_OPT, OneAddress, WireAnswer, WireError, decode, encode_question, question_tail
 
 _SOFT = {1: Kind.FORMERR, 2: Kind.SERVFAIL, 4: Kind.NOTIMP, 5: Kind.REFUSED, 16: Kind.NOTIMP, 23: Kind.REFUSED}
-_NO_EDNS = (1, 4, 16)  # FORMERR, NOTIMP, BADVERS: what servers say who do not know it
+_NO_EDNS = (1, 4, 16)  # FORMERR, NOTIMP, BADVERS: from servers that do not know EDNS
 _BADCOOKIE = 23
-_MISSES = 20  # forged replies to one question, then TCP is asked
-_RESEND = 2  # each round waits that much longer than the one before
+_MISSES = 20  # forged replies to one question; then it is asked over TCP
+_RESEND = 2  # factor: each round waits that much longer than the one before
 _PADDING = 128  # bytes: the block that an encrypted question is padded to (RFC 8467 §4.1)
-_TIMED = 7  # one reply in eight is timed: enough to know a server
+_TIMED = 7  # one reply in eight is timed, which is enough to know a server
 
 
 class _Again:
@@ -40,9 +40,9 @@ Verdict = Outcome | _Again | None
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """How hard servers are asked. The defaults suit a program's own lookups; ``bulk`` runs on others.
+    """How hard servers are asked. The defaults suit a program's own lookups; ``bulk`` uses others.
 
-    ``in_flight`` questions at most are under way, the others wait in line; ``in_flight_per_server`` and
+    At most ``in_flight`` questions are under way, the others wait in line; ``in_flight_per_server`` and
     ``rate_per_server`` (questions a second) bound each server, ``rate`` all together; 0 is no bound. ``adaptive`` lets
     loss narrow the window. ``adaptive_timeout`` lets a server's own speed decide when to ask again, within the
     configured time, which stays the bound of the whole. ``mixed_case`` puts bits into the name's case (0x20),
@@ -63,7 +63,7 @@ class Tuning:
 
 
 class Query:
-    """One question on its way. ``link``, ``id``, ``bucket``, ``engine`` are the driver's; ``more`` is what is rare."""
+    """One question under way. ``link``, ``id``, ``bucket``, ``engine`` are the engine's; ``more`` is the rare state."""
 
     __slots__ = ("bucket", "done", "engine", "id", "link", "more", "question", "sent", "state", "tail")
 
@@ -82,12 +82,12 @@ class Query:
         self.link = self.bucket = None
 
     def cancel(self) -> None:
-        """Nobody waits for it any more."""
+        """The caller no longer waits."""
         self.engine.forget(self)
 
 
 class More:
-    """What a question has beyond a first try: what is left to try, what failed, and what else binds it."""
+    """The state of a question beyond its first try: servers left, failures, and what its options demand."""
 
     __slots__ = (
         "answer", "badcookies", "deadline", "failures", "final", "guess", "ignore_tc", "left", "misses", "old", "plain",
@@ -100,20 +100,20 @@ class More:
         self.deadline = deadline
         self.tried = 0
         self.failures: list[tuple[Kind, str, str]] = []
-        self.answer: Answer | None = None  # a reply that says no, kept in case nobody says better
+        self.answer: Answer | None = None  # a refusal, kept in case no server has a better reply
         self.plain = False  # without EDNS
-        self.guess = False  # because of silence, which may mean that
-        self.tcp = False  # never over UDP; what comes over UDP all the same is not believed
+        self.guess = False  # because of silence: the server may drop EDNS
+        self.tcp = False  # never over UDP; a reply over UDP is not believed
         self.tcp_once = False  # this try over TCP
         self.ignore_tc = False
-        self.final = False  # the first reply counts, whatever it says
+        self.final = False  # the first reply counts, whatever its rcode
         self.misses = 0
         self.badcookies = 0
         self.old: list[tuple[Any, bytes]] = []  # (link, id) of earlier tries, which may still be answered
 
 
 class Exchange:
-    """The state of an engine's dealings with its servers. ``random(n)`` gives n bytes nobody can guess."""
+    """The state of an engine's exchange with its servers. ``random(n)`` returns n bytes that cannot be guessed."""
 
     def __init__(self, config: Config, tuning: Tuning, now: float, random: Callable[[int], bytes]) -> None:
         self.config = config
@@ -127,12 +127,12 @@ class Exchange:
         self.pace = Pace(tuning.rate, now) if tuning.rate else None
         self._simple = not (tuning.mixed_case or tuning.cookies or config.use_vc)
         self._bounded = bool(tuning.in_flight_per_server or tuning.rate_per_server)
-        #: The server that every plain question goes to at once, if nothing at all is to be decided about it.
+        #: The server for every plain question, if no decision is needed (one server, no limits); else None.
         self.direct = self._only if self._simple and not self._bounded and self.pace is None else None
-        #: Whether a first try's patience is its server's (else it is the configured one).
+        #: Whether the server's own speed sets the patience of a first try; else the configured timeout does.
         self.adapts = tuning.adaptive_timeout and (config.attempts > 1 or self._only is None)
-        #: What happened, for people: replies believed, packets that were not, tries without a reply, TCP, fallbacks.
-        self.troubled = False  # some server of several may be down
+        #: Counts for people: replies believed, packets not believed, tries without a reply, TCP, fallbacks.
+        self.troubled = False  # whether one of several servers may be down
         self.answers = self.ignored = self.timeouts = self.tcp = self.plain = self.retries = 0
 
     def _health(self, index: int, server: Server, now: float) -> Health:
@@ -150,7 +150,7 @@ class Exchange:
     # -- which server ----------------------------------------------------------------------------------------
 
     def _first(self) -> Health:
-        """The server for a first try: the only one, the one whose turn it is, or the best that is left."""
+        """The server for a first try: the only one, the one whose turn it is, or the best one left."""
         if self._only is not None:
             return self._only
         order = self._configured
@@ -167,9 +167,9 @@ class Exchange:
         return order
 
     def begin(self, query: Query, now: float) -> float:
-        """Choose who is asked first; the seconds until somebody may be, 0 for now, in which case it was chosen.
+        """Choose the first server and return 0, or return the seconds to wait.
 
-        Infinity: not before an answer to another question makes room.
+        Infinity: until an answer to another question makes room.
         """
         if self.pace is not None or self._bounded:
             wait = self._admit(query, now)
@@ -227,7 +227,7 @@ class Exchange:
             query.tail = (mixed if mixed.lower() == name.lower() else name) + query.tail[-4:]
 
     def more_of(self, query: Query, now: float) -> More:
-        """What is rare about a question, from now on kept."""
+        """The question's rare state; made if it has none yet."""
         more = query.more
         if more is None:
             order = self._order(self._rotation)
@@ -240,7 +240,7 @@ class Exchange:
         return more
 
     def probe(self, query: Query, now: float) -> Health | None:
-        """A server that is down and that a copy of this question should be sent to, if any."""
+        """A server that is down and should get a copy of this question; None if there is none."""
         self.troubled = False
         for state in self._configured:
             if state.silences:
@@ -270,7 +270,7 @@ class Exchange:
         return state.stream or (more is not None and (more.tcp or more.tcp_once))
 
     def patience(self, query: Query, now: float) -> float:
-        """Seconds until this try is given up; for the last one, all that is left of the whole time."""
+        """Seconds until this try is given up; for the last try, all that is left of the question's time."""
         more = query.more
         if more is None:
             return query.state.timeout if self.adapts else self.config.timeout
@@ -281,13 +281,13 @@ class Exchange:
             return self.config.timeout
         return min(timeout * float(_RESEND ** (more.tried // more.rounds)), self.config.timeout)
 
-    # -- what came ---------------------------------------------------------------------------------------------
+    # -- replies ---------------------------------------------------------------------------------------------
 
     def reply(self, query: Query, message: bytes, now: float, tcp: bool, state: Health) -> Verdict:
-        """A message from a server that was asked, under an id that was asked."""
+        """A message came on a link of the question, with the id of one of its tries."""
         more = query.more
         if more is not None and more.tcp and not tcp:
-            self.ignored += 1  # somebody is guessing: of the tries over UDP none counts any more
+            self.ignored += 1  # a forger is guessing: no try over UDP counts any more
             return None
         tail = query.tail
         end = 12 + len(tail)
@@ -299,10 +299,10 @@ class Exchange:
                 return self._truncated(query, now, state)
             if len(message) < end:
                 end = 12
-        more = query.more  # it may have come into being meanwhile
+        more = query.more  # its rare state may have been made meanwhile
         rtt = now - query.sent
         if rtt < 0:
-            rtt = 0.0  # ``now`` is that of a batch, and this one may have left within it
+            rtt = 0.0  # ``now`` is the time of a batch; this question may have left after it
         try:
             answer = decode(
                 query.question,
@@ -310,7 +310,7 @@ class Exchange:
             )
         except WireError as error:
             if not error.unusable:
-                return self._missed(query, now, tcp)  # whoever sent it, a right answer may still come
+                return self._missed(query, now, tcp)  # not the server's, perhaps: the right answer may still come
             self.ignored += 1
             return self._refused(query, state, Kind.FORMERR, 1, None, now)
         self.answers += 1
@@ -337,7 +337,7 @@ class Exchange:
         return answer
 
     def _truncated(self, query: Query, now: float, state: Health) -> Verdict:
-        """More than a datagram holds: once more over TCP (RFC 7766 §5), for which there is always time."""
+        """Truncated: ask once more over TCP (RFC 7766 §5), even if no time is left for another try."""
         more = self.more_of(query, now)
         more.tcp_once = True
         more.deadline = max(more.deadline, now + self.config.timeout)
@@ -347,7 +347,7 @@ class Exchange:
         return AGAIN
 
     def _odd(self, query: Query, message: bytes, now: float, tcp: bool) -> Verdict | bool:
-        """A reply that does not echo the question as it was sent: True to go on with it, else a verdict."""
+        """A reply that does not echo the question as sent: True to go on with it, else a verdict."""
         tail = query.tail
         end = 12 + len(tail)
         header = len(message) >= 12 and message[2] & 0xF8 == 0x80
@@ -356,20 +356,20 @@ class Exchange:
         if header and message[4:6] == b"\0\1" and message[12:end].lower() == tail.lower():
             if not self.tuning.mixed_case or tcp:
                 return True
-            return self.suspicious(query, now)  # in another case: the server's habit or a forgery, TCP tells
+            return self.suspicious(query, now)  # in another case: the server's habit or a forgery; TCP decides
         if header and message[4:6] == b"\0\0" and message[3] & 15 in _SOFT:
             return True  # a refusal may leave the question out
         return self._missed(query, now, tcp)
 
     def _missed(self, query: Query, now: float, tcp: bool) -> Verdict:
-        """What came under the question's id is not its answer; too many of those are guesses (RFC 5452 §9)."""
+        """The message has the question's id but is not its answer. Too many of those are guesses (RFC 5452 §9)."""
         self.ignored += 1
         more = self.more_of(query, now)
         more.misses += 1
         return None if tcp or more.misses < _MISSES else self.suspicious(query, now)
 
     def suspicious(self, query: Query, now: float) -> Verdict:
-        """Somebody is guessing (RFC 5452 §9): ask over TCP, once, and believe no datagram any more."""
+        """A forger is guessing (RFC 5452 §9): ask over TCP, once, and believe no datagram any more."""
         more = self.more_of(query, now)
         if self.over_tcp(query, query.state):
             more.tcp = True
@@ -390,7 +390,7 @@ class Exchange:
         more = self.more_of(query, now)
         options = query.question.options
         if rcode == _BADCOOKIE and answer is not None and options is not None and options.cookie:
-            return answer  # whoever brings a cookie of his own wants to see what the server says to it
+            return answer  # the caller gave a cookie, and wants to see the server's reply to it
         if rcode == _BADCOOKIE and more.badcookies < 3:
             more.badcookies += 1
             more.tcp = more.badcookies == 3
@@ -405,10 +405,10 @@ class Exchange:
         more.answer = answer or more.answer
         return self._next(query, more, now)
 
-    # -- what did not ------------------------------------------------------------------------------------------
+    # -- no reply ------------------------------------------------------------------------------------------
 
     def expired(self, query: Query, now: float) -> Verdict:
-        """No reply in the time that this try had."""
+        """This try's time is over without a reply."""
         state = query.state
         state.silent(now, query.sent)
         self.troubled = self._only is None
@@ -418,7 +418,7 @@ class Exchange:
         return self._next(query, more, now)
 
     def failed(self, query: Query, error: OSError, now: float) -> Verdict:
-        """The kernel, or the connection, says that this try is lost."""
+        """The kernel, or the connection, reports that this try is lost."""
         state = query.state
         state.unreachable(now)
         self.troubled = self._only is None

@@ -1,19 +1,19 @@
-"""How fast questions may leave: a token bucket for rates, and a window of questions in flight that gives way to loss.
+"""How fast questions may leave: a token bucket for rates, and a window of questions in flight that shrinks with loss.
 
-Both are functions of a time that is handed in. Neither can latch: whatever made them slow, time alone makes them
-fast again, and what a name turned out to be (NXDOMAIN, illegal) never counts as congestion.
+The caller gives the time. Neither can stay slow for ever: time alone makes them fast again. What a name turned out to
+be (NXDOMAIN, illegal) never counts as congestion.
 """
 
 from __future__ import annotations
 
 _CUT = 0.7
-_CUT_EVERY = 1.0  # seconds: one bad moment is one cut
-_GROWTH = 1.2  # for each _STEP without a cut
+_CUT_EVERY = 1.0  # seconds; so one bad moment is one cut
+_GROWTH = 1.2  # growth for each _STEP without a cut
 _STEP = 0.25  # seconds
-_SLICE = 0.5  # seconds over which loss is reckoned
-_ENOUGH = 16  # lost questions below which a share means nothing
+_SLICE = 0.5  # seconds over which loss is measured
+_ENOUGH = 16  # fewer lost questions than this give no meaningful share
 _LOSS = 0.15
-_NEARLY = 1e-6  # what rounding may lack of a whole token
+_NEARLY = 1e-6  # what rounding may take from a whole token
 
 
 class Pace:
@@ -28,21 +28,21 @@ class Pace:
         self._at = now
 
     def wait(self, now: float) -> float:
-        """The seconds until one may be taken; 0 for now."""
+        """The seconds until a token may be taken; 0: now."""
         tokens = self._tokens = min(self._burst, self._tokens + (now - self._at) * self.rate)
         self._at = now
         return 0.0 if tokens > 1 - _NEARLY else (1 - tokens) / self.rate
 
     def take(self) -> None:
-        """Take one, after ``wait`` said 0."""
+        """Take a token, after ``wait`` returned 0."""
         self._tokens -= 1
 
 
 class Window:
-    """How many questions may be in flight: ``most`` at first, less while many of them are lost, never below ``least``.
+    """How many questions may be in flight: ``most`` at first, fewer while many are lost, never below ``least``.
 
-    A cut comes at most once a second, and is undone by growth at a fixed rate in time, whether or not anything was
-    answered meanwhile: a steady loss that has nothing to do with the pace (a bad line) costs little.
+    It is cut at most once a second, and grows back at a fixed rate in time, with or without answers. So a steady loss
+    that does not come from the pace (a bad line) costs little.
     """
 
     __slots__ = ("_grown", "_last_cut", "_lost", "_slice", "_slice_answers", "least", "most", "size")
@@ -56,7 +56,7 @@ class Window:
         self._lost = 0
 
     def lost(self, now: float, answers: int, in_flight: int) -> None:
-        """A question got no reply in its time; ``answers`` counts all replies since the beginning."""
+        """A question got no reply in its time. ``answers`` is the count of all replies so far."""
         if now - self._slice > _SLICE:
             self._slice, self._slice_answers, self._lost = now, answers, 0
         self._lost += 1
@@ -69,7 +69,7 @@ class Window:
             self._last_cut = self._grown = now
 
     def room(self, now: float) -> int:
-        """The window now."""
+        """How many questions may be in flight now."""
         if self.size < self.most and now - self._grown >= _STEP:
             steps = min(int((now - self._grown) / _STEP), 1000)
             self.size = min(float(self.most), self.size * _GROWTH**steps)
@@ -77,5 +77,5 @@ class Window:
         return int(self.size)
 
     def changes_at(self) -> float:
-        """When ``room`` may say more than now; infinity if it is as large as it gets."""
+        """When ``room`` may be larger than now; infinity if it is at its largest."""
         return self._grown + _STEP if self.size < self.most else float("inf")

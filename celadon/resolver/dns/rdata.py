@@ -1,7 +1,7 @@
-"""The data of records as text, as dig prints it: a table from type to fields, and dnspython for what is not in it.
+"""Record data as text, as dig prints it: a table from type to fields, and dnspython for types that are not in it.
 
-Data that is no well-formed instance of its type is told as an unknown type's is (RFC 3597 §5), so that what a server
-said is never hidden, and never takes the message with it.
+Malformed data is shown in the form for unknown types (RFC 3597 §5), so nothing that a server sent is hidden, and one
+bad record does not spoil the message.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from ..model import type_name
 
 
 class WireError(ValueError):
-    """Bytes that are no well-formed DNS message.
+    """Bytes that are not a well-formed DNS message.
 
-    ``unusable``: they are one, and not a forger's noise, but break a rule that makes them worthless (RFC 6891 §6.1.1).
+    ``unusable``: well-formed, so no forger's noise, but against a rule, so without value (RFC 6891 §6.1.1).
     """
 
     unusable = False
 
 
-_SAFE = bytes(c for c in range(0x21, 0x7F) if c not in b'"().;\\@$')  # what needs no escape in a label
+_SAFE = bytes(c for c in range(0x21, 0x7F) if c not in b'"().;\\@$')  # bytes of a label that need no escape
 _ESCAPED = [chr(c) if c in _SAFE else "\\" + chr(c) if 0x20 < c < 0x7F else f"\\{c:03d}" for c in range(256)]
-_MOST_JUMPS = 128  # pointers in one name; a name has no more labels than that
-_EXOTIC, _EACH = 8192, 64  # bytes that dnspython, which is slow, reads of one section; each record counts for 64 more
+_MOST_JUMPS = 128  # pointers in one name; no name has more labels than that
+_EXOTIC, _EACH = 8192, 64  # bytes of one section that dnspython, which is slow, may read; each record counts 64 more
 _TOO_LONG = "a name longer than 255 bytes, or with more than 128 pointers"
 
 
 def _label(label: bytes) -> str:
-    """A label with what is not plain escaped (RFC 4343 §2.1)."""
+    """A label, its special bytes escaped (RFC 4343 §2.1)."""
     if not label.translate(None, _SAFE):
         return label.decode("ascii")
     return "".join([_ESCAPED[c] for c in label])
@@ -44,7 +44,7 @@ class Message:
     """The names in a message's bytes. Each byte is read once, however many names share it through pointers.
 
     Both memos have an entry for each label and each pointer that was read, so they grow with the message: keep the
-    bytes, not this object. ``exotic`` counts down the bytes that dnspython may still read.
+    bytes, not this object. ``exotic``: bytes that dnspython may still read.
     """
 
     __slots__ = ("_sizes", "_texts", "data", "exotic")
@@ -126,7 +126,7 @@ def _end_of(data: bytes, at: int) -> int:
     return at + 1
 
 
-# -- fields: each takes (message, offset, end) and gives (text, next offset) -------------------------------------
+# -- fields: each takes (message, offset, end) and returns (text, next offset) -------------------------------------
 
 _Field = Callable[[Message, int, int], tuple[str, int]]
 
@@ -287,7 +287,7 @@ def _ipv6(message: Message, at: int, end: int) -> tuple[str, int]:
 
 
 def _loc(message: Message, at: int, end: int) -> tuple[str, int]:
-    """A place on earth (RFC 1876 §2), in the form that dig gives it."""
+    """LOC (RFC 1876 §2), as dig prints it."""
     _need(at, 16, end)
     data = message.data[at : at + 16]
     if data[0] or any(byte >> 4 > 9 or byte & 15 > 9 for byte in data[1:4]):
@@ -413,7 +413,7 @@ _FIELDS: dict[int, tuple[_Field, ...]] = {
     261: (_strings,),
     262: (_strings,),
 }
-_OF_INTERNET = {1, 28, 33}  # whose form holds for class IN only
+_OF_INTERNET = {1, 28, 33}  # types whose form is defined for class IN only
 
 
 def text(message: Message, rdtype: int, rdclass: int, start: int, end: int) -> str:

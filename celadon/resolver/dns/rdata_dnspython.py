@@ -1,5 +1,5 @@
-"""What dnspython knows of record data: text from bytes and objects from text. It costs a tenth of a second to import,
-so that only the registry does it, and only when it is asked for.
+"""Record data through dnspython: text from bytes, objects from text. dnspython takes a tenth of a second to import, so
+this module is imported only when it is needed.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ def _modules(package: ModuleType) -> frozenset[str]:
     return frozenset(one.name.replace("_", "-") for one in iter_modules(package.__path__))
 
 
-# dnspython looks for a module at the first sight of each type and class, and never forgets a pair: what a server
-# makes up must not get there.
+# dnspython searches a module for each new pair of type and class, and keeps every pair for ever: types that a server
+# makes up must not reach it.
 _OF_ALL_CLASSES, _OF_INTERNET = _modules(dns.rdtypes.ANY), _modules(dns.rdtypes.IN)
 
 
 def text(data: bytes, rdtype: int, rdclass: int) -> str | None:
-    """The data in zone-file form; None for a type that dnspython does not know either.
+    """The data in zone-file form; None for a type that dnspython does not know.
 
-    It gets the data without the message: pointers are for the types of RFC 1035 only (RFC 3597 §4), and dnspython
-    would follow each anew.
+    dnspython gets the data without the message: only types of RFC 1035 may have pointers (RFC 3597 §4), and dnspython
+    would follow each one anew.
     """
     name = dns.rdatatype.to_text(dns.rdatatype.RdataType.make(rdtype))
     if name not in _OF_ALL_CLASSES and (rdclass != dns.rdataclass.IN or name not in _OF_INTERNET):
@@ -42,7 +42,7 @@ def text(data: bytes, rdtype: int, rdclass: int) -> str | None:
 def rdata(rdclass: int, rdtype: int, data: str) -> dns.rdata.Rdata:
     """The object for data in zone-file form; a ``GenericRdata`` for what dnspython does not know.
 
-    ValueError for data that dnspython takes for no instance of its type.
+    ValueError for data that dnspython rejects for its type.
     """
     class_, type_ = dns.rdataclass.RdataClass.make(rdclass), dns.rdatatype.RdataType.make(rdtype)
     try:

@@ -1,7 +1,7 @@
-"""What is known of one name server: how fast it answers, whether it does, and what it understands.
+"""What is known of one name server: its speed, whether it answers, and what it understands.
 
-A server that was silent several times running, or that nobody listens at, is passed over for a while (twice as long
-each time); then a copy of a question, not the question itself, finds out whether it is back, so nobody waits for it.
+A server that was silent several times in a row, or whose port is closed, is skipped for a while, twice as long each
+time. Then it gets a copy of a question, which also goes to another server: so no lookup waits for the test.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 from ..model import Server
 from .pace import Pace
 
-_SILENCES = 3  # running, before a server is passed over
-_PENALTY = 2.0  # seconds, doubled with each silence more
+_SILENCES = 3  # silences in a row before a server is skipped
+_PENALTY = 2.0  # seconds; doubled with each further silence
 _MOST_PENALTY = 60.0
-_LEAST_TIMEOUT = 0.3  # seconds: below that, a cache's miss would look like a loss
-_PLAIN_FOR = 900.0  # seconds for which a server that does not know EDNS is spared it
-_COOKIE_FOR = 120.0  # seconds after which a server that has stopped sending cookies is believed again (c-ares' figure)
+_LEAST_TIMEOUT = 0.3  # seconds; below that, a miss in the server's cache would look like a loss
+_PLAIN_FOR = 900.0  # seconds for which a server without EDNS is asked without it
+_COOKIE_FOR = 120.0  # seconds after which a server that stopped sending cookies is believed again (c-ares' figure)
 
 
 class Health:
-    """One server's state; ``timeout`` is the seconds to wait for its reply to a first try. Times are handed in."""
+    """One server's state. ``timeout``: seconds to wait for its reply to a first try. The caller gives the times."""
 
     __slots__ = (
         "_guesses", "_variance", "answered", "client_cookie", "cookie_at", "down_until", "edns_seen", "encrypted",
@@ -51,7 +51,7 @@ class Health:
         return f"<{self.label}: {self.sent} sent, {self.answered} answered, {self.timeouts} timeouts>"
 
     def heard(self, now: float) -> None:
-        """Anything at all came from it: it lives."""
+        """A packet came from it, of whatever kind: it is up."""
         self.heard_at = now
         self.silences = 0
         self.penalty = _PENALTY
@@ -68,7 +68,7 @@ class Health:
         self.timeout = min(self.most, max(_LEAST_TIMEOUT, self.smoothed + 4 * self._variance))
 
     def silent(self, now: float, sent: float) -> None:
-        """A question sent to it at ``sent`` ran out of time. If it has spoken since, one packet was lost, no more."""
+        """A question sent at ``sent`` got no reply in time. If anything came since, only one packet was lost."""
         self.timeouts += 1
         if sent <= self.heard_at:
             return
@@ -77,7 +77,7 @@ class Health:
             self._down(now)
 
     def unreachable(self, now: float) -> None:
-        """The kernel said that nobody is there."""
+        """The kernel reported that the port or host cannot be reached."""
         self.silences = max(self.silences, _SILENCES)
         self._down(now)
 
@@ -87,7 +87,7 @@ class Health:
             self.penalty = min(self.penalty * 2, _MOST_PENALTY)
 
     def wants_probe(self, now: float) -> bool:
-        """True, once, when a server that is down should be tried again."""
+        """True, once, when it is time to try a server that is down again."""
         if self.silences < _SILENCES or now < self.down_until:
             return False
         self.down_until = now + self.penalty
@@ -96,11 +96,11 @@ class Health:
 
     @property
     def down(self) -> bool:
-        """Whether to pass it over while another is left. Nothing but a word from it ends that."""
+        """Whether to skip it while there is another. Only a packet from it ends that."""
         return self.silences >= _SILENCES
 
     def answered_plain(self, now: float, guess: bool) -> None:
-        """It answered without EDNS what it did not with (RFC 6891 §6.2.2); ``guess``: silence had told us so."""
+        """It answered without EDNS but not with it (RFC 6891 §6.2.2). ``guess``: with EDNS it was only silent."""
         self._guesses += 1
         if not guess or self._guesses > 1:  # one silence may have been one lost packet
             self.plain_until = now + _PLAIN_FOR
@@ -112,9 +112,9 @@ class Health:
         return self.client_cookie + self.server_cookie
 
     def accepts_cookie(self, data: bytes | None, now: float) -> bool:
-        """Whether a reply with this COOKIE option (None: without) may be believed (RFC 7873 §5.3); learns from it."""
+        """Whether to believe a reply with this COOKIE option (None: without) (RFC 7873 §5.3). Keeps the cookie."""
         if data is None or not 16 <= len(data) <= 40:
-            # A length that cannot be is no cookie; a server that sent real ones may have stopped.
+            # A wrong length counts as no cookie; a server that sent cookies may have stopped.
             return not self.server_cookie or now - self.cookie_at > _COOKIE_FOR
         if data[:8] != self.client_cookie:
             return False

@@ -1,9 +1,9 @@
-"""Questions to bytes and bytes to answers, by hand: what a resolver does a million times an hour.
+"""Questions to bytes and bytes to answers, written by hand because it is a resolver's hottest code.
 
-A reply is checked whole before it is believed (every name, every count, every record's length), and only then put
-into words, when somebody looks; only an answer of one address, the commonest of all, is read at once. Work is
-linear in the message's size: each byte of a name is read once, pointers only lead back (RFC 1035 §4.1.4), and a name
-has at most 255 bytes and 128 pointers. Whatever arrives, only WireError comes out.
+A reply is checked whole before it is believed: every name, every count, every record's length. Its records become text
+only when they are read; only an answer of one address, the commonest, is decoded at once. Work is linear in the size of
+the message: each byte of a name is read once, pointers only lead back (RFC 1035 §4.1.4), and a name has at most 255
+bytes and 128 pointers. Whatever arrives, WireError is the only exception.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from .rdata import Message, WireError, text
 
 __all__ = ["WireAnswer", "WireError", "decode", "encode_name", "encode_question", "question_tail", "subnet"]
 
-EDNS_SIZE = 1232  # what crosses an IPv6 path unfragmented (DNS flag day 2020)
+EDNS_SIZE = 1232  # bytes that cross an IPv6 path unfragmented (DNS flag day 2020)
 OPT = b"\0\0\x29" + EDNS_SIZE.to_bytes(2, "big") + b"\0\0\0\0\0\0"
-#: What stands between id and question: RD, one question, with an OPT record behind it or not.
+#: The header between id and question: RD, one question, without and with an OPT record.
 WITH_OPT = b"\1\0\0\1\0\0\0\0\0\1"
 WITHOUT_OPT = b"\1\0\0\1\0\0\0\0\0\0"
 
-_LENGTH: list[Any] = [None, *map(chr, range(1, 64))]  # the length byte of a label; none for an empty one
-_TYPES = {n: n.to_bytes(2, "big") + b"\0\1" for n in range(300)}  # type and class IN, as questions end
+_LENGTH: list[Any] = [None, *map(chr, range(1, 64))]  # the length byte of each label; nothing for an empty one
+_TYPES = {n: n.to_bytes(2, "big") + b"\0\1" for n in range(300)}  # the end of a question: type and class IN
 
 
 # -- questions -------------------------------------------------------------------------------------------------
@@ -72,7 +72,7 @@ def _illegal(name: str) -> ResolveError:
 
 
 def encode_name(name: str) -> bytes:
-    """A name without final dot in wire form (RFC 1035 §3.1). ResolveError(ILLEGAL) for what has none."""
+    """A name without final dot in wire form (RFC 1035 §3.1). ResolveError(ILLEGAL) if it has none."""
     if "\\" in name or not name:
         return _escaped(name)
     label, dot, rest = name.partition(".")
@@ -87,7 +87,7 @@ def encode_name(name: str) -> bytes:
 
 @lru_cache(4096)
 def _end_of(rest: str) -> bytes:
-    """What stands behind a name's first label: many that are asked one after the other share it."""
+    """The wire form after a name's first label, which many names in a row have in common."""
     wire = ""
     for label in rest.split("."):
         wire += _LENGTH[len(label)] + label
@@ -106,7 +106,7 @@ def encode_question(question: Question, edns: bool = True, cookie: bytes = b"", 
     """The message after its id: header, question and an EDNS record (RFC 6891) that allows 1,232 bytes.
 
     ``question.options`` change that; ``edns`` False leaves the OPT record out whatever they say. ``cookie`` is the
-    COOKIE option's data (RFC 7873), empty for none; ``padding`` the block that the message is padded to.
+    COOKIE option's data (RFC 7873), empty for none; ``padding`` the block length in bytes to pad to.
     """
     tail = question_tail(question)
     options = question.options
@@ -138,7 +138,7 @@ def _with_options(options: QueryOptions, tail: bytes, edns: bool, cookie: bytes,
 
 
 def subnet(text: str) -> bytes:
-    """``192.0.2.0/24`` as the option of RFC 7871 §6. ResolveError(ARGUMENT) for what is none."""
+    """``192.0.2.0/24`` as the option of RFC 7871 §6. ResolveError(ARGUMENT) if it is not a subnet."""
     address, slash, bits = text.partition("/")
     if text == "0":
         address, slash, bits = "0.0.0.0", "/", "0"
@@ -149,7 +149,7 @@ def subnet(text: str) -> bytes:
         if not 0 <= prefix <= len(packed) * 8:
             raise ValueError
     except (OSError, ValueError):
-        raise ResolveError(Kind.ARGUMENT, text, detail="not a subnet as address/prefix") from None
+        raise ResolveError(Kind.ARGUMENT, text, detail="write the subnet as address/prefix") from None
     kept = int.from_bytes(packed, "big") >> (len(packed) * 8 - prefix) << (len(packed) * 8 - prefix)
     short = kept.to_bytes(len(packed), "big")[: (prefix + 7) // 8]
     return bytes((0, 2 if len(packed) == 16 else 1, prefix, 0)) + short
@@ -159,12 +159,12 @@ def subnet(text: str) -> bytes:
 
 # A message, where its question ends, the server, the round trip time in seconds, whether over TCP, and the tries.
 Told = tuple[bytes, int, str, float, bool, int]
-# A record before it is one: where its owner stands, type, class, TTL, and its data's bounds in the message.
+# A record not decoded yet: offset of its owner, type, class, TTL, and the bounds of its data in the message.
 _Raw = tuple[int, int, int, int, int, int]
 
 
 class WireAnswer(Answer):
-    """An answer that keeps the message and puts its records into words when they are looked at.
+    """An answer that keeps the message and decodes its records when they are read.
 
     Equal in every attribute to the Answer that ``plain()`` makes of it.
     """
@@ -176,7 +176,7 @@ class WireAnswer(Answer):
     _parsed: list[tuple[Record, ...] | None] | None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """``dataclasses.replace`` and the like: what is changed is no longer what was on the wire."""
+        """For ``dataclasses.replace``: a changed answer is no longer the message, so it becomes a plain Answer."""
         return Answer(*args, **kwargs)
 
     def __reduce__(self) -> Any:
@@ -188,7 +188,7 @@ class WireAnswer(Answer):
     __hash__ = Answer.__hash__
 
     def plain(self) -> Answer:
-        """The same without the message."""
+        """The same answer without the message, as a plain Answer."""
         return Answer(*_values(self))
 
     @property
@@ -223,7 +223,7 @@ class WireAnswer(Answer):
         return found[0] if found else None
 
     def changed(self, **changes: Any) -> Answer:
-        """See ``Answer.changed``. Sections that nobody has looked at stay as they came."""
+        """See ``Answer.changed``. Sections that were not read yet stay undecoded."""
         if type(self) is OneAddress or not _CHANGES.issuperset(changes):
             return Answer.changed(self, **changes)
         made: Changed = _new(Changed)
@@ -252,9 +252,9 @@ class WireAnswer(Answer):
 
 
 class OneAddress(WireAnswer):
-    """The commonest answer, an IPv4 address of the very name that was asked for: read at once, it is that short.
+    """The commonest answer, one IPv4 address of the name asked for. It is so short that it is decoded at once.
 
-    A cache keeps a great many of them, so each is few objects for the garbage collector to go through.
+    A cache keeps very many of them, so each has few objects for the garbage collector to scan.
     """
 
     __slots__ = ()
@@ -273,7 +273,7 @@ class OneAddress(WireAnswer):
 
 
 class Changed(WireAnswer):
-    """A reply after the cache, or the check of its owners, has changed its answer section."""
+    """A reply whose answer section was changed, by the cache or by the check of its owners."""
 
     __slots__ = ("cached", "stale", "unrelated")
 
@@ -281,7 +281,7 @@ class Changed(WireAnswer):
 _FIELDS = tuple(field.name for field in fields(Answer))
 for _field in fields(Answer):
     if _field.name not in vars(WireAnswer) and _field.name != "question":
-        setattr(WireAnswer, _field.name, _field.default)  # what no reply can say of itself (that it was cached)
+        setattr(WireAnswer, _field.name, _field.default)  # fields that are not in the message, such as ``cached``
 
 
 def _values(answer: Answer) -> tuple[Any, ...]:
@@ -289,25 +289,25 @@ def _values(answer: Answer) -> tuple[Any, ...]:
 
 
 _new = object.__new__
-# The slots' own setters: the class is frozen, and this is where its instances are made.
+# The slots' own setters, because the class is frozen: instances are made here.
 _set_told, _set_parsed, _set_raw = (vars(WireAnswer)[name].__set__ for name in ("told", "_parsed", "_raw"))
 _SET_CHANGED = [(name, vars(Changed)[name].__set__) for name in Changed.__slots__]
-_CHANGES = {"question", "records", *Changed.__slots__}  # what can change and leave the rest as it came
+_CHANGES = {"question", "records", *Changed.__slots__}  # fields that can change without decoding the others
 _set_question, _set_records = (vars(Answer)[name].__set__ for name in ("question", "records"))
 _OWN_ADDRESS = b"\xc0\x0c\0\1\0\1"  # the owner that the question names, A, IN
-_only_address = Struct("!6sIH4s").unpack_from  # that; TTL; length; address
+_only_address = Struct("!6sIH4s").unpack_from  # the same; TTL; length; address
 _address_and_opt = Struct("!6sIH4s3s2xB3xH").unpack_from  # and the OPT record's owner and type, rcode, length
 _inet_ntoa = _socket.inet_ntoa
 
 
 def decode(question: Question, told: Told) -> WireAnswer:
-    """The answer in a message whose header and question were checked. WireError for what is malformed."""
+    """The answer in a message whose header and question were checked. WireError if it is malformed."""
     message = told[0]
     question_end = told[1]
     rest = len(message) - question_end
     short = False
     if question[1] != 1 or question[2] != 1:
-        pass  # an address is no answer to it, whatever the message holds
+        pass  # the type asked for is not A: an address does not answer it
     elif rest == 27 and message[6:12] == b"\0\1\0\0\0\1" and not message[3] & 15:
         about, ttl, length, address, opt, rcode, options = _address_and_opt(message, question_end)
         short = about == _OWN_ADDRESS and length == 4 and opt == b"\0\0\x29" and not (rcode or options)

@@ -1,1 +1,1 @@
-"""Engines, made by name in the registry."""
+"""Engines; ``registry`` makes them by name."""

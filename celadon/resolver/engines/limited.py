@@ -1,7 +1,7 @@
-"""At most so many questions in flight, and so many sent in a second: an engine around another one.
+"""An engine around another one, with limits: questions in flight, questions sent per second.
 
-It stands under the cache and the flights, so that only what goes on the wire counts. What has to wait does so in
-order; a lookup's deadline runs meanwhile, since it counts from the call. Clock and timer are handed in.
+It is below the cache and ``Flights``, so only what goes to a server counts. Questions wait in order. The deadline of a
+lookup runs meanwhile, because it counts from the call. The caller gives clock and timer.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from ..protocols import Cancel, Done, Engine, Outcome, counts_of
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``concurrency`` questions in flight at most, ``rate`` sent per second; None for no limit. ValueError below 1.
+    """At most ``concurrency`` questions in flight and ``rate`` sent per second; None: no limit. ValueError below 1.
 
-    Those per server are for an engine that knows its servers, and keeps them itself; an object is true with the others.
+    The engine itself keeps the limits per server, if it can. True if ``concurrency`` or ``rate`` is set.
     """
 
     concurrency: int | None = None
@@ -39,7 +39,7 @@ class Limits:
 
     @property
     def each_server(self) -> bool:
-        """Whether there is one per server."""
+        """Whether a limit per server is set."""
         return self.in_flight_per_server is not None or self.rate_per_server is not None
 
 
@@ -56,7 +56,7 @@ class _Slot:
 
 
 class Limited:
-    """See the module; an Engine. ``call_later(seconds, function)`` gives something with ``cancel``."""
+    """See the module; an Engine. ``call_later(seconds, function)`` returns a timer with ``cancel``."""
 
     def __init__(
         self, engine: Engine, limits: Limits, now: Callable[[], float], call_later: Callable[..., Any]
@@ -65,7 +65,7 @@ class Limited:
         self.engine = engine
         self._room = limits.concurrency
         self._interval = 1 / limits.rate if limits.rate else 0.0
-        # What may be sent at once after a rest: a fiftieth of a second's worth, so that timers need not be exact.
+        # The burst after a rest: a fiftieth of a second's worth, so that late timers do not lower the rate.
         self._burst = max(self._interval, 0.02)
         self._next = 0.0
         self._now = now
@@ -120,7 +120,7 @@ class Limited:
         self._flying += 1
 
     def _pump(self) -> None:
-        """Send what there is room for; where it is the rate that forbids it, come back when it does not."""
+        """Send what there is room for. If the rate forbids more, come back when it allows it."""
         queue = self._queue
         while queue and self._may_send():
             slot = queue.popleft()
@@ -143,7 +143,7 @@ class Limited:
         self._pump()
 
     def close(self) -> None:
-        """Tell everyone who waits, and close the engine, which tells those in flight."""
+        """End the waiting questions as CANCELLED, and close the engine, which ends those in flight."""
         waiting, self._queue = self._queue, deque()
         if self._timer is not None:
             self._timer.cancel()

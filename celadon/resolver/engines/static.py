@@ -1,4 +1,4 @@
-"""A mapping as DNS: for tests, users' tests and overrides."""
+"""An engine over a mapping: for Celadon's tests and users' tests."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Domain names, addresses and record types as values: no file is read here, nothing is asked."""
+"""Domain names, addresses and record types as values: pure functions on text."""

@@ -55,7 +55,7 @@ _DIGITS_DOTS = frozenset("0123456789.")
 
 
 def digits_and_dots(name: str) -> bool:
-    """What gethostbyname takes for an IPv4 address before it asks anybody."""
+    """Whether gethostbyname takes the name for an IPv4 address, so that it asks no source (digits_dots.c)."""
     return name[:1].isdigit() and name[-1] != "." and _DIGITS_DOTS.issuperset(name)
 
 
@@ -71,7 +71,7 @@ def unmapped(address: str) -> str:
 
 
 def reverse(address: str) -> str:
-    """The name under which an address' PTR record stands (RFC 1035 §3.5, RFC 3596 §2.5)."""
+    """The name that holds an address' PTR record (RFC 1035 §3.5, RFC 3596 §2.5)."""
     plain = address.partition("%")[0]
     if ":" not in plain:
         return ".".join(reversed(plain.split("."))) + ".in-addr.arpa"

@@ -1,4 +1,4 @@
-"""Names as text: what may be asked, and the names of addresses."""
+"""Domain names as text: which are legal, which are special, and their ASCII form."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _MAX_NAME = 253  # RFC 1035 §2.3.4, in text and without final dot
 
 
 def to_ascii(name: str, year: int = 2003) -> str:
-    """IDNA 2003, as the standard library's sockets do, or 2008. ResolveError(ILLEGAL) for what has no such form."""
+    """The name in ASCII, by IDNA 2003 as the standard library, or 2008. ResolveError(ILLEGAL) if it has none."""
     if "\0" in name:
-        raise ResolveError(Kind.ILLEGAL, name, detail="an embedded null character")
+        raise ResolveError(Kind.ILLEGAL, name, detail="it has a null character in it")
     if name.isascii():
         return name
     try:
@@ -26,7 +26,7 @@ def to_ascii(name: str, year: int = 2003) -> str:
 
 
 def fits(name: str) -> bool:
-    """Whether a name without final dot fits a DNS message: no empty label, none too long, all together not too long."""
+    """Whether a name without final dot fits a DNS message: labels of 1 to 63 bytes, at most 253 characters."""
     if "\\" in name:
         return _fits_escaped(name)
     return not name or (len(name) <= _MAX_NAME and _labels(name) is not None)
@@ -37,17 +37,17 @@ def _fits_escaped(name: str) -> bool:
 
 
 def is_hostname(name: str) -> bool:
-    """What glibc takes for a host's name (res_hnok): letters, digits, ``-``, ``_``; no empty or overlong label."""
+    """Whether glibc takes it for a host's name (res_hnok): letters, digits, ``-``, ``_``; labels of 1 to 63."""
     return _legal(name) is not None and len(name) <= _MAX_NAME + (name[-1] == ".")
 
 
 def escaped(name: str) -> str:
-    """A name of any bytes (read as Latin-1) in presentation form, as far as it is not already (RFC 4343 §2.1)."""
+    """A name of any bytes (as Latin-1) in presentation form (RFC 4343 §2.1)."""
     return "".join([one if " " < one <= "~" else f"\\{ord(one):03d}" for one in name])
 
 
 def special(name: str) -> str | None:
-    """``loopback`` or ``nothing`` for the names that never reach DNS (RFC 6761 §6.3 and §6.4, RFC 7686); else None."""
+    """``loopback`` or ``nothing`` for names that never reach DNS (RFC 6761 §6.3 and §6.4, RFC 7686); else None."""
     bare = name.removesuffix(".").lower()
     if bare == "localhost" and not name.endswith("."):
         return None

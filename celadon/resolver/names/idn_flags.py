@@ -1,6 +1,6 @@
-"""Names as glibc's AI_IDN, AI_CANONIDN and NI_IDN convert them, in the locale's encoding: by libidn2, as glibc itself.
+"""What glibc's flags AI_IDN, AI_CANONIDN and NI_IDN do to names: libidn2, in the locale's encoding, as glibc itself.
 
-Python encodes names that are text by itself (``idna``), so these flags matter for bytes, and for what comes back.
+CPython encodes a str itself (``idna``), so these flags matter for names given as bytes, and for names in results.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _EAI_IDN_ENCODE = -105
 
 @lru_cache(maxsize=1)
 def _library() -> Any:
-    """libidn2, None where it is not installed."""
+    """libidn2; None if it is not installed."""
     try:
         library = ctypes.CDLL("libidn2.so.0")
         for name in ("idn2_lookup_ul", "idn2_to_unicode_lzlz"):
@@ -42,7 +42,7 @@ def _convert(function: str, name: bytes) -> bytes | None:
 
 
 def to_dns(name: bytes) -> bytes:
-    """AI_IDN: a name that is not ASCII as DNS has it. ResolveError(EAI_IDN_ENCODE) for one that has no such form."""
+    """AI_IDN: the ASCII form of a name. ResolveError(EAI_IDN_ENCODE) if it has none."""
     made = None if b"\\" in name else _convert("idn2_lookup_ul", name)
     if made is None:
         text = name.decode("latin-1")
@@ -51,6 +51,6 @@ def to_dns(name: bytes) -> bytes:
 
 
 def from_dns(name: str) -> str:
-    """AI_CANONIDN, NI_IDN: a name for people; as it is where it has no such form."""
+    """AI_CANONIDN, NI_IDN: the name in the locale's characters; unchanged if it has no such form."""
     made = _convert("idn2_to_unicode_lzlz", name.encode("latin-1"))
     return (name.encode("latin-1") if made is None else made).decode()

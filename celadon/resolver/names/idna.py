@@ -1,7 +1,7 @@
 """Internationalised names: IDNA 2003 as the standard library's sockets do, or IDNA 2008 by choice (RFC 5891).
 
-The 2008 way needs the ``idna`` package (the extra of that name). Lengths are looked at first: what cannot be a name
-any more must not cost the time that its encoding would take.
+IDNA 2008 needs the ``idna`` package (the extra of that name). Names are cut before they are encoded, because encoding
+takes more than linear time, and a name that long fails anyhow.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Any
 
 from ..errors import ResolverUnavailable
 
-_MAX = 1024  # characters, generously more than any encoding to 253 bytes can come from
+_MAX = 1024  # characters; far more than fit into 253 bytes in any encoding
 
 
 def load(year: int) -> None:
-    """See that this way of encoding can be had. ResolverUnavailable without its package."""
+    """Import what this year's encoding needs. ResolverUnavailable if the package is missing."""
     if year != 2003:
         _library()
 
@@ -28,8 +28,8 @@ def _library() -> Any:
 
 
 def encode(name: str, year: int = 2003) -> bytes:
-    """The name as libc gets it. UnicodeError, as of CPython's own sockets, for what has no such form."""
-    name = name[:_MAX]  # no name is that long: what is left fails as the whole would
+    """The name in ASCII. UnicodeError, as from CPython's own sockets, if it has no such form."""
+    name = name[:_MAX]  # the cut name is still too long, and fails as the whole would
     if name.isascii() or year == 2003:
         return name.encode("idna")
     library = _library()

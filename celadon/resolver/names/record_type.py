@@ -7,7 +7,7 @@ from ..model import RRType
 
 
 def parse_type(rdtype: str | int) -> int:
-    """A record type's number from its mnemonic, ``TYPE123`` or itself. Raises ResolverConfigError."""
+    """A record type's number, from a mnemonic (``"MX"``), ``"TYPE123"`` or a number. Raises ResolverConfigError."""
     number = -1
     if isinstance(rdtype, int):
         number = int(rdtype)
@@ -18,7 +18,7 @@ def parse_type(rdtype: str | int) -> int:
         elif word.startswith("TYPE") and word[4:].isascii() and word[4:].isdigit():
             number = int(word[4:])
     if not 0 <= number <= 0xFFFF:
-        raise ResolverConfigError(f"unknown record type {rdtype!r}")
+        raise ResolverConfigError(f"unknown record type {rdtype!r}: give a mnemonic, TYPE123 or a number up to 65535")
     if number in (RRType.AXFR, RRType.IXFR):
-        raise ResolverConfigError(f"{rdtype} is a zone transfer and no question (RFC 5936); dig can do that")
+        raise ResolverConfigError(f"{rdtype} asks for a zone transfer, which is not supported (RFC 5936): use dig")
     return number

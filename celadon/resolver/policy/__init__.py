@@ -1,1 +1,1 @@
-"""What libc does with a name, as pure functions: plans that ask questions and are given answers."""
+"""What libc does with a name, as pure functions and plans (see ``plan``): no hub, no socket, no file."""

@@ -1,8 +1,8 @@
 """Destination address selection, RFC 6724 §6 as glibc does it, with gai.conf(5)'s tables.
 
-glibc sorts one entry per address, type and protocol with a merge sort, and its rules are not transitive (rule 9
-compares where the first of two addresses differs from its source). So the order depends on the algorithm too, and
-the same one is used here.
+glibc sorts one entry for each address, type and protocol with a merge sort (qsort_r). Its rules are not
+transitive: rule 9 compares each address with its own source. So the order also depends on the algorithm, and this
+module uses the same one.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _scope(rules: Rules, four: bool, number: int) -> int:
 
 
 class _Row:
-    """One destination with all that the rules look at."""
+    """One destination, and everything that the rules compare."""
 
     __slots__ = ("four", "interface", "label", "number", "precedence", "same_label", "same_scope", "scope", "source")
 
@@ -67,15 +67,15 @@ class _Row:
 
 
 def _common(row: _Row) -> int:
-    """Rule 9 for IPv4: the common prefix, which means something within the source's own subnet only."""
+    """Rule 9 for IPv4: the bits in common with the source; 0 outside the subnet of the source, as in glibc."""
     assert row.source is not None
     differ = (row.number ^ row.source) & 0xFFFFFFFF
-    outside = 32 - (row.interface.prefix or 32)  # nothing known: glibc shifts by 32, which x86 and ARM make no shift
+    outside = 32 - (row.interface.prefix or 32)  # none known: glibc shifts by 32, which x86 and ARM take for 0
     return 32 - differ.bit_length() if differ >> outside == 0 else 0
 
 
 def _less(a: _Row, b: _Row) -> bool:
-    """Whether ``a`` goes before ``b`` by one of the rules; where none tells, the order stays."""
+    """Whether one of the rules puts ``a`` before ``b``. If none does, the order stays as it came (rule 10)."""
     if (a.source is None) != (b.source is None):  # rule 1
         return b.source is None
     reached = a.source is not None
@@ -131,9 +131,9 @@ def order(
     rules: Rules | None = None,
     interfaces: Mapping[str, Interface] | None = None,
 ) -> list[tuple[int, int]]:
-    """What goes first: (index of the address, which of its ``times`` entries) for all entries.
+    """All entries in their order, each as (index of the address, which of its ``times`` entries).
 
-    ``sources`` are what the kernel would send from, None where it cannot.
+    ``sources`` are the addresses that the kernel would send from, None where there is no route.
     """
     known: dict[str, _Row] = {}
     rows = []

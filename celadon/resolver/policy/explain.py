@@ -1,4 +1,4 @@
-"""What a lookup would do, told without doing it: who is asked, in which order, of which servers, and why."""
+"""What a lookup would do, without doing it: which sources and servers it would ask, in which order, and why."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TYPES = (RRType.A, RRType.AAAA)
 
 
 class Explanation(NamedTuple):
-    """How ``name`` is looked up: by ``resolver``, for the ``reason``, in these ``steps``. ``str()`` is for people."""
+    """How ``name`` would be looked up: by which ``resolver``, why, and in which ``steps``. ``str()`` is for people."""
 
     name: str
     resolver: str
@@ -30,7 +30,7 @@ class Explanation(NamedTuple):
 
 
 def steps(world: World, name: str, cache: Cache | None, now: float) -> tuple[str, ...]:
-    """What the policy would do for a name, one sentence each, in its order."""
+    """What the policy would do for a name: one sentence for each step, in order."""
     if value_of(name) is not None:
         return ("an address literal: no source is asked",)
     try:
@@ -53,7 +53,7 @@ def _given(source: Source, name: str) -> tuple[str, ...] | str | None:
 
 
 def _status(world: World, source: Source, name: str) -> str:
-    """What the source reports of the name; empty if that is not known before it is asked."""
+    """The status that the source would report; empty if only asking can tell."""
     if source.name == "files":
         return "success" if world.hosts.find(name) else "notfound" if world.hosts.readable else "unavail"
     if source.table is not None:

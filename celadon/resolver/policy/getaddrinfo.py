@@ -1,7 +1,7 @@
-"""The standard library's calls as plans: what CPython and glibc do around asking nsswitch's sources.
+"""The standard library's calls as plans: what CPython and glibc do before and after they ask nsswitch's sources.
 
-Literals, ports, services, flags and the products of types and protocols are left to libc itself: with AI_NUMERICHOST
-its getaddrinfo is a function of its arguments and asks nobody.
+libc itself handles literals, ports, services, flags and the products of types and protocols: with AI_NUMERICHOST its
+getaddrinfo sends nothing and never waits.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from . import address_order, nss
 from .plan import Plan, Sources
 from .search import HOST_NOT_FOUND, INTERNAL, NO_DATA, NO_RECOVERY, TRY_AGAIN, Result
 
-# Bound at import, so that a patched module is never asked.
+# Bound at import: patch_all may replace the module's own.
 _numeric: Any = _socket.getaddrinfo
 _nameinfo: Any = _socket.getnameinfo
 
@@ -39,16 +39,16 @@ _HERROR = {
 }
 
 _FAMILIES = frozenset((0, _INET, _INET6))
-# What no numeric form of an address ends in: no digit, no hexadecimal one, no x, no dot.
+# Letters that no numeric address ends in: not a hexadecimal digit, not x.
 _NAME_ENDS = frozenset("ghijklmnopqrstuvwyzGHIJKLMNOPQRSTUVWYZ")
-# The types that hints without a protocol stand for.
+# type argument -> the (type, protocol) pairs of the result, in glibc's order (gaih_inet_typeproto)
 _PRODUCTS = {0: ((1, 6), (2, 17), (3, 0)), 1: ((1, 6),), 2: ((2, 17),)}
 
 
 def getaddrinfo(
     world: World, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
 ) -> Plan[list[AddrInfo]]:
-    """``socket.getaddrinfo``."""
+    """``socket.getaddrinfo``, with a short way for the commonest arguments."""
     if (
         host.__class__ is str
         and port.__class__ is int
@@ -60,14 +60,14 @@ def getaddrinfo(
         and host[-1:] in _NAME_ENDS
         and domain.is_hostname(host)
     ):
-        # The commonest call, a plain name and port, needs nothing of libc's checks.
+        # A plain name and a port number need none of the checks below.
         got = yield from nss.quick(world, host, family)
         return (yield from _finish(world, got, _PRODUCTS[type], port, False))
     return (yield from checked(world, host, port, family, type, proto, flags))
 
 
 def checked(world: World, host: Any, port: Any, family: int, type: int, proto: int, flags: int) -> Plan[list[AddrInfo]]:
-    """With all that libc checks, in its order: arguments, flags, interfaces, service, literals, the name."""
+    """Getaddrinfo with every check of libc's, in its order: arguments, flags, interfaces, service, literals, name."""
     if isinstance(host, str | bytes):
         zero = host.find("\0") if isinstance(host, str) else host.find(0)
         if zero >= 0:
@@ -88,7 +88,7 @@ def checked(world: World, host: Any, port: Any, family: int, type: int, proto: i
         family = _configured(world, name, family)
     literal, percent, _ = name.partition("%")
     wrong_scope = percent and normal(literal) is not None and ":" in literal
-    # Of libc's checks only the service's comes before the host's: what it makes of it shows with a literal.
+    # libc checks the service before it looks the name up; a literal in place of the name shows its result.
     hints = flags & _NUMERICSERV | _NUMERICHOST
     try:
         products = _numeric("127.0.0.1", port, _INET, type, proto, hints)
@@ -111,7 +111,7 @@ def _text(host: Any) -> str:
 
 
 def _configured(world: World, name: str, family: int) -> int:
-    """AI_ADDRCONFIG: the family that is left when only those count that the host has an address of."""
+    """AI_ADDRCONFIG: the family to look up if only families count of which the host has an address."""
     if family:
         if family not in world.families:
             raise ResolveError(Kind.NXDOMAIN, name, detail="AI_ADDRCONFIG: this host has no address of that family")
@@ -122,7 +122,7 @@ def _configured(world: World, name: str, family: int) -> int:
 def _finish(
     world: World, got: Result, products: Sequence[tuple[int, int]], port: int, canonical: bool
 ) -> Generator[Sources, Any, list[AddrInfo]]:
-    """The addresses in RFC 6724's order, each with its types and protocols; the canonical name on the first."""
+    """The result: addresses in RFC 6724's order, each with its types and protocols, the canonical name in the first."""
     found = got.found
     result: list[AddrInfo]
     if len(found) == 1:
@@ -132,7 +132,7 @@ def _finish(
     else:
         addresses = [address for _, address in found]
         sources = yield Sources(tuple([address_order.destination(one) for one in addresses]))
-        # Without an IPv6 address, glibc's check_pf tells its sort nothing of the interfaces.
+        # If the host has no IPv6 address, glibc's check_pf gives its sort no interfaces.
         interfaces = world.interfaces if _INET6 in world.families else None
         result = []
         for index, product in address_order.order(addresses, sources, len(products), world.rules, interfaces):
@@ -145,7 +145,7 @@ def _finish(
 
 
 def _told(name: str) -> str:
-    """A name as CPython tells libc's: from UTF-8, whose errors are the caller's. The hosts file may hold any bytes."""
+    """Libc's name as CPython decodes it, from UTF-8. UnicodeDecodeError for other bytes, from a hosts file."""
     return name if name.isascii() else name.encode("latin-1").decode()
 
 
@@ -154,7 +154,7 @@ def _sockaddr(family: int, address: str, port: int) -> SockAddr:
         return address, port
     if "%" not in address:
         return address, port, 0, 0
-    rows: list[AddrInfo] = _numeric(address, port, _INET6, 1, 0, _NUMERICHOST)  # a scope has a number as well
+    rows: list[AddrInfo] = _numeric(address, port, _INET6, 1, 0, _NUMERICHOST)  # for the scope's number
     return rows[0][4]
 
 
@@ -162,7 +162,7 @@ def _sockaddr(family: int, address: str, port: int) -> SockAddr:
 
 
 def host_argument(call: str, host: Any, idna: int = 2003) -> bytes:
-    """What CPython makes of the argument of one of the older calls: a name's bytes, or TypeError or UnicodeError."""
+    """The argument of one of the older calls as bytes, as CPython converts it. Raises TypeError or UnicodeError."""
     if not isinstance(host, str | bytes | bytearray):
         kind = "None" if host is None else host.__class__.__name__
         raise TypeError(f"{call}() argument 1 must be str, bytes or bytearray, not {kind}")
@@ -173,7 +173,7 @@ def host_argument(call: str, host: Any, idna: int = 2003) -> bytes:
 
 
 def _set_address(world: World, name: bytes, family: int) -> Plan[str]:
-    """CPython's setipaddr: the first address of a name, with forms of its own that getaddrinfo does not know."""
+    """CPython's setipaddr: the first address of a name. It knows three forms that getaddrinfo does not."""
     if not name:
         if family != _INET:
             raise OSError("wildcard resolved to multiple address")
@@ -243,7 +243,7 @@ def getnameinfo(world: World, sockaddr: Any, flags: int = 0) -> Plan[tuple[str, 
 
 
 def _without_domain(world: World, name: str) -> Plan[str]:
-    """NI_NOFQDN: the name without this host's domain, which glibc takes from the first of its names that has a dot."""
+    """NI_NOFQDN: the name without this host's domain (glibc's nrl_domainname: the first of its names with a dot)."""
     got = yield from nss.by_simple(world, "localhost")
     mine = got.canonical
     if "." not in mine:

@@ -1,7 +1,7 @@
-"""Who looks a name up, libc or an engine: Go's table (net/conf.go), as functions of what the system's files say.
+"""What looks a name up, libc or an engine: Go's table (net/conf.go) as functions of the system's files.
 
-An engine does ``files`` and ``dns`` exactly as libc. What needs more of libc than that goes to libc, in a thread:
-sources that are plugins, names that only such a source knows, and configurations in which we might differ.
+An engine does ``files`` and ``dns`` exactly as libc does. All else goes to libc, in a thread: sources that are plugins,
+names that only such a source knows, and settings in which an engine might differ.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ _ONLY_SUCCESS = frozenset(("success",))
 
 
 class Choice(NamedTuple):
-    """Who is asked, ``thread`` (libc) or ``engine``, and why."""
+    """What looks the name up, ``thread`` (libc) or ``engine``, and why."""
 
     who: str
     reason: str
 
 
 def order_of(world: World) -> str:
-    """Nsswitch's line in a word: what the file says, or stands for it."""
+    """The names of nsswitch.conf's sources, in order."""
     return " ".join(one.name for one in world.order)
 
 
 def for_all(world: World, platform: str) -> str | None:
-    """Why every name of this system goes to libc; None if it depends on the name."""
+    """Why every name on this system goes to libc; None if it depends on the name."""
     if platform in _LIBC_KNOWS_BEST:
         return f"the names of {_LIBC_KNOWS_BEST[platform]} do not come from files and DNS alone"
     if world.trouble:
@@ -41,7 +41,7 @@ def for_all(world: World, platform: str) -> str | None:
         return f"{variable} is set"
     for index, source in enumerate(world.order):
         if source.name in _OURS:
-            # Criteria of the last source decide nothing.
+            # After the last source, criteria have no effect.
             if source.returns != _ONLY_SUCCESS and index < len(world.order) - 1:
                 return f"nsswitch.conf has criteria behind {source.name!r}"
         elif source.name != "myhostname" and not _is_mdns(source):
@@ -52,7 +52,7 @@ def for_all(world: World, platform: str) -> str | None:
 
 
 def looks_at_names(world: World) -> bool:
-    """Whether there is a source that some names belong to."""
+    """Whether some source other than files and dns has names of its own."""
     return any(one.name not in _OURS for one in world.order)
 
 
@@ -61,7 +61,7 @@ def _is_mdns(source: Source) -> bool:
 
 
 def for_name(world: World, name: str, reverse: bool = False) -> str | None:
-    """Why this name goes to libc although others do not. ``reverse``: it is an address whose name is wanted."""
+    """Why this name goes to libc though others do not; None if it does not. ``reverse``: ``name`` is an address."""
     if "%" in name or "\\" in name:
         return "a name with % or \\ in it"
     bare = name.removesuffix(".").lower()
@@ -86,7 +86,7 @@ def _is_localhost(name: str) -> bool:
 
 
 def decide(world: World, name: str, platform: str, reverse: bool = False) -> Choice:
-    """Who looks ``name`` up on this system."""
+    """What looks ``name`` up on this system."""
     reason = for_all(world, platform) or for_name(world, name, reverse)
     if reason is not None:
         return Choice("thread", reason)
@@ -94,7 +94,7 @@ def decide(world: World, name: str, platform: str, reverse: bool = False) -> Cho
 
 
 def ours(world: World) -> World:
-    """The world as an engine sees it once it was chosen: without the sources that have no word in this."""
+    """The world for an engine that was chosen: without the sources that the engine does not have."""
     order = tuple(one for one in world.order if one.name in _OURS)
     if order == world.order or not order:
         return world

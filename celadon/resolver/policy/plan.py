@@ -1,8 +1,9 @@
-"""What a plan is: a lookup written as a generator, which says what it needs to know and is sent it.
+"""A plan: a lookup written as a generator. It yields what it needs to know, and the runner sends the reply back in.
 
-A plan yields ``Ask`` (questions to be sent side by side) and is sent the outcomes, or ``Sources`` and is sent where the
-kernel would send from; it returns what the standard library would, or raises that. ``front`` runs plans on the hub;
-a test runs them on a table. All that the plan knows of its surroundings is in a ``World``.
+A plan yields ``Ask`` and receives the outcomes of its questions, ``Sources`` and receives source addresses, or
+``AskFunction`` and receives the function's result. It returns what the standard library's call returns, or raises what that raises.
+``StubResolver`` runs plans on the hub; a test runs them on a table. All that a plan knows of the system is in a
+``World``.
 """
 
 from __future__ import annotations
@@ -17,19 +18,19 @@ T = TypeVar("T")
 
 
 class Ask(NamedTuple):
-    """Send these questions at once; the plan is sent the outcomes in the same order."""
+    """Send these questions side by side. Reply: their outcomes (Answer or ResolveError) in the same order."""
 
     questions: tuple[Question, ...]
 
 
 class Sources(NamedTuple):
-    """Tell from which address the kernel would send to each of these; None where it cannot."""
+    """Reply: for each destination the address that the kernel would send from, None if there is no route."""
 
     destinations: tuple[SockAddr, ...]
 
 
 class AskFunction(NamedTuple):
-    """Call a program's function with this name, in the greenlet that looks up. The plan is sent what it returns."""
+    """Call a program's function with this name, in the greenlet that looks up. Reply: what it returns."""
 
     function: Look
     name: str

@@ -1,6 +1,6 @@
-"""The search list: which names are asked in DNS for one name, in which order, and what the failure is called.
+"""The search list: which names DNS is asked for, in which order, and which failure counts.
 
-As glibc's res_nquerydomain and res_nsearch (resolver(3), resolv.conf(5)).
+As glibc's res_nsearch, res_nquerydomain and res_nquery (resolver(3), resolv.conf(5)).
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from .plan import Ask, Plan
 
 # The values of h_errno, as in netdb.h.
 HOST_NOT_FOUND, TRY_AGAIN, NO_RECOVERY, NO_DATA, INTERNAL = 1, 2, 3, 4, -1
-_NO_ANSWER = frozenset((2, 4, 5))  # rcodes after which res_send goes on to the next server
+_NO_ANSWER = frozenset((2, 4, 5))  # SERVFAIL, NOTIMP, REFUSED: res_send then goes on to the next server
 _AA_OR_RA = 0x0480
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Result(NamedTuple):
-    """What a source said: (family, address) in its order, the canonical name, aliases; or why there is nothing.
+    """What a source said: ``found`` holds (family, address) in the source's order; empty if the source has none.
 
-    ``status`` is nsswitch's word, or ``unknown`` of a table or a function that leaves the name to others, ``h_errno``
-    netdb.h's number, ``told`` the one that the last DNS query of all left in the global h_errno, where CPython looks
-    for it; ``error`` tells people.
+    ``status`` is nsswitch.conf's word, or ``unknown`` if a table or function leaves the name to others. ``h_errno`` is
+    netdb.h's number. ``told`` is the number that the last DNS query left in the global h_errno, which is what CPython
+    raises. ``error`` has the details for people.
     """
 
     status: str
@@ -40,17 +40,17 @@ class Result(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """Why a name has no answer: res_query's h_errno, and whether the servers did not even answer."""
+    """Why a name has no answer: res_nquery's h_errno. ``unanswered``: no server gave a usable reply."""
 
     h_errno: int
     error: ResolveError
     unanswered: bool = False
     servfail: bool = False
-    refused: bool = False  # nobody listens
+    refused: bool = False  # ECONNREFUSED, or no route
 
 
 def _tries(name: str, config: Config, aliases: Mapping[str, str]) -> list[tuple[str, bool]]:
-    """What res_nsearch asks for, in order: absolute names without final dot, and whether the search list made them."""
+    """What res_nsearch asks, in order: absolute names without final dot, and whether each is from the search list."""
     dots = name.count(".")
     if not dots and (alias := aliases.get(name.lower())):
         return [(alias.removesuffix("."), False)]
@@ -63,12 +63,12 @@ def _tries(name: str, config: Config, aliases: Mapping[str, str]) -> list[tuple[
 
 
 def aliased(name: str, aliases: Mapping[str, str]) -> str:
-    """HOSTALIASES' other name for one without a dot (hostname(7)); nss_dns looks there before res_nsearch does."""
+    """What HOSTALIASES calls a name without a dot (hostname(7)). nss_dns looks there first, res_nsearch then again."""
     return name if "." in name else aliases.get(name.lower()) or name
 
 
 def candidates(name: str, config: Config, aliases: Mapping[str, str] = _NONE) -> list[str]:
-    """The absolute names that DNS is asked for ``name``, in order, until one is there; each once, without final dot."""
+    """The absolute names that a lookup asks DNS for, until one exists: in order, each once, without final dot."""
     return list(dict.fromkeys(one for one, _ in _tries(aliased(name, aliases), config, aliases)))
 
 
@@ -77,6 +77,7 @@ def search(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] |
     first = nodata = servfail = last = None
     stop = had_root = False
     for asked, listed in _tries(name, world.config, world.aliases):
+        # As res_nsearch: a hard failure ends the list, and the name itself is asked unless the list's root was it.
         if stop if listed else had_root:
             continue
         answered = yield from query(world, asked, types)
@@ -99,13 +100,13 @@ def search(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] |
 
 
 def _failure(name: str, why: Failed, last: Failed) -> Result:
-    # The status tells of the last name that was asked, h_errno of the one that counts.
+    # The status is the last query's; h_errno is that of the query that counts.
     status = "unavail" if last.unanswered else "notfound"
     return Result(status, why.h_errno, error=_named(why.error, name), told=why.h_errno)
 
 
 def _named(error: ResolveError, name: str) -> ResolveError:
-    """The same failure of the name as it was asked, before the search list."""
+    """The same failure, for the name as the caller wrote it."""
     return ResolveError(
         error.kind,
         name,
@@ -118,12 +119,12 @@ def _named(error: ResolveError, name: str) -> ResolveError:
 
 
 def query(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] | Failed]:
-    """One absolute name, as res_query asks it: the answers to look into, or why there are none."""
+    """One absolute name, as res_nquery asks it: the answers, or why there are none."""
     if not domain.fits(name):
         return Failed(NO_RECOVERY, ResolveError(Kind.ILLEGAL, name, detail="longer than a name can be"))
     config = world.config
     if config.no_aaaa and types[0] == RRType.AAAA:
-        # Whether the name exists is asked all the same.
+        # As res_nquery under no-aaaa: an A query still tells whether the name exists.
         answered = yield from query(world, name, (int(RRType.A),))
         if isinstance(answered, Failed):
             return answered
@@ -136,7 +137,7 @@ def query(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] | 
             outcomes += yield Ask((question,))
             last = outcomes[-1]
             if isinstance(last, ResolveError) or (last.rcode in _NO_ANSWER and not config.use_vc):
-                break  # res_send waits for an answer to the first before it sends the second
+                break  # res_send sends the second question only after an answer to the first
     else:
         outcomes = yield Ask(questions)
     failed: list[Failed] = []
@@ -145,7 +146,7 @@ def query(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] | 
         if isinstance(outcome, ResolveError):
             lost = Failed(TRY_AGAIN, outcome, True, refused=outcome.kind is Kind.NETWORK)
             if index == 0 and len(outcomes) > 1 and world.ways.strict:
-                return lost  # without the A records there is no answer, whatever else came
+                return lost  # half an answer would hide a failure: see Ways.strict
             failed.append(lost)
         elif outcome.rcode in _NO_ANSWER and not config.use_vc:
             failed.append(Failed(TRY_AGAIN, _refusal(name, outcome), True, outcome.rcode == 2))
@@ -156,7 +157,7 @@ def query(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] | 
     if not answers:
         return failed[0]
     if any(one.rcode == 0 and (one.records or one.unrelated) for one in answers):
-        return answers  # libc looks into what is unrelated, too, and finds no address
+        return answers  # libc also counts unrelated records as an answer, and then finds no address in it
     rcode = answers[0].rcode or answers[-1].rcode
     if rcode == 0:
         return Failed(NO_DATA, ResolveError(Kind.NODATA, name, server=answers[0].server, rcode=0))
@@ -165,9 +166,9 @@ def query(world: World, name: str, types: Sequence[int]) -> Plan[list[Answer] | 
 
 
 def lame(answer: Answer) -> bool:
-    """An empty answer from who neither knows nor asks others: res_send goes on to the next server."""
+    """An empty answer from a server neither authoritative nor recursive: res_send goes on to the next server."""
     known = not answer.flags or answer.rcode or answer.flags & _AA_OR_RA
-    return not (known or answer.records or answer.unrelated or answer.additional)  # sections are read when looked at
+    return not (known or answer.records or answer.unrelated or answer.additional)  # last: reading a section decodes it
 
 
 def _refusal(name: str, answer: Answer) -> ResolveError:

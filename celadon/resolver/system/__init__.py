@@ -1,1 +1,1 @@
-"""The system's own files about names, from text to values; only ``reload`` and ``interfaces`` do I/O."""
+"""The system's files about names, from text to values. Only ``reload`` and ``interfaces`` do I/O."""

@@ -1,4 +1,4 @@
-"""gai.conf: the tables by which addresses are ordered (gai.conf(5), RFC 6724)."""
+"""gai.conf: the tables for ordering addresses (gai.conf(5), RFC 6724)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAPPED = 0xFFFF << 32
 
 
 def table(rows: Sequence[tuple[str, int, int]]) -> Table:
-    """Rows of (IPv6 prefix, length, value) as numbers; of equal lengths the earlier row first."""
+    """Rows of (IPv6 prefix, length, value) as numbers, longest prefix first; equal lengths in the order given."""
     made = [
         (int.from_bytes(_socket.inet_pton(_socket.AF_INET6, prefix), "big"), size, value)
         for prefix, size, value in rows
@@ -48,9 +48,9 @@ class Rules(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """One address of the host: its prefix length, what rules 3 and 4 ask of it, and the interface it is on.
+    """One address of the host: its ``prefix`` length in bits, and the ``index`` of its interface.
 
-    ``native`` is False for a tunnel (rule 7).
+    ``deprecated`` is for rule 3 of RFC 6724, ``home`` for rule 4, ``native`` (False: a tunnel) for rule 7.
     """
 
     prefix: int
@@ -64,7 +64,7 @@ _unsigned = re.compile(r"(?:\+?[0-9]+)?").fullmatch
 
 
 def _number_to(text: str, most: int) -> int | None:
-    """As strtoul(3) and a check of the range; nothing at all is 0."""
+    """As strtoul(3), then a check of the range. An empty text is 0."""
     if _unsigned(text) is None:
         return None
     value = int(text or 0)
@@ -72,7 +72,7 @@ def _number_to(text: str, most: int) -> int | None:
 
 
 def _prefix(text: str, mapped_only: bool = False) -> tuple[str, int] | None:
-    """Prefix and length. glibc reads on from nowhere where the length is missing: such a line counts for nothing."""
+    """Prefix and length in bits; None if one is missing or broken."""
     address, slash, size = text.partition("/")
     bits = _number_to(size, 128)
     if not slash or bits is None:
@@ -90,7 +90,7 @@ def _prefix(text: str, mapped_only: bool = False) -> tuple[str, int] | None:
 
 
 def parse_gai_conf(text: bytes) -> Rules:
-    """See gai.conf(5). A kind of line that appears at all replaces its whole built-in table; broken ones are none."""
+    """See gai.conf(5). One line of a kind replaces the whole built-in table of that kind. Broken lines are ignored."""
     rows: dict[str, list[tuple[str, int, int]]] = {"precedence": [], "label": [], "scopev4": []}
     for raw in text.split(b"\n"):
         line = raw.partition(b"\0")[0].partition(b"#")[0]

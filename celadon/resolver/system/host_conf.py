@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 
 class HostConf(NamedTuple):
-    """host.conf(5): whether all lines of a name count, whether addresses of a local net go first, what is trimmed."""
+    """host.conf(5). ``multi``: every line of a name in the hosts file counts, not only the first.
+
+    ``reorder``: an address on a local net goes first. ``trim``: domains that are cut off names found by address.
+    """
 
     multi: bool = False
     reorder: bool = False
@@ -16,7 +19,7 @@ class HostConf(NamedTuple):
 
 
 def parse_host_conf(text: bytes, environ: Mapping[str, str] | None = None) -> HostConf:
-    """The file, and the variables that override it (RESOLV_MULTI and its like)."""
+    """The file's settings, overridden by the variables in ``environ`` (RESOLV_MULTI and the like)."""
     flags = {"multi": False, "reorder": False}
     trim: list[str] = []
     for raw in text.split(b"\n"):
@@ -48,9 +51,9 @@ def _domains(text: str) -> list[str]:
 
 
 def parse_aliases(text: bytes) -> dict[str, str]:
-    """What HOSTALIASES' file calls single-label names (gethostbyname(3), hostname(7)); the first line counts.
+    """The file that HOSTALIASES names: names without a dot to other names (gethostbyname(3), hostname(7)).
 
-    A name stands at the beginning of its line. One without another behind it has none.
+    A name begins its line; its first line counts. A name with nothing after it has the alias ``""``: none.
     """
     made: dict[str, str] = {}
     for raw in text.split(b"\n"):

@@ -1,7 +1,7 @@
 """The hosts file as dicts (hosts(5)): a block list of 100,000 lines costs a look-up, not a scan.
 
-As glibc reads it (nss_files): an address is one that inet_pton takes, so no scope id and no ``127.1``; where only IPv4
-is asked for, a line with ``::1`` counts as 127.0.0.1 and one with an IPv4-mapped address as the IPv4 one.
+As glibc's nss_files: inet_pton must accept the address, so no scope id and no ``127.1``. If only IPv4 is wanted,
+``::1`` counts as 127.0.0.1, and an IPv4-mapped address as the IPv4 one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Line(NamedTuple):
     names: tuple[str, ...]
 
     def as_family(self, family: int) -> str | None:
-        """The line's address for somebody who asks for this family only; None if it has none."""
+        """The line's address if only this family is wanted; None if it has none of it."""
         if family == self.family:
             return self.address
         if family == AF_INET:
@@ -35,7 +35,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """The lines by name (lower case) and by address, in the file's order. ``readable``: there is such a file."""
+    """The lines by name (lower case) and by address, in the file's order. ``readable``: the file could be read."""
 
     by_name: dict[str, list[Line]] = field(default_factory=dict)
     by_address: dict[str, Line] = field(default_factory=dict)
@@ -51,8 +51,8 @@ def _lower(name: str) -> str:
 
 
 def parse_hosts(text: bytes) -> Hosts:
-    """Every line that has an address; comments and broken lines are passed over."""
-    # The garbage collector would go through all that a long file makes again and again: a third of the time in vain.
+    """Every line with an address. Comments and broken lines are ignored."""
+    # Without garbage collection: it would scan all of a long file's lines again and again, a third of the time.
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -65,15 +65,15 @@ def parse_hosts(text: bytes) -> Hosts:
 def _parse(text: bytes) -> Hosts:
     by_name: dict[str, list[Line]] = {}
     by_address: dict[str, Line] = {}
-    known: dict[bytes, tuple[int, str] | None] = {}  # a block list has one address a hundred thousand times
-    if b"\0" in text:  # where C's strings end
+    known: dict[bytes, tuple[int, str] | None] = {}  # a block list repeats one address a hundred thousand times
+    if b"\0" in text:  # a C string, and so glibc's line, ends there
         text = re.sub(rb"\0[^\n]*", b"", text)
     for raw in text.split(b"\n"):
         words = (raw.partition(b"#")[0] if b"#" in raw else raw).split()
         if not words:
             continue
         if len(words) == 1:
-            words.append(b"")  # glibc takes a line without names for the empty name's
+            words.append(b"")  # to glibc, a line without names is one of the empty name
         literal = words[0]
         if literal in known:
             found = known[literal]

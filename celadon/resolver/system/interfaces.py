@@ -1,6 +1,6 @@
-"""The host's own addresses, from the kernel: what AI_ADDRCONFIG counts and RFC 6724's rules ask (rtnetlink(7)).
+"""The host's own addresses, from the kernel, for AI_ADDRCONFIG and for RFC 6724's rules (rtnetlink(7)).
 
-Where there is no netlink (or no right to it), the list is empty, and both families count.
+Without netlink, or without the right to use it, the list is empty and both families count.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _native(index: int) -> bool:
 
 
 def addresses() -> dict[str, Interface]:
-    """Each address of the host, in text."""
+    """The host's addresses as text, and what is known of each."""
     made: dict[str, Interface] = {}
     if not hasattr(_socket, "AF_NETLINK"):
         return made
@@ -78,5 +78,5 @@ def addresses() -> dict[str, Interface]:
 
 
 def families(known: Mapping[str, Interface]) -> frozenset[int]:
-    """The families of which the host has an address that is not the loopback's (AI_ADDRCONFIG, getaddrinfo(3))."""
+    """The families of which the host has an address other than 127.0.0.1 and ::1 (AI_ADDRCONFIG, getaddrinfo(3))."""
     return frozenset(_INET6 if ":" in one else _INET for one in known if one not in _LOOPBACKS)

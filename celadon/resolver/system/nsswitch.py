@@ -1,4 +1,4 @@
-"""nsswitch.conf: which sources are asked for hosts, and what each result leads to (nsswitch.conf(5))."""
+"""nsswitch.conf: the sources for hosts, and which status ends the search at each (nsswitch.conf(5))."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _DATABASES = frozenset(
         *("passwd", "passwd_compat", "protocols", "publickey", "rpc", "services", "shadow", "shadow_compat"),
     ]
 )
-#: What libc makes of a file in which a line is broken: no source at all.
+#: For a file with a broken line, because libc then has no source at all.
 _BROKEN = (Source("broken line"),)
 
 
 def parse_nsswitch(text: bytes) -> tuple[Source, ...]:
-    """The sources of the hosts line with their criteria; files and dns where there is none (nsswitch.conf(5)).
+    """The sources of the hosts line with their criteria; files and dns without such a line (nsswitch.conf(5)).
 
-    Criteria that glibc cannot read, of any database, leave it without any source, and so this: every lookup fails then.
+    If glibc cannot read the criteria of any database, it has no source at all, and every lookup fails. So here.
     """
     order: tuple[Source, ...] = ()
     for raw in text.split(b"\n")[:-1]:
-        # As glibc: no comment but a whole line, no last line without its end; the colon may be missing or stand alone.
+        # As glibc: a comment is a whole line, a last line without newline is lost, the colon may be missing.
         line = raw.partition(b"\0")[0].decode("latin-1")
         key, rest = _KEY(line).groups()
         if key in _DATABASES and rest:
             sources = _sources(rest[1:])
             if sources is _BROKEN:
-                return _BROKEN  # whichever line it is, glibc gives up on the whole file
+                return _BROKEN  # of whichever database: glibc gives up the whole file
             if key == "hosts":
                 order = sources
     return order or (Source("files"), Source("dns"))

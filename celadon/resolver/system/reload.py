@@ -1,4 +1,4 @@
-"""The system's files as the stub wants them, read again when they change; looked at every two seconds at most.
+"""The system's files as a World. They are looked at every two seconds at most, and read again when they change.
 
 A file that is gone, or that cannot be read, is often one that a DHCP client or a VPN is just writing. What it said last
 holds until it can be read again, and so does a resolv.conf that had name servers and has none now. ``World.kept`` says
@@ -35,7 +35,7 @@ _VARIABLES = (
 
 
 class _File:
-    """One file: its path, what parses it, and what that made of it when it last changed."""
+    """One file: its path, its parser, and the parsed value since the file last changed."""
 
     def __init__(
         self,
@@ -195,7 +195,7 @@ class System:
         return world
 
     def changed(self, changes: Mapping[str, Any], ways: Ways) -> Callable[[], World]:
-        """As ``world``, with these fields of the configuration put in the place of the file's, and these ways."""
+        """As ``world``, with these fields of the configuration in place of the file's, and with these ways."""
         last: tuple[World, World] | None = None
 
         def world() -> World:
@@ -209,7 +209,7 @@ class System:
 
 
 def _environ() -> dict[str, str]:
-    """The resolver's variables; none of them in a process that runs with somebody else's rights (environ(7))."""
+    """The resolver's environment variables; none in a set-user-ID process (environ(7), secure_getenv(3))."""
     if os.getuid() != os.geteuid() or os.getgid() != os.getegid():
         return {}
     return {name: os.environ[name] for name in _VARIABLES if name in os.environ}

@@ -1,4 +1,4 @@
-"""resolv.conf, from text to a Config (resolv.conf(5)). Broken lines are noted, never fatal."""
+"""resolv.conf, from text to a Config (resolv.conf(5)). A broken line becomes a warning, never an error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..model import Config, Server
 from ..names.domain import escaped
 
 _MAX_SERVERS = 3  # MAXNS
-# option -> field of Config; glibc looks at a word's beginning only, and takes the first that fits
+# option -> field of Config; glibc compares the beginning of a word only, and takes the first option that fits
 _FLAGS = {
     "rotate": "rotate",
     "edns0": "edns0",
@@ -29,7 +29,7 @@ _NUMBERS = {"ndots:": ("ndots", 0, 15), "timeout:": ("timeout", 1, 30), "attempt
 
 
 def _line_server(words: list[str]) -> Server | None:
-    """The address in a nameserver line's words, as inet_aton and inet_pton take it; None if there is none."""
+    """The server of a nameserver line; None if neither inet_aton nor inet_pton accepts the address."""
     text = words[0].partition("#")[0].partition(";")[0] if words else ""
     address = text.partition("%")[0]
     try:
@@ -48,7 +48,7 @@ def _set_options(text: str, fields: dict[str, object], unknown: list[str]) -> No
         if number is not None:
             field, least, most = _NUMBERS[number]
             value = _atoi(text[found.start() + len(number) :])
-            # A negative ndots is the largest: the field has four bits.
+            # A negative ndots becomes 15: glibc keeps it in four bits.
             fields[field] = most if field == "ndots" and value < 0 else min(max(value, least), most)
             continue
         flag = next((one for one in _FLAGS if word.startswith(one)), None)
@@ -66,7 +66,7 @@ def _atoi(text: str) -> int:
 
 
 def _sort_list(text: str) -> tuple[tuple[int, int], ...]:
-    """(network, mask) of each pair, the mask of the address' class where none is given (resolv.conf(5), sortlist)."""
+    """(network, mask) of each pair; without a mask, that of the address' class (resolv.conf(5), sortlist)."""
     made = []
     for word in text.partition(";")[0].split():
         net, _, mask = word.replace("&", "/").partition("/")
@@ -87,7 +87,7 @@ def _inet_aton(text: str) -> int | None:
 
 
 def _search_list(words: list[str]) -> tuple[str, ...]:
-    """The domains, without final dot; the root is the empty string. As glibc, only one dot at the beginning is none."""
+    """The domains without final dot; the root is the empty string. As glibc, one dot at the beginning is dropped."""
     domains = [one.removeprefix(".") for one in words]
     return tuple([escaped(one[:-1] if one[-1:] == "." and one[-2:] not in (".", "..") else one) for one in domains])
 
@@ -114,8 +114,8 @@ def names_a_server(text: bytes) -> bool:
 def parse_resolv_conf(text: bytes, domain: str = "", environ: Mapping[str, str] | None = None) -> Config:
     """What the file says, with glibc's limits: three servers, clamped numbers, the last search or domain line.
 
-    A keyword stands at the beginning of its line. ``domain`` is this host's own, searched where the file says nothing
-    of it. ``environ`` may hold LOCALDOMAIN and RES_OPTIONS, which come before and after the file (resolv.conf(5)).
+    A keyword begins its line. ``domain`` is this host's own, searched if the file has no search or domain line.
+    ``environ`` may hold LOCALDOMAIN, in place of the file's list, and RES_OPTIONS, after the file's options.
     """
     servers: list[Server] = []
     search: tuple[str, ...] | None = None

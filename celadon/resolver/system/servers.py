@@ -6,15 +6,16 @@ from ..errors import ResolverConfigError
 from ..model import Server
 from ..names.address import normal
 
-#: How a server may be spoken to, and the ports for it (RFC 1035, 7858, 8484, 9250).
+#: scheme -> default port (RFC 1035, 7858, 8484, 9250)
 SCHEMES = {"udp": 53, "tcp": 53, "tls": 853, "https": 443, "quic": 853}
 
 
 def parse_server(text: str | Server) -> Server:
-    """``1.2.3.4``, ``1.2.3.4:5301``, ``[::1]:53``, ``fe80::1%lo``, ``1.1.1.1#53``, a URI, or ResolverConfigError.
+    """A Server from ``1.2.3.4``, ``1.2.3.4:5301``, ``[::1]:53``, ``fe80::1%lo``, ``1.1.1.1#53`` or a URI.
 
-    URIs are ``udp://``, ``tcp://``, ``tls://``, ``https://`` and ``quic://`` with an address, port and path as in any
-    URI; behind a ``#`` the name that the certificate must have, if that is not the address: ``tls://192.0.2.1#a.test``.
+    A URI begins with ``udp://``, ``tcp://``, ``tls://``, ``https://`` or ``quic://``; the rest is as in any URI.
+    After a ``#``: the name that the certificate must carry, if it is not the address (``tls://192.0.2.1#a.test``).
+    ResolverConfigError for all else.
     """
     if isinstance(text, Server):
         return text
@@ -23,7 +24,7 @@ def parse_server(text: str | Server) -> Server:
     if not uri:
         return Server(*_endpoint(given, text, 53))
     if scheme not in SCHEMES:
-        raise ResolverConfigError(f"server {text!r}: {scheme!r} is none of {', '.join(SCHEMES)}")
+        raise ResolverConfigError(f"server {text!r}: the scheme {scheme!r} is not one of {', '.join(SCHEMES)}")
     rest, _, hostname = rest.partition("#")
     where, _, path = rest.removesuffix("{?dns}").partition("/")
     if (scheme != "https" and path) or "#" in hostname:

@@ -1,4 +1,4 @@
-"""For tests: a scriptable name server, and what every engine and resolver must do."""
+"""For tests: a scriptable name server, and suites for engines and resolvers of any kind."""
 
 from .conformance import ZONE, check_dns_engine, check_engine, check_resolver, outcome_of
 from .hostile import FAULTS

@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     for record in records:
         server.add(*record)
     ending = (signal.SIGINT, signal.SIGTERM)
-    signal.pthread_sigmask(signal.SIG_BLOCK, ending)  # or one could come before anybody waits for it
+    signal.pthread_sigmask(signal.SIG_BLOCK, ending)  # now: one may come before ``sigwait``
     with server:
         print(server.address, flush=True)
         signal.sigwait(ending)

@@ -1,8 +1,8 @@
-"""What every engine and every resolver must do, as suites that anybody's own can be put through.
+"""What every engine and every resolver must do, as suites for any implementation.
 
-``check_engine`` is the contract of ``protocols.Engine`` and the answers to ``ZONE``; ``check_dns_engine`` adds what an
-engine that asks servers owes: it survives their faults, believes no forgery, and ends in time. ``check_resolver``
-compares with answers that libc gave. Each case runs by itself, and all that failed are told together.
+``check_engine`` tests the contract of ``protocols.Engine`` and the answers to ``ZONE``. ``check_dns_engine`` adds the
+duties of an engine that asks servers: it survives their faults, believes no forgery, and ends in time.
+``check_resolver`` compares with answers that libc gave. Every case runs, and one error names all that failed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from . import nameserver as script
 from .nameserver import NameServer
 from .querycases import QUERY_CASES
 
-#: The records that the suites' server has, and that an engine without servers must know.
+#: The records of the suites' server; an engine without servers must know them.
 ZONE: dict[str, dict[str, list[str]]] = {
     "a.test": {"A": ["192.0.2.1"], "MX": ["10 mx.test."], "TXT": ['"hello world"'], "CAA": ['0 issue "ca.test"']},
     "six.test": {"AAAA": ["2001:db8::1"]},
@@ -92,7 +92,7 @@ def _until(condition: Callable[[], object], seconds: float = 5.0) -> None:
 
 
 def answers(engine: Engine) -> None:
-    """It knows the zone, whatever the name's case, CNAMEs followed."""
+    """It knows the zone in any case of the names, and follows CNAMEs."""
     for name, rdtype, rcode, records in _ANSWERS:
         try:
             _expect(ask(engine, (Question(name, rdtype),))[0], rcode, records)
@@ -101,7 +101,7 @@ def answers(engine: Engine) -> None:
 
 
 def dangling_alias(engine: Engine) -> None:
-    """An alias of a name that is not there: the alias is told, with NXDOMAIN or with an empty end."""
+    """An alias of a missing name: the answer has the alias, and NXDOMAIN or no data."""
     outcome = ask(engine, (Question("dangling.test", RRType.A),))[0]
     rcode, records = _told(outcome)
     assert rcode in (0, 3), rcode
@@ -134,7 +134,7 @@ def cancelled_is_silent(engine: Engine) -> None:
 
 
 def close_tells_who_waits(engine: Engine) -> None:
-    """``close`` gives each pending question Kind.CANCELLED, once; after it ``submit`` raises."""
+    """``close`` ends each pending question with Kind.CANCELLED, once; ``submit`` then raises."""
     seen: list[Outcome] = []
     engine.submit(_RIGHT, seen.append)
     engine.close()
@@ -152,7 +152,7 @@ def close_tells_who_waits(engine: Engine) -> None:
 
 
 def many_at_once(engine: Engine) -> None:
-    """Hundreds of questions at a time, each with its own answer."""
+    """Hundreds of questions at once: each gets its own answer."""
     asked = [(name, rdtype, rcode, records) for _ in range(30) for name, rdtype, rcode, records in _ANSWERS]
     asking = [spawn(ask, engine, (Question(name, rdtype),)) for name, rdtype, _, _ in asked]
     joinall(asking)
@@ -161,7 +161,7 @@ def many_at_once(engine: Engine) -> None:
 
 
 def a_kill_leaves_nothing(engine: Engine) -> None:
-    """A greenlet killed in the middle of asking is gone at once."""
+    """A greenlet that is killed while it waits ends at once."""
     asking = spawn(ask, engine, (_RIGHT, Question("a.test", RRType.AAAA)))
     sleep(0)
     asking.kill()
@@ -198,7 +198,7 @@ def truncated(engine: Engine, server: NameServer) -> None:
 
 
 def a_final_refusal(engine: Engine, server: NameServer) -> None:
-    """What all servers refuse is an answer with that rcode, not an exception."""
+    """If all servers refuse, the outcome is an answer with that rcode, not an exception."""
     server.script("a.test", script.Refused())
     _expect(ask(engine, (_RIGHT,))[0], 5)
     server.script("six.test", script.Servfail())
@@ -206,7 +206,7 @@ def a_final_refusal(engine: Engine, server: NameServer) -> None:
 
 
 def silence(engine: Engine, server: NameServer) -> None:
-    """No reply at all is Kind.TIMEOUT, after every try, in the time that was configured."""
+    """Without any reply the outcome is Kind.TIMEOUT, after every try, in the configured time."""
     server.script("a.test", script.Drop())
     outcome = ask(engine, (_RIGHT,))[0]
     assert isinstance(outcome, ResolveError), outcome
@@ -215,7 +215,7 @@ def silence(engine: Engine, server: NameServer) -> None:
 
 
 def illegal_names(engine: Engine, server: NameServer) -> None:
-    """What cannot be on the wire is refused at once; the root can be asked."""
+    """A name without wire form is refused at once. The root is a legal name."""
     for name in ("a..b", "x" * 64 + ".test", ".".join(["abcdefg"] * 40)):
         try:
             engine.submit(Question(name, RRType.A), print)
@@ -264,7 +264,7 @@ _DNS_CASES: dict[str, Callable[[Engine, NameServer], None]] = {
 
 
 def dead_server_first(make: Callable[[Config], Engine], server: NameServer) -> None:
-    """A server that refuses packets is passed over."""
+    """A server whose port is closed is skipped."""
     engine = make(_config(Server("127.0.0.1", 1), Server(server.host, server.port)))
     try:
         _expect_right(ask(engine, (_RIGHT,))[0])
@@ -290,7 +290,7 @@ def _server() -> Generator[NameServer, None, None]:
 
 
 class _Findings:
-    """Runs cases and keeps what failed, so that one run tells everything."""
+    """Runs cases and collects the failures, so that one run shows all of them."""
 
     def __init__(self, wanted: Mapping[str, str]) -> None:
         self.passed: list[str] = []
@@ -317,7 +317,7 @@ class _Findings:
             self.passed.append(name)
 
     def end(self) -> list[str]:
-        """The names of the cases that passed; AssertionError naming every one that did not."""
+        """The names of the cases that passed. AssertionError names every case that failed."""
         if self.failed:
             raise AssertionError("\n".join([f"{len(self.failed)} cases failed:", *self.failed]))
         return self.passed
@@ -344,11 +344,10 @@ def _check_contract(findings: _Findings, make: Callable[[], Engine]) -> None:
 
 
 def check_engine(make: Callable[[], Engine], *, wanted: Mapping[str, str] | None = None) -> list[str]:
-    """Put any engine through the contract and the answers to ``ZONE``; returns the names of the cases passed.
+    """Test any engine: the contract, and the answers to ``ZONE``. Returns the names of the cases that passed.
 
-    ``make`` makes a new engine for the calling thread's hub that knows ``ZONE``. ``wanted`` maps the name of a case
-    that does not hold on purpose to the reason why. Raises AssertionError naming each case that failed. Parks the
-    caller; takes seconds.
+    ``make`` returns a new engine for the calling thread's hub that knows ``ZONE``. ``wanted`` maps the names of cases
+    that fail on purpose to the reason. AssertionError names each other case that failed. Parks the caller for seconds.
     """
     findings = _Findings(wanted or {})
     _check_contract(findings, make)
@@ -356,7 +355,7 @@ def check_engine(make: Callable[[], Engine], *, wanted: Mapping[str, str] | None
 
 
 def check_dns_engine(make: Callable[[Config], Engine], *, wanted: Mapping[str, str] | None = None) -> list[str]:
-    """As ``check_engine``, for an engine that asks the servers of a Config, and what it must survive of theirs."""
+    """As ``check_engine``, for an engine that asks the servers of a Config; adds the faults of servers."""
     findings = _Findings(wanted or {})
     with _server() as server:
         # Nothing is lost here, so a busy machine may take its time.
@@ -370,7 +369,7 @@ def check_dns_engine(make: Callable[[Config], Engine], *, wanted: Mapping[str, s
 
 
 def outcome_of(call: Callable[..., object], *args: object) -> object:
-    """What a call gave or raised, as plain data that JSON can hold."""
+    """What a call returned or raised, as data for JSON."""
     try:
         result = call(*args)
     except OSError as error:
@@ -396,10 +395,10 @@ def check_resolver(
     *,
     wanted: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Compare a resolver's outcomes with golden ones, to the letter; returns the names of the calls that agree.
+    """Compare a resolver's outcomes with golden ones, exactly. Returns the names of the calls that agree.
 
-    ``make`` is given the servers to ask (addresses with ports); calls that the resolver lacks are derived from those
-    that it has, as ``use`` does. ``golden`` holds rows with ``call``, ``args`` and ``outcome`` (see ``outcome_of``),
+    ``make`` gets the servers to ask (addresses with ports). Calls that the resolver lacks are derived from those that
+    it has, as ``use`` does. ``golden`` holds rows with ``call``, ``args`` and ``outcome`` (see ``outcome_of``),
     recorded from libc over ``ZONE``. ``wanted`` maps a call, as it is printed, to the reason of its difference. Raises
     AssertionError naming each call that differs.
     """

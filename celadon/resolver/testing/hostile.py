@@ -1,7 +1,7 @@
-"""What broken and hostile servers send, by name: scripts for ``NameServer``, and the bytes to make others of.
+"""The faults of broken and hostile servers by name: scripts for ``NameServer``, and functions to build others.
 
-Each fault is about a name that has ``GOOD`` as its address. Where a fault puts something in front of the right reply,
-that follows 30 ms later; what must never be believed carries ``BAD``. Sources: RFC 5452, RFC 6891, RFC 7766, RFC 7873,
+Each fault is for a name whose address is ``GOOD``. If a fault sends something before the right reply, the reply follows
+30 ms later. What must never be believed carries ``BAD``. Sources: RFC 5452, RFC 6891, RFC 7766, RFC 7873,
 the TuDoor attacks (CVE-2023-29483), and what resolvers were seen to stumble over.
 """
 

@@ -1,7 +1,7 @@
 """A name server for tests, in this process: UDP and TCP on one loopback port, scripted name by name.
 
-It runs in an OS thread of its own on C-level sockets, so it answers also while the program under test is patched,
-blocked, or shutting down. What it was asked is kept, so that a test can count queries.
+It runs in an OS thread of its own on C-level sockets, so it also answers while the program under test is patched,
+blocked, or shutting down. It keeps every query, so a test can count them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-# Bound at import: a server must go on answering while the program is patched.
+# Bound at import: the server must work while the program is patched.
 _new_epoll = select.epoll
 
 
@@ -45,7 +45,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Something that a server sends, ``after`` seconds from what it sent before.
+    """Something that the server sends, ``after`` seconds after what it sent before.
 
     ``source`` is ``"port"`` for a datagram from another port, ``"address"`` for one from 127.0.0.2. Over TCP, ``raw``
     bytes go without a length before them, and ``end`` is ``"close"`` or ``"reset"`` for what becomes of the
@@ -64,11 +64,11 @@ Change = Callable[[bytes, bytes], Sequence["bytes | Sent"]]
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What to do with a reply, in place of sending it as it is.
+    """What to do with a reply instead of sending it unchanged.
 
-    ``change`` turns (query bytes, reply bytes) into what to send, nothing to stay silent; ``delay`` is seconds;
-    ``times`` how many queries it holds for (None: all); ``tcp`` whether it holds over TCP as well, and ``stream`` what
-    takes the place of ``change`` there.
+    ``change`` turns (query bytes, reply bytes) into a list of what to send; an empty list is silence. ``delay`` is in
+    seconds. ``times``: for how many queries (None: all). ``tcp``: over TCP as well. ``stream``: replaces ``change``
+    over TCP.
     """
 
     change: Change
@@ -178,8 +178,8 @@ def synthetic_reply(query: bytes) -> bytes | None:
 class NameServer:
     """An authoritative name server on loopback for as long as its ``with`` block lasts.
 
-    Names it was given records for exist; every other name is NXDOMAIN, unless ``synthetic``: then any name has
-    ``synthetic_address(name)``. Safe to script and to read from any thread.
+    A name exists if it has records; every other name is NXDOMAIN. With ``synthetic``, every name has the address
+    ``synthetic_address(name)``. May be scripted and read from any thread.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0, *, synthetic: bool = False) -> None:
@@ -220,15 +220,15 @@ class NameServer:
         self._sequence = 0
 
     def add(self, name: str, rdtype: str, data: str, ttl: int = 300) -> None:
-        """Give ``name`` a record, in zone-file form. ``*.example.com`` stands for what has no records of its own."""
+        """Give ``name`` a record, in zone-file form. ``*.example.com`` is for names without records of their own."""
         self._zone[name.lower().rstrip(".")].setdefault(rdtype.upper(), []).append((ttl, data))
 
     def script(self, name: str, *scripts: Script) -> None:
-        """Have the replies about ``name`` go through these, one after the other as their ``times`` run out."""
+        """Let these change the replies about ``name``, one after the other as their ``times`` are used up."""
         self._scripts[name.lower().rstrip(".")].extend([one, one.times] for one in scripts)
 
     def remove(self, name: str, rdtype: str | None = None) -> None:
-        """Take back a name's records, or those of one type."""
+        """Remove a name's records, or those of one type."""
         node = self._zone.pop(name.lower().rstrip("."), {})
         if rdtype is not None and node.pop(rdtype.upper(), None) is not None and node:
             self._zone[name.lower().rstrip(".")] = node
@@ -243,7 +243,7 @@ class NameServer:
 
     def __enter__(self) -> NameServer:
         self._stopped.acquire()
-        # Made here, so that what the server has open is open from now on.
+        # Made here and not in the thread: a test that counts descriptors must see them from now on.
         _thread.start_new_thread(self._serve, (_new_epoll(),))
         return self
 

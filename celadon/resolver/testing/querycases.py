@@ -1,4 +1,4 @@
-"""What every engine that asks servers owes to ``query``: the same facts of the same reply, and its options honoured."""
+"""What every engine that asks servers must do for ``query``: give the facts of the reply, honour the options."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def no_data_is_an_error_by_kind(engine: Engine, server: NameServer) -> None:
 
 
 def a_query_asks_whom_it_is_told(engine: Engine, server: NameServer) -> None:
-    """``server`` goes before the configured ones, and does not stay."""
+    """``server`` replaces the configured ones, for this question only."""
     with NameServer() as other:
         other.add("a.test", "A", "192.0.2.99")
         got = _query(engine, "a.test", RRType.A, QueryOptions(server=Server(other.host, other.port)))
@@ -91,7 +91,7 @@ def a_query_for_signatures(engine: Engine, server: NameServer) -> None:
 
 
 def unrelated_records(engine: Engine, server: NameServer) -> None:
-    """A record of another owner in the answer is nobody's answer (RFC 5452 §6)."""
+    """A record of another owner is not part of the answer (RFC 5452 §6)."""
     # One more record, of another name: a forger who shares the server with the truth.
     more = b"\3www\4bank\4test\0" + b"\0\1\0\1\0\0\1\x2c\0\4\6\6\6\6"
 

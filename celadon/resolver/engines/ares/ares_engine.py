@@ -1,8 +1,8 @@
-"""DNS questions through c-ares (``cares``): its sockets on the poller, its clock on a timer, and what it cannot do.
+"""DNS questions through c-ares (``library``): its sockets on the poller, its clock on a timer, and what it cannot do.
 
 c-ares asks each server once. Where that brings no answer that can be used (silence, a refusal, a datagram that c-ares
 cannot parse, which ends all its queries at once), our own exchange, the python engine's, asks on until the question's
-time is over; so a forger cannot make a lookup fail, and a late answer that c-ares would not have waited for counts.
+time is over. So a forger cannot make a lookup fail, and a late answer that c-ares would not have waited for counts.
 Where many datagrams come that are no answers, somebody is guessing: all that c-ares has is asked over TCP instead.
 Record types and names that pycares cannot carry, and questions with options, go to that exchange at once.
 """

@@ -1,1 +1,1 @@
-"""The engine ``python``: our own exchange over UDP, TCP, TLS, HTTPS and QUIC."""
+"""The engine ``python``: ``dns/exchange`` over UDP, TCP, TLS, HTTPS and QUIC."""

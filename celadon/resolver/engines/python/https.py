@@ -20,7 +20,7 @@ _TYPE = "application/dns-message"
 
 
 class Http2:
-    """Questions as requests, answers as responses. OSError when the server answers a question with no DNS message."""
+    """Questions as requests, answers as responses. OSError if a response is not a DNS message."""
 
     __slots__ = ("_bodies", "_connection", "_headers", "_most", "_names", "_waiting", "out")
 
@@ -49,7 +49,7 @@ class Http2:
         self._request()
 
     def _request(self) -> None:
-        """Send what the server lets us: so many streams, so many bytes."""
+        """Send as many streams and bytes as the server allows."""
         connection = self._connection
         try:
             while self._waiting and connection.open_outbound_streams < self._most:
@@ -98,7 +98,7 @@ class Http2:
         return found
 
     def _drop(self, stream: int) -> None:
-        """Have the server stop sending, and let go of what has come."""
+        """Make the server stop sending, and forget what has come."""
         self._names.pop(stream, None)
         self._bodies.pop(stream, None)
         try:

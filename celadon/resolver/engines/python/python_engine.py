@@ -1,6 +1,6 @@
 """DNS questions in pure Python: our own UDP and TCP exchange on the hub.
 
-``exchange`` decides; here is what carries its decisions out. Each server has one connected UDP socket at a time, with
+``dns/exchange`` decides, this module does it. Each server has one connected UDP socket at a time, with
 a random source port, which is given up after so many questions but stays open until the last of them ended; ids are
 random (RFC 5452). Deadlines are kept in buckets of an eighth of a hundredth of a second, and one hub timer, which
 lives only while something is asked, goes from bucket to bucket. No greenlet is needed for a question.

@@ -1,5 +1,5 @@
-"""DNS over QUIC (RFC 9250) for the python engine: aioquic speaks QUIC, a stream for each question; here are its packets
-and its clock, on the hub.
+"""DNS over QUIC (RFC 9250) for the python engine. aioquic speaks QUIC, a stream for each question; its packets
+and its clock are on the hub here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ...dns.exchange import Query
 from ...dns.server_health import Health
 from .udp_tcp import Driver, Stream, connected
 
-_IDLE = 10.0  # seconds after which a connection that nobody used is not trusted to be there still
+_IDLE = 10.0  # seconds without use after which a connection counts as lost
 _LARGEST = 65535
 _CANCELLED = 0x3  # DOQ_REQUEST_CANCELLED (RFC 9250 §4.3)
 
@@ -53,7 +53,7 @@ class QuicLink:
         system = ssl.get_default_verify_paths()
         if server.trust:
             with open(server.trust, "rb"):
-                pass  # OSError now, and not in the middle of a handshake
+                pass  # so that OSError comes now, not in the middle of a handshake
         self._quic = QuicConnection(
             configuration=QuicConfiguration(
                 alpn_protocols=["doq"],
@@ -182,7 +182,7 @@ class QuicLink:
             self.engine.received(query, name + message[4:], self.engine.now(), True, self.state)
 
     def _drop(self, stream: int) -> None:
-        """Have the server stop sending, and let go of what has come."""
+        """Make the server stop sending, and forget what has come."""
         self._names.pop(stream, None)
         self._buffers.pop(stream, None)
         with suppress(OSError):
@@ -200,7 +200,7 @@ class QuicLink:
 
 
 def _aborted(call: Callable[..., Any], *args: Any) -> Any:
-    """Call into the library; what it cannot cope with ends this connection, as an OSError, and nothing else."""
+    """Call the library. If it fails in any way, only this connection ends, with an OSError."""
     try:
         return call(*args)
     except Exception as error:

@@ -1,6 +1,6 @@
-"""DNS over TLS (RFC 7858) for the python engine: the standard library's TLS between a stream's bytes and another layer.
+"""DNS over TLS (RFC 7858) for the python engine: the standard library's TLS around another layer.
 
-Nothing here touches a socket: ``ssl`` works on memory, and the link carries the bytes.
+No socket here: ``ssl`` works on memory, and the link sends and receives the bytes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _context(trust: str | None, protocol: str, system: ssl.DefaultVerifyPaths) -
 
 
 class Tls:
-    """TLS around another layer. OSError, as ``ssl.SSLError``, when the other side is not whom it should be."""
+    """TLS around another layer. ``ssl.SSLError``, an OSError, if the server's certificate is not the right one."""
 
     __slots__ = ("_from_server", "_inner", "_protocol", "_shaken", "_tls", "_to_server", "out")
 

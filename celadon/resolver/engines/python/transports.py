@@ -1,4 +1,4 @@
-"""Which connection speaks to a server: TCP here, and what a scheme's own library makes (RFC 7858, 8484, 9250)."""
+"""The connection to a server by its scheme: TCP here, the others in their modules (RFC 7858, 8484, 9250)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ...dns.server_health import Health
 from ...errors import ResolverUnavailable
 from .udp_tcp import Driver, Framed, Stream, StreamLink
 
-# Scheme -> module, imported when a server of that scheme is asked: its library may be slow to import, or missing.
+# scheme -> module. Imported at the first question by that scheme: its library may be slow to import, or missing.
 TRANSPORTS = {"tls": "tls", "https": "https", "quic": "quic"}
 
 
@@ -23,6 +23,6 @@ def stream_to(engine: Driver, state: Health, now: float) -> Stream:
     try:
         module = import_module(f"{__package__}.{TRANSPORTS[scheme]}")
     except ImportError as error:
-        raise ResolverUnavailable(f"servers by {scheme}:// need a library that is not installed: {error}") from None
+        raise ResolverUnavailable(f"servers by {scheme}:// need a library that cannot be imported: {error}") from None
     made: Stream = module.connect(engine, state, now)
     return made

@@ -1,7 +1,7 @@
 """What the python engine sends and receives over: UDP sockets with one source port each, and streams.
 
-A link knows which questions it carries, by their random ids, and tells the engine what came; what that means is
-decided elsewhere (``exchange``). Datagrams leave at the end of the turn of the loop, those of one length by one system
+A link knows its questions by their random ids, and gives the engine every message that comes; ``dns/exchange`` decides
+what the message means. Datagrams leave at the end of the turn of the loop, those of one length by one system
 call where the kernel can cut them (udp(7), UDP_SEGMENT): sending is what a question costs most in the kernel.
 A stream may be wrapped (TLS) and framed (two bytes of length, or HTTP): both are objects that turn bytes into bytes,
 and know no socket.
