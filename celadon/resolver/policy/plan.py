@@ -1,9 +1,9 @@
 """A plan: a lookup written as a generator. It yields what it needs to know, and the runner sends the reply back in.
 
 A plan yields ``Ask`` and receives the outcomes of its questions, ``Sources`` and receives source addresses, or
-``AskFunction`` and receives the function's result. It returns what the standard library's call returns, or raises what that raises.
-``StubResolver`` runs plans on the hub; a test runs them on a table. All that a plan knows of the system is in a
-``World``.
+``AskFunction`` and receives the function's result. It returns what the standard library's call returns, or raises what
+that raises. ``StubResolver`` runs plans on the hub; a test runs them on a table. All that a plan knows of the system is
+in a ``World``.
 """
 
 from __future__ import annotations

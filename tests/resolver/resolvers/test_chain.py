@@ -3,11 +3,12 @@
 import _socket
 
 import pytest
-from celadon.resolver.resolvers.chain import ChainResolver, goes_on
 
 from celadon.resolver import ResolveError
 from celadon.resolver.engines.static import make_static
 from celadon.resolver.errors import Kind, ResolverUnavailable
+from celadon.resolver.resolvers.calls import CallResolver
+from celadon.resolver.resolvers.resolver_chain import ChainResolver, goes_on
 from celadon.resolver.resolvers.stub import StubResolver
 
 from ..player import world
@@ -47,14 +48,14 @@ def test_errors_without_a_kind(error, expected):
     assert goes_on(error) == expected
 
 
-class Member:
+class Member(CallResolver):
     """A resolver whose every lookup comes to the same: a value, or an error to raise."""
 
     def __init__(self, outcome):
         self.outcome = outcome
         self.asked = 0
 
-    def gethostbyname(self, host):
+    def call(self, call):
         self.asked += 1
         if isinstance(self.outcome, Exception):
             raise self.outcome
