@@ -7,7 +7,7 @@ SOURCES := celadon tests examples benchmarks
 SERVERS := --ignore=tests/integration/test_dig.py --ignore=tests/integration/test_encrypted.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo format check test test-suite test-pythons test-fast test-shuffle test-poll test-soak test-bulk-scale test-bulk-signals test-parity test-stdlib \
+.PHONY: help demo format check test test-suite test-pythons test-fast test-shuffle test-poll test-soak test-bulk-scale test-bulk-signals test-corpora test-flood bench-crowd test-parity test-stdlib \
   test-stdlib-names test-integration fuzz bench bench-hub bench-bulk bench-scrapy bench-requests clean
 
 help: ## This list
@@ -119,6 +119,16 @@ bench-scrapy: .venv-integration/.ready ## A broad crawl of 20,000 hosts by Scrap
 RUNS ?= 100
 test-bulk-signals: $(VENV)/.ready ## resolve bulk, stopped by signals at random moments and resumed; RUNS=100
 	$(BIN)/python -m benchmarks.bulk_signals --runs $(RUNS)
+
+# Packets that others collected: CORPORA names a folder with c-ares/, unbound/ and knot/; what is missing is skipped.
+test-corpora: $(VENV)/.ready ## Public packet corpora through the decoders (CORPORA=folder): worst ms/KB and stall
+	$(BIN)/python -m tests.resolver.corpora
+
+test-flood: $(VENV)/.ready ## A forger who knows the port sends all ids while the right answer is late
+	$(BIN)/python -m tests.resolver.flood
+
+bench-crowd: $(VENV)/.ready ## 100,000 lookups at once: what is lost, memory, how late a timer is beside them
+	$(BIN)/python -m benchmarks.crowd
 
 # Exactly one right record for each of a million names, through loss, death, stops and several processes; and memory.
 test-bulk-scale: $(VENV)/.ready ## One right record for each of a million names, through loss and stops
