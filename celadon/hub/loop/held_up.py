@@ -8,7 +8,8 @@ that a timer wakes before both. What lies in the fds runs before a deadline that
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from itertools import islice
+from typing import Any, Protocol
 
 from .clock import Now
 from .shuffle import Ready
@@ -30,38 +31,53 @@ class _Fires(Protocol):
 
 
 class HeldUp:
-    """One hub's backlog. Both count from the head of what is ready.
+    """One hub's backlog: ``rest`` entries at the head of what is ready run before anything newer does.
 
-    ``rest`` run before anything newer does; behind them, ``older`` were ready before them or with them.
+    Behind the last of those that were ready a turn ago stands a mark, a call that does nothing. Counts would not do:
+    entries are also put at the head, and a turn may be cut short.
     """
 
-    __slots__ = ("_asked_at", "_looks_left", "_until", "older", "rest")
+    __slots__ = ("_asked_at", "_looks_left", "_mark", "_until", "rest")
 
     def __init__(self) -> None:
-        self.older = self.rest = 0
+        self.rest = 0
+        self._mark: tuple[None, Any] | None = None
         #: When deadlines were last put off, how many polls may still do so, and until when.
         self._asked_at = self._until = 0.0
         self._looks_left = 0
 
     def new_first(self, ready: Ready, total: int) -> int:
         """Put what became ready lately before the rest of ``ready``; gives how many may run in this turn."""
-        if not self.rest:
-            old = min(self.older, total)
-            new = total - old
+        if self.rest <= 0:
             self.rest = LONG_TURN
-            if old and new <= _MANY_NEW:
-                ready.rotate(new)
-                self.rest += new
-            self.older = max(total - self.rest, 0)
+            if self._mark is not None:
+                for new, entry in enumerate(islice(reversed(ready), min(total, _MANY_NEW))):
+                    if entry is self._mark:
+                        ready.rotate(new)
+                        ready.pop()
+                        self.rest += new
+                        break
+            self._mark = (None, (self._passed, ()))
+            ready.append(self._mark)
         count = min(self.rest, LONG_TURN)
         self.rest -= count
         return count
 
-    def woken_first(self, ready: Ready, woken: int) -> None:
-        """Put the last ``woken``, which timers have just made ready, before all others, unless they are many."""
-        if woken <= _FEW_WOKEN:
-            ready.rotate(woken)
-            self.rest += woken
+    def _passed(self) -> None:
+        self._mark = None
+
+    def clear(self) -> None:
+        """Nothing is ready any more."""
+        self.rest = 0
+        self._mark = None
+
+    def woken_first(self, ready: Ready, woken: list[Any]) -> None:
+        """Make ready what timers woke: before all others, unless they are many."""
+        if len(woken) <= _FEW_WOKEN:
+            ready.extendleft(reversed(woken))
+            self.rest += len(woken)
+        else:
+            ready.extend(woken)
 
     def others_first(
         self,
@@ -81,7 +97,7 @@ class HeldUp:
             self._looks_left = _LOOKS
         while self._looks_left and now < self._until:
             self._looks_left -= 1
-            if ready and not self.older:
+            if ready and self._mark is None:
                 return True
             # Also the poll before this one may have seen nothing: a stop ends the kernel's wait without events.
             events = poll(0)

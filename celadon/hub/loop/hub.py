@@ -50,8 +50,7 @@ _LOOK_EVERY = 0.001
 _TURN = 16
 # How long to sleep, in seconds, if the kernel's call does not take as much as asked for (epoll: some 25 days).
 _LONGEST = 86400.0
-# At most this many timers fire in one go: then the greenlets they woke run, while their memory is still in the CPU's
-# caches, and the kernel is asked again.
+# At most this many timers fire in one go: then who they woke runs, while its memory is in the CPU's caches.
 _MOST_TIMERS = 256
 
 
@@ -401,7 +400,7 @@ class Hub(GeventNames):
                     if self.now() >= self._next_look:
                         self._look(0)
                     continue
-                held_up.older = held_up.rest = 0
+                held_up.clear()
             if self.on_idle:
                 self._look(0)
                 if not ready:
@@ -484,7 +483,8 @@ class Hub(GeventNames):
             self.asleep = False
 
     def _fire(self, timers: Timers, now: float) -> None:
-        resume, parked, ready, before = self.resume, self.parked, self.ready, len(self.ready)
+        resume, parked, ready = self.resume, self.parked, self.ready
+        woken: Any = [] if len(ready) > LONG_TURN else ready
         due = timers.expire(now)
         for timer in due[:_MOST_TIMERS]:
             if timer.callback is resume:  # a sleep, as nearly all are: no call, so no handler can come between
@@ -492,15 +492,15 @@ class Hub(GeventNames):
                 timer.callback = None
                 if waiter in parked:
                     del parked[waiter]
-                    ready.append((waiter, None))
+                    woken.append((waiter, None))
                 continue
             try:
                 timer.fire()
             except BaseException as error:
                 self._escaped(error)
         del due[:_MOST_TIMERS]
-        if before > LONG_TURN:
-            self._held_up.woken_first(ready, len(ready) - before)
+        if woken is not ready:
+            self._held_up.woken_first(ready, woken)
 
     def _dead_end(self) -> str:
         waiting = "; ".join(f"{text(who, str)} waits on {text(wait)}" for who, wait in list(self.parked.items())[:10])

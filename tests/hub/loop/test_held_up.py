@@ -44,3 +44,16 @@ def test_timers_that_never_end_leave_room_for_the_crowd():
             sleep(1e-9)
 
     joinall([spawn(busy) for _ in range(500)] + crowd)
+
+
+def test_what_was_ready_before_stays_before_in_a_crowd():
+    """sleep(0) returns when all that was ready has run: also if turns are cut short, and calls are put at the head."""
+    hub = get_hub()
+    for cut in (hub.look_soon, lambda: hub.call_next(int), lambda: hub.call_soon(int)):
+        ran = []
+        for n in range(1000):
+            hub.call_soon(ran.append, n)
+            if n % 7 == 0:
+                hub.call_soon(cut)
+        sleep(0)
+        assert ran == list(range(1000))
