@@ -60,7 +60,7 @@ class Shifted:
         """Time passes in a process that runs: by one step it would look like a process that was stopped."""
         end = self.ahead + seconds
         while self.ahead < end:
-            self.ahead = min(self.ahead + 0.4, end)
+            self.ahead = min(self.ahead + 0.05, end)
             self.hub.look_soon()
             sleep(0)
 
