@@ -87,16 +87,16 @@ class SimpleQueue:
         if self._items and waiter.take():  # another OS thread was faster than our joining the queue
             self._leave(waiter)
             return
-        holds = waiter.greenlet is hub.main
-        hub.holds += holds
+        patient = waiter.greenlet is hub.main
+        hub.endless.count += patient
         try:
-            park_for(partial(self._give_up, waiter), seconds)
+            park_for(partial(self._give_up, waiter), seconds, shared=True)
         except BaseException:
             if waiter.owns and self._items and self._waiters:
                 self._wake()  # what woke us is for somebody else now
             raise
         finally:
-            hub.holds -= holds
+            hub.endless.count -= patient
 
     def _give_up(self, waiter: _Waiter) -> None:
         if waiter.take():

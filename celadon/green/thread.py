@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, Final
@@ -171,7 +172,7 @@ class lock:  # noqa: N801  (the standard library's name)
             line_up(waiter)
             # Another OS thread may have released it between our try and our lining up.
             if self._next is None and self._native.acquire(False):
-                _give_up(self, waiter)
+                self._give_up(waiter)
                 self._turn_of(waiter)
                 return True
             if self._park(waiter, None if deadline is None else max(deadline - hub.now(), 0)) is TIMED_OUT:
@@ -182,13 +183,13 @@ class lock:  # noqa: N801  (the standard library's name)
             line_up = self._waiters.appendleft  # a call that does not block was faster: still the first in line
 
     def _park(self, waiter: _Waiter, seconds: float | None) -> Any:
-        # As in CPython, whoever waits for a lock in the OS thread's own greenlet waits, be it for ever: a signal may
-        # come. Others do not hold the loop, so that a deadlock is told from a wait.
+        # As in CPython, the OS thread's own greenlet waits for a lock for ever if need be, because a signal may come.
+        # It gets no LoopExit then; the loop reports on stderr who waits on what.
         hub = waiter.hub
-        holds = root_greenlet() is hub.main
-        hub.holds += holds
+        patient = root_greenlet() is hub.main
+        hub.endless.count += patient
         try:
-            return park_for(partial(_give_up, self, waiter), seconds)
+            return park_for(partial(self._give_up, waiter), seconds, shared=True)
         except BaseException:
             if self._next is waiter:
                 self._turn_of(waiter)
@@ -197,7 +198,12 @@ class lock:  # noqa: N801  (the standard library's name)
             raise
         finally:
             waiter.over = True
-            hub.holds -= holds
+            hub.endless.count -= patient
+
+    def _give_up(self, waiter: _Waiter) -> None:
+        if waiter.take():
+            with suppress(ValueError):  # whoever releases it has just taken it out, and sees that the claim is gone
+                self._waiters.remove(waiter)
 
     def _turn_of(self, waiter: _Waiter) -> None:
         waiter.over = True
@@ -249,14 +255,6 @@ class lock:  # noqa: N801  (the standard library's name)
         self._waiters = deque()
 
     acquire_lock, release_lock, locked_lock = acquire, release, locked
-
-
-def _give_up(one: lock, waiter: _Waiter) -> None:
-    if waiter.take():
-        try:
-            one._waiters.remove(waiter)
-        except ValueError:
-            return  # the one who releases has just taken it out, and sees the claim gone
 
 
 def _made(cls: type[lock]) -> lock:

@@ -31,10 +31,11 @@ from greenlet import getcurrent, greenlet
 from ..errors import HubClosedError, LoopExit, WokenTwiceError
 from .busy_look import BRIEF, MOST_WAITERS, BusyLook
 from .clock import monotonic
+from .dead_end import EndlessWaits, dead_end
 from .failures import raisable, report, text
 from .gevent_names import GeventNames
 from .held_up import LATE, LONG_TURN, HeldUp
-from .other_threads import CHECK_EVERY, PATIENCE, OtherThreads
+from .other_threads import PATIENCE, OtherThreads, Wait
 from .pending_errors import PendingErrors
 from .pollers import EDGE, READ, Poller, default_poller
 from .shuffle import RAISE, START, Ready, shuffle_of_environment
@@ -52,17 +53,6 @@ _TURN = 16
 _LONGEST = 86400.0
 # At most this many timers fire in one go: then who they woke runs, while its memory is in the CPU's caches.
 _MOST_TIMERS = 256
-
-
-class Wait(Protocol):
-    """What a parked greenlet waits on. Its repr stands in reports of who waits on what."""
-
-    @property
-    def shared(self) -> bool:
-        """Whether another thread could end the wait."""
-
-    def give_up(self, waiter: greenlet) -> bool:
-        """Undo what would wake ``waiter``. False if another thread has claimed it already, and is going to wake it."""
 
 
 #: The fds that the hubs of all threads need. A program that closes everything it has open must leave them open.
@@ -98,6 +88,7 @@ class Hub(GeventNames):
         "_wakeup",
         "asleep",
         "closed",
+        "endless",
         "exception_handler",
         "fds",
         "gift",
@@ -151,6 +142,8 @@ class Hub(GeventNames):
         #: more than 0 the loop sleeps instead of raising LoopExit.
         self.io_waiters = 0
         self.holds = 0
+        #: Waits of the main greenlet that go on, as in CPython, when nothing is left that could end them.
+        self.endless = EndlessWaits()
         self.now = monotonic
         #: Hub-local variables; each key is owned by the module that made it.
         self.vars: dict[object, Any] = {}
@@ -423,14 +416,18 @@ class Hub(GeventNames):
         if self.holds or self.io_waiters:
             return rest
         if self._others.may_wake(list(self.parked.values())):
-            return CHECK_EVERY if rest is None else min(rest, CHECK_EVERY)
+            every = self._others.check_every(self.endless.count > 0)
+            return every if rest is None else min(rest, every)
+        if self.endless.count:
+            self.endless.report(self.parked, self.main)
+            return rest
         if self.on_drained:
             self._wake(self.on_drained)
             return 0
         if self.orphaned:
             self._tell_main(SystemExit(0))  # as in a child forked by a thread: it ends when that thread does
             return 0
-        error = LoopExit(self._dead_end())
+        error = LoopExit(dead_end(self.parked, self.main))
         # If the main greenlet is not parked, it switched into another one by itself, and that one has left it behind.
         if self.back_out(self.main) or self.main not in self.parked:
             self.ready.append((None, (RAISE, (self.main, error))))
@@ -502,11 +499,6 @@ class Hub(GeventNames):
         if woken is not ready:
             self._held_up.woken_first(ready, woken)
 
-    def _dead_end(self) -> str:
-        waiting = "; ".join(f"{text(who, str)} waits on {text(wait)}" for who, wait in list(self.parked.items())[:10])
-        more = f"; and {len(self.parked) - 10} more" if len(self.parked) > 10 else ""
-        return f"this would wait for ever: no timer, fd or thread is left that could wake anyone ({waiting}{more})"
-
     def _escaped(self, error: BaseException) -> None:
         """From a callback, or from a bare greenlet into its parent, the loop."""
         if self.closed:
@@ -577,7 +569,7 @@ class Hub(GeventNames):
         self.fds.clear()
         self.vars.clear()
         self._closers.clear()
-        self.holds = self.io_waiters = 0
+        self.holds = self.io_waiters = self.endless.count = 0
 
     def after_fork(self) -> None:
         """In a forked child: the parent's greenlets do not run here; new kernel objects, nothing scheduled."""

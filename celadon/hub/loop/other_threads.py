@@ -11,8 +11,12 @@ import os
 from collections.abc import Iterable
 from typing import Protocol
 
+from greenlet import greenlet
+
 #: How often a hub that only another thread could wake checks that there still is one, in seconds.
 CHECK_EVERY = 0.2
+#: The same while the main greenlet waits for a patched lock, in seconds: then there is only a report to make.
+SELDOM = 5.0
 #: How many checks a thread gets before the hub asks whether it could bring anything: it may be about to begin, or be
 #: between claiming a waiter and making it ready.
 PATIENCE = 3
@@ -23,12 +27,15 @@ resting: set[int] = set()
 _ghosts = 0
 
 
-class MaybeShared(Protocol):
-    """A wait, as far as it matters here."""
+class Wait(Protocol):
+    """What a parked greenlet waits on. Its repr stands in reports of who waits on what."""
 
     @property
     def shared(self) -> bool:
         """Whether another thread could end the wait."""
+
+    def give_up(self, waiter: greenlet) -> bool:
+        """Undo what would wake ``waiter``. False if another thread has claimed it already, and is going to wake it."""
 
 
 class OtherThreads:
@@ -39,7 +46,7 @@ class OtherThreads:
     def __init__(self) -> None:
         self.patience = PATIENCE
 
-    def may_wake(self, waits: Iterable[MaybeShared]) -> bool:
+    def may_wake(self, waits: Iterable[Wait]) -> bool:
         """Whether a thread may still end one of ``waits``; each call uses up some patience."""
         if _count_others() <= len(resting):
             return False
@@ -47,6 +54,10 @@ class OtherThreads:
         if self.patience >= 0:
             return True
         return _thread._count() - _ghosts - len(resting) > 0 and any(wait.shared for wait in waits)
+
+    def check_every(self, seldom: bool) -> float:
+        """How many seconds to sleep after ``may_wake`` was true; ``seldom``: once the patience is used up."""
+        return SELDOM if seldom and self.patience < 0 else CHECK_EVERY
 
 
 def _count_others() -> int:
@@ -64,4 +75,4 @@ def count_ghosts() -> None:
     resting.clear()
 
 
-__all__ = ["CHECK_EVERY", "PATIENCE", "OtherThreads", "count_ghosts", "resting"]
+__all__ = ["CHECK_EVERY", "PATIENCE", "OtherThreads", "Wait", "count_ghosts", "resting"]

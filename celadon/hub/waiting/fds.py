@@ -175,11 +175,11 @@ class _Entry:
             hub.io_waiters -= 1
             self.inside -= 1
 
-    #: See ``Wait`` in loop/hub.py.
+    #: See ``Wait`` in loop/other_threads.py.
     shared = False
 
     def give_up(self, waiter: greenlet) -> bool:
-        """See ``Wait`` in loop/hub.py."""
+        """See ``Wait`` in loop/other_threads.py."""
         (self.readers if waiter in self.readers else self.writers).remove(waiter)
         return True
 

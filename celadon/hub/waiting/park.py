@@ -39,12 +39,11 @@ Abort = Callable[[], object]
 class _Wait:
     """The wait of a ``park``: the caller's own registration, and the function that undoes it."""
 
-    __slots__ = ("abort",)
+    __slots__ = ("abort", "shared")
 
-    shared = False
-
-    def __init__(self, abort: Abort) -> None:
+    def __init__(self, abort: Abort, shared: bool) -> None:
         self.abort = abort
+        self.shared = shared
 
     def __repr__(self) -> str:
         target = getattr(self.abort, "func", self.abort)
@@ -66,8 +65,11 @@ def park(abort: Abort) -> Any:
     return park_for(abort, None)
 
 
-def park_for(abort: Abort, seconds: float | None) -> Any:
-    """As ``park``, for at most ``seconds`` (None: for ever); gives TIMED_OUT, after ``abort()``, when they are over."""
+def park_for(abort: Abort, seconds: float | None, shared: bool = False) -> Any:
+    """As ``park``, for at most ``seconds`` (None: for ever); gives TIMED_OUT, after ``abort()``, when they are over.
+
+    ``shared``: another OS thread may end the wait.
+    """
     hub = _local.hub or get_hub()
     me = getcurrent()
     if hub.pending or me is hub.greenlet:
@@ -76,7 +78,7 @@ def park_for(abort: Abort, seconds: float | None) -> Any:
         except BaseException:
             abort()
             raise
-    hub.parked[me] = _Wait(abort)
+    hub.parked[me] = _Wait(abort, shared)
     try:
         return hub.leave_for(me, seconds)
     except BaseException:
@@ -189,7 +191,7 @@ class Waiters:
         """
 
     def give_up(self, waiter: greenlet) -> bool:
-        """See ``Wait`` in loop/hub.py."""
+        """See ``Wait`` in loop/other_threads.py."""
         line = self._waiters
         return line is not None and line.pop(waiter, None) is not None
 

@@ -87,7 +87,7 @@ class _Putters:
             raise
 
     def give_up(self, waiter: greenlet) -> bool:
-        """See ``Wait`` in loop/hub.py."""
+        """See ``Wait`` in loop/other_threads.py."""
         return self._line.pop(waiter, None) is not None
 
     def take(self, keep: Callable[[Any], object]) -> bool:
