@@ -142,7 +142,6 @@ class Hub(GeventNames):
         #: more than 0 the loop sleeps instead of raising LoopExit.
         self.io_waiters = 0
         self.holds = 0
-        #: Waits of the main greenlet that go on, as in CPython, when nothing is left that could end them.
         self.endless = EndlessWaits()
         self.now = monotonic
         #: Hub-local variables; each key is owned by the module that made it.
