@@ -1,9 +1,10 @@
-"""``asyncio`` beside greenlets: each greenlet may run a loop of its own, and block in the midst of a coroutine.
+"""``asyncio`` beside greenlets: each greenlet may run a loop of its own, and may block inside a coroutine.
 
-Which loop is running is a variable of the OS thread in C, and of the greenlet in the Python version of the same
-functions, over a green ``threading.local``. The Python versions are put in place, and the C variable stays unset: what
-is in C and wants a loop then asks the policy, which is told to look at the greenlet's. From Python 3.14 on C insists on
-its variable; there it is unset only while a loop waits in its selector.
+asyncio's C code keeps the running loop in a variable of the OS thread. Its Python versions of the same functions use a
+``threading.local``, which is green under the patch, so they keep one loop for each greenlet. The Python versions are
+put in place and the C variable stays unset: C code that needs a loop then asks the policy, which looks at the
+greenlet's. From Python 3.14 on the C code needs its variable, which is then unset only while a loop
+waits in its selector.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def policy(module: ModuleType) -> dict[str, Any]:
     """What is replaced in ``asyncio.events.BaseDefaultEventLoopPolicy``: a greenlet's running loop comes first."""
     std: Any = module
     names = {"running": std._py__get_running_loop, "original": std.BaseDefaultEventLoopPolicy.get_event_loop}
-    # A warning of the original is for whoever called asyncio: our frame has to look as one of asyncio's.
+    # Warnings of the original must name the caller of asyncio, so our frame has to look like one of asyncio's.
     made = FunctionType(_get_event_loop.__code__, {**names, "__name__": std.__name__}, "get_event_loop")
     return {"get_event_loop": made}
 
@@ -71,7 +72,7 @@ def tasks(module: ModuleType) -> dict[str, Any]:
 
 
 def loop(module: ModuleType) -> dict[str, Any]:
-    """What is replaced in ``asyncio.base_events.BaseEventLoop``: a loop over a foreign selector gives way as well."""
+    """What is replaced in ``asyncio.base_events.BaseEventLoop``: a loop over a foreign selector lets others run too."""
     std: Any = module
     original = std.BaseEventLoop._run_once
 

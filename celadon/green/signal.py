@@ -1,8 +1,8 @@
-"""``signal``, on greenlets: handlers act on the main greenlet, and waiting for a signal lets others run.
+"""``signal`` on greenlets: handlers act on the main greenlet, and waiting for a signal lets others run.
 
-The interpreter calls a handler in the main OS thread, in whatever greenlet happens to run there. What the handler
-raises belongs to the main greenlet, as it would belong to the main thread; so when another greenlet runs, the handler
-is called in a greenlet of its own that stands in for the main one, and its exception is raised in that.
+The interpreter calls a handler in the main OS thread, in the greenlet that happens to run there. An exception of the
+handler must be raised in the main greenlet, as it would be in the main thread. So if another greenlet runs, the handler
+gets a greenlet of its own with the main greenlet's ident, and its exception is raised in the main greenlet.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _pthread_kill: Any = getattr(_std, "pthread_kill", None)
 _raise_signal = _std.raise_signal
 _set_wakeup_fd: Any = _std.set_wakeup_fd
 _sigmask: Any = getattr(_std, "pthread_sigmask", None)
-#: Of threads on greenlets that asked for one.
+#: The signal masks of threads on greenlets, for those that set or read one.
 _masks: WeakKeyDictionary[Any, set[Any]] = WeakKeyDictionary()
 _MAIN = get_ident()
 
@@ -41,8 +41,8 @@ def _dispatch(number: int, frame: Any) -> None:
         handler(number, frame)
         _caught()
     else:
-        # Made ready here, and not by a callback: what the signal interrupted, which the same look at the kernel may
-        # wake (a pipe that the handler or the interpreter wrote to), shall find the handler's work done.
+        # Made ready here and not by a callback, so that the handler runs before the greenlet that was interrupted: the
+        # same poll may wake that one too, through a pipe that the handler or the interpreter wrote to.
         spawn_ahead(_on_behalf, handler, number)
         if hub.asleep:
             hub.rouse()
@@ -131,7 +131,7 @@ def pause() -> None:
 
 
 def pthread_sigmask(how: int, mask: Iterable[int], /) -> set[Any]:
-    """See ``signal.pthread_sigmask``. A thread on a greenlet has a mask that changes nothing but what it is told.
+    """See ``signal.pthread_sigmask``. A thread on a greenlet has a mask of its own, without effect.
 
     Handlers run in the main greenlet, as they do in the main thread. The mask of the OS thread is the main greenlet's.
     """
@@ -157,7 +157,7 @@ _CHANGES: dict[int, Callable[[set[Any], set[Any]], set[Any]]] = {
 
 
 def _poll(numbers: Any, seconds: float | None) -> Any:
-    # What is waited for must not be handled; the mask of a thread on a greenlet did not block it.
+    # A signal that is waited for must not reach its handler, and the mask of a thread on a greenlet does not block it.
     added = set(map(int, numbers)) - set(map(int, _sigmask(_std.SIG_BLOCK, numbers)))
     try:
         return _poll_blocked(numbers, seconds)
@@ -166,7 +166,7 @@ def _poll(numbers: Any, seconds: float | None) -> Any:
 
 
 def _poll_blocked(numbers: Any, seconds: float | None) -> Any:
-    # There is no fd for this that Python could make; the pause grows, so that a long wait costs nothing.
+    # Python cannot make an fd for this (signalfd), so it polls. The pause grows to keep a long wait cheap.
     hub = get_hub()
     deadline = None if seconds is None else hub.now() + seconds
     pause_for = 0.0005

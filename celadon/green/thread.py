@@ -1,7 +1,7 @@
-"""``_thread``, on greenlets: what the standard library's ``threading`` is built from, so that its own code stays.
+"""``_thread`` on greenlets. The standard library's ``threading`` is built on it, so its own code stays unchanged.
 
-A thread is a greenlet of the hub of whoever started it. A lock parks the greenlet that wants it, and may be given and
-taken by greenlets of different OS threads. The greenlet in which an OS thread began keeps that thread's own ident.
+A thread is a greenlet in the hub of the OS thread that started it. A lock parks the greenlet that waits for it;
+greenlets of several OS threads may share a lock. The first greenlet of an OS thread keeps that thread's own ident.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _native_ident = _thread.get_ident
 _TIMEOUT_MAX: Final = _thread.TIMEOUT_MAX
 _CLASS_MAKES_LOCKS: Final = isinstance(_thread.allocate_lock, type) or sys.version_info >= (3, 13)
 
-#: Greenlets that stand in for another one: a signal handler's, which runs on behalf of the main greenlet.
+#: Greenlets that have the ident of another one: a signal handler's, which runs on behalf of the main greenlet.
 _stand_ins: dict[Any, int] = {}
 #: Idents of threads on greenlets, to tell them from those of the operating system.
 _green: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
 
 def get_ident() -> int:
-    """See ``_thread.get_ident``: the OS thread's for the greenlet that it began in, the greenlet's own for others.
+    """See ``_thread.get_ident``: the OS thread's ident in its first greenlet, an ident of its own in every other one.
 
-    A callee greenlet, which a program switched to by itself, has the ident of its caller.
+    A callee greenlet, which the program switched to by itself, has the ident of its caller.
     """
     try:
         me = root_greenlet()
@@ -52,7 +52,7 @@ def get_ident() -> int:
 
 
 def green_thread(ident: int) -> Any:
-    """The greenlet of the thread with that ident, if it is one of this OS thread's but not the running one; or None."""
+    """The greenlet of the thread with that ident. None if it runs now, or belongs to another OS thread."""
     me = root_greenlet()
     if ident == _native_ident() and me.parent is not None:
         return get_hub().main
@@ -61,7 +61,7 @@ def green_thread(ident: int) -> Any:
 
 
 def native_ident(ident: int) -> int:
-    """The ident of the OS thread that a thread on a greenlet runs in; any other ident is given back."""
+    """The ident of the OS thread in which a thread on a greenlet runs; any other ident is returned unchanged."""
     return _native_ident() if ident in _green else ident
 
 
@@ -69,7 +69,11 @@ def native_ident(ident: int) -> int:
 
 
 class _Waiter:
-    """One greenlet that waits for a lock; whoever takes its claim decides whether it is woken or gives up."""
+    """One wait of a greenlet for a lock. The code that takes its claim either wakes it or ends the wait."""
+
+    # Not the hub's Waiters, where the claim is the wake: here a woken waiter may find the lock taken by a call that
+    # does not block, and goes back to the head of the line. `_next` must name that one wait before its claim is taken,
+    # and a greenlet may by then be in another wait.
 
     __slots__ = ("claim", "greenlet", "hub", "over", "owns")
 
@@ -78,7 +82,7 @@ class _Waiter:
         self.greenlet = getcurrent()
         self.claim = [True]
         self.over = False
-        #: Whether it was given what it waits for; for queues, which hand over.
+        #: True once a put has woken it. Only for queues.
         self.owns = False
 
     def take(self) -> bool:
@@ -92,20 +96,23 @@ class _Waiter:
         self.take()
 
     def deliver(self) -> None:
-        # It may have been thrown out of its wait in the meantime; then it has passed on its turn.
+        # An exception may have ended its wait since; then it has passed on its turn.
         if not self.over and self.greenlet in self.hub.parked:
             self.hub.unpark(self.greenlet)
 
 
 def refuse_outside_main(call: str) -> None:
-    """Raise ValueError, as the C code, in a thread on a greenlet. One that forked is its process' main thread."""
+    """Raise ValueError in a thread on a greenlet, as the C code does.
+
+    In a forked child the thread that forked is the main thread.
+    """
     me = root_greenlet()
     if id(me) in _green and me is not _forked_in:
         raise ValueError(f"{call} only works in main thread of the main interpreter")
 
 
 def _seconds(blocking: bool, timeout: float) -> float | None:
-    """The wait that the two arguments ask for, None for ever; errors as the C code's."""
+    """How many seconds to wait at most, None: for ever. The errors are those of the C code."""
     if not blocking:
         if timeout != -1:
             raise ValueError("can't specify a timeout for a non-blocking call")
@@ -120,18 +127,18 @@ def _seconds(blocking: bool, timeout: float) -> float | None:
 
 
 class lock:  # noqa: N801  (the standard library's name)
-    """See ``_thread.lock``. Whoever waits longest is next as it is released.
+    """See ``_thread.lock``. A release wakes the greenlet that has waited longest.
 
-    A released lock is free for whoever looks: ``locked()`` is False and a call that does not block takes it, as the
-    standard library's assertions expect. Calls that block leave it to the waiter that was woken, in the order in which
-    they came; so a greenlet that releases and takes it in a loop keeps nobody out.
+    A released lock is free: ``locked()`` is False and a call that does not block takes it, as the standard library's
+    assertions expect. Calls that block leave it to the waiter that was woken and line up behind it, so a greenlet that
+    releases and takes the lock in a loop does not starve the others.
     """
 
     __slots__ = ("__weakref__", "_native", "_next", "_waiters")
     __module__ = "_thread"
 
     _native: Any
-    #: The waiter that a release has woken and that has not run since. A hint for fairness: the truth is `_native`.
+    #: The waiter that a release has woken and that has not run since. Only for fairness; `_native` says who holds it.
     _next: _Waiter | None
     _waiters: deque[_Waiter]
 
@@ -213,8 +220,8 @@ class lock:  # noqa: N801  (the standard library's name)
     def release(self) -> None:
         """See ``lock.release``."""
         self._native.release()
-        # Somebody who lines up shows itself and then looks at the native lock; here it is the other way round, so that
-        # of two OS threads one always sees the other. The same holds for `_next` and whoever clears it.
+        # A waiter first lines up and then tries the native lock. Here the order is the opposite, so of two OS threads
+        # one always sees the other. The same holds for `_next` and the code that clears it.
         if self._waiters and self._next is None:
             self._wake_next()
 
@@ -271,7 +278,7 @@ def allocate_lock() -> lock:
 
 
 class RLock:
-    """See ``_thread.RLock``; its holder is a greenlet."""
+    """See ``_thread.RLock``. Its owner is a thread as ``get_ident`` tells them apart."""
 
     __slots__ = ("__weakref__", "_block", "_count", "_owner")
     __module__ = "_thread"
@@ -353,9 +360,9 @@ class RLock:
 # -- threads ---------------------------------------------------------------------------------------------------
 
 _running = 0
-#: Called as a thread ends, with the greenlet as the key: its sentinel's or its handle's.
+#: For each greenlet that is a thread: what to call when it ends (releases its sentinel, or sets its handle done).
 _at_end: dict[Any, list[Callable[[], object]]] = {}
-#: The greenlet that a forked child goes on with, when that is not the one that the OS thread began in.
+#: In a forked child: the greenlet that forked, if it was not the first one of its OS thread.
 _forked_in: Any = None
 
 

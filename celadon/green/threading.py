@@ -1,7 +1,8 @@
-"""``threading``, on greenlets: the standard library's own classes, over the functions of ``thread``.
+"""``threading`` on greenlets: the standard library's own classes over the functions of ``thread``.
 
-Besides what ``threading`` takes from ``_thread`` there are three objects made when it was imported: the main thread's
-handle (or lock), the locals behind dummy threads, and the class of these, which must go with its greenlet.
+``threading`` takes its primitives from ``_thread``. Three things it makes at import are replaced as well: the handle
+(or lock) of the main thread, the locals behind dummy threads, and the class of dummy threads, which must end with
+their greenlets.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .fairness import give_way
 
 
 def _dummy(module: ModuleType) -> type:
-    """From Python 3.12 on a dummy thread is forgotten with its thread; before, the next one does it here."""
+    """The class of dummy threads before Python 3.13: each new one removes those whose greenlets have ended."""
     std: Any = module
     base: type = std._DummyThread
     dummies: dict[int, tuple[Any, Any]] = {}
@@ -30,7 +31,7 @@ def _dummy(module: ModuleType) -> type:
                     del std._active[ident]
 
     class _DummyThread(base):  # type: ignore[misc]
-        """Stands for a greenlet that ``threading`` did not start; it is forgotten as the greenlet ends."""
+        """The Thread of a greenlet that ``threading`` did not start. It is removed after the greenlet has ended."""
 
         def __init__(self) -> None:
             sweep()
@@ -44,7 +45,7 @@ def _dummy(module: ModuleType) -> type:
     return _DummyThread
 
 
-#: The main thread's lock, from when its module is patched to when it is itself (before Python 3.13).
+#: The main thread's new lock, made by ``module`` and put in place by ``main_thread`` (before Python 3.13).
 _main_locks: dict[ModuleType, Any] = {}
 
 
@@ -85,7 +86,7 @@ def module(std_module: ModuleType) -> dict[str, Any]:
 def joining(std_module: ModuleType) -> dict[str, Any]:
     """What is replaced in ``threading.Thread`` before Python 3.13, whose handles do this themselves.
 
-    Joining a thread that has ended gives way, as any wait: a signal that the thread has sent is handled then.
+    Joining a thread that has ended lets others run, as any wait does: a signal that the thread sent is handled then.
     """
     std: Any = std_module
     if hasattr(std, "_start_joinable_thread"):
