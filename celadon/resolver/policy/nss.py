@@ -9,6 +9,7 @@ is asked (nsswitch.conf(5)), and an h_errno, which decides the error.
 from __future__ import annotations
 
 import _socket
+import errno
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,7 +24,6 @@ from .search import HOST_NOT_FOUND, INTERNAL, NO_DATA, TRY_AGAIN, Failed, Result
 from .sources import ABSENT, NOT_FOUND, TYPE_OF, ask, in_answers
 
 _NONAME, _NODATA, _AGAIN = int(_socket.EAI_NONAME), int(_socket.EAI_NODATA), int(_socket.EAI_AGAIN)
-_EBUSY = 16
 
 
 # -- the ways through the sources --------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ def _raise_simple(name: str, result: Result) -> None:
 
 def no_source() -> OSError:
     """nsswitch.conf names no source that exists: EAI_SYSTEM. libc's errno is what an earlier call left there."""
-    return OSError(_EBUSY, "Device or resource busy")
+    return OSError(errno.EBUSY, "Device or resource busy")
 
 
 def _error(name: str, code: int, result: Result) -> Exception:

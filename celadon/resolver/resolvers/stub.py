@@ -110,7 +110,7 @@ def source_of(destination: SockAddr) -> str | None:
     """
     family = _socket.AF_INET6 if ":" in destination[0] else _socket.AF_INET
     try:
-        probe = _socket.socket(family, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+        probe = _socket.socket(family, _socket.SOCK_DGRAM)
     except OSError:
         return None
     try:

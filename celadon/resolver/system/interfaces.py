@@ -22,7 +22,7 @@ _LOOPBACKS = frozenset(("127.0.0.1", "::1"))
 
 def _dump() -> Iterator[tuple[int, int, int, int, str]]:
     """(family, prefix length, flags, interface index, address) of each address."""
-    netlink = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, 0)
+    netlink = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW, 0)
     try:
         netlink.send(struct.pack("=IHHIIB3x", 20, _GETADDR, _REQUEST_DUMP, 1, 0, 0))
         while True:

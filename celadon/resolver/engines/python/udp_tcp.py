@@ -29,6 +29,8 @@ SEGMENTS = 64 if sys.platform == "linux" else 1  # the kernel's bound (UDP_MAX_S
 _SOL_UDP, _UDP_SEGMENT = 17, 103  # <linux/udp.h>; the socket module has no names for them
 # How kernels, devices and tunnels say that they cannot cut a packet, whatever they say to a single one.
 _NO_SEGMENTS = (errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.ENOPROTOOPT, errno.EOPNOTSUPP)
+# Taken with the type it saves a system call; macOS has no such flag. Python sets close-on-exec by itself.
+_NONBLOCK: int = getattr(_socket, "SOCK_NONBLOCK", 0)
 _MOST_OUT = 1 << 20  # bytes that wait to be sent, then the server makes us answer and does not read
 _MOST_FOREIGN = 1000  # messages over one connection that nobody waits for, then it is given up
 _IDLE = 10.0  # seconds after which a connection that nobody used is not trusted to be there still
@@ -37,7 +39,9 @@ _IDLE = 10.0  # seconds after which a connection that nobody used is not trusted
 def connected(server: Server, kind: int) -> _socket.socket:
     """A non-blocking socket on its way to ``server``. OSError when the kernel knows already that it cannot be."""
     family = _socket.AF_INET6 if ":" in server.address else _socket.AF_INET
-    made = _socket.socket(family, kind | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
+    made = _socket.socket(family, kind | _NONBLOCK)
+    if not _NONBLOCK:
+        made.setblocking(False)
     address, _, scope = server.address.partition("%")
     try:
         if family == _socket.AF_INET:
