@@ -27,8 +27,14 @@ def test_a_result_lets_others_run(executor):
             ticks.append(1)
             sleep(0.001)
 
+    def work():
+        ends = time.monotonic() + 10
+        while len(ticks) < 4 and time.monotonic() < ends:
+            time.sleep(0.001)
+        return _thread.get_ident()
+
     ticking = spawn(tick)
-    future = executor.submit(lambda: (time.sleep(0.03), _thread.get_ident())[1])
+    future = executor.submit(work)
     assert future.result() != _thread.get_ident()
     assert len(ticks) > 3
     ticking.kill()

@@ -89,15 +89,25 @@ def _serve(tcp, late):
                     streams[fd][0].sendall(framed)
 
 
+def _one_port():
+    """A UDP and a TCP socket on one port that was free for both."""
+    while True:
+        udp, tcp = (_socket.socket(_socket.AF_INET, kind) for kind in (_socket.SOCK_DGRAM, _socket.SOCK_STREAM))
+        udp.bind(("127.0.0.1", 0))
+        try:
+            tcp.bind(udp.getsockname())
+        except OSError:
+            udp.close()
+            tcp.close()
+        else:
+            return udp, tcp
+
+
 @contextlib.contextmanager
 def forger(late):
     """The port of a server that answers only over TCP, so many seconds late, with a forger beside it."""
-    with (
-        contextlib.closing(_socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)) as udp,
-        contextlib.closing(_socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)) as tcp,
-    ):
-        udp.bind(("127.0.0.1", 0))
-        tcp.bind(udp.getsockname())
+    udp, tcp = _one_port()
+    with contextlib.closing(udp), contextlib.closing(tcp):
         tcp.listen(64)
         children = []
         try:
