@@ -39,8 +39,7 @@ check: $(VENV)/.ready ## Format, lint and types, in seconds
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 
-test: check ## Everything that needs only Python and packages: about five minutes on two cores
-	$(BIN)/python -m pytest $(SERVERS)
+test: check test-suite ## Everything that needs only Python and packages: about eight minutes on two cores
 
 # What takes more than a few seconds, or starts processes by the dozen, is left out.
 SLOW := $(addprefix --ignore=tests/,stdlib integration test_demo.py test_docs.py test_crawler.py \

@@ -30,7 +30,7 @@ class Future(concurrent.futures.Future[T]):
         self.add_done_callback(_Link(callback))
 
     def unlink(self, callback: Callable[[Any], object]) -> None:
-        """Forget one that is equal (``==``) to ``callback``; nothing happens if there is none."""
+        """Remove one callback that equals (``==``) ``callback``, if it is linked."""
         with self._condition:
             links: list[Any] = self._done_callbacks  # type: ignore[attr-defined]
             for place, one in enumerate(links):

@@ -15,6 +15,6 @@ class Hook(NamedTuple):
 
 
 class Extra(NamedTuple):
-    """An attribute that the standard library does not have: set where there is none, and deleted afterwards."""
+    """An attribute that the standard library lacks: the patch adds it, ``restore`` deletes it."""
 
     value: object

@@ -44,7 +44,7 @@ def popen(module: ModuleType) -> dict[str, Any]:
         self.__dict__.setdefault("_celadon_links", []).append((callback, spawn(tell)))
 
     def unlink(self: Any, callback: Callable[[Any], object]) -> None:
-        """Forget one that is equal (``==``) to ``callback``; nothing happens if there is none."""
+        """Remove one callback that equals (``==``) ``callback``, if it is linked."""
         links = self.__dict__.get("_celadon_links", [])
         for place, (one, waiting) in enumerate(links):
             if one == callback:

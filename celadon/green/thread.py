@@ -209,7 +209,7 @@ class lock:  # noqa: N801  (the standard library's name)
 
     def _give_up(self, waiter: _Waiter) -> None:
         if waiter.take():
-            with suppress(ValueError):  # whoever releases it has just taken it out, and sees that the claim is gone
+            with suppress(ValueError):  # a release has just removed it, and will see that it gave up
                 self._waiters.remove(waiter)
 
     def _turn_of(self, waiter: _Waiter) -> None:

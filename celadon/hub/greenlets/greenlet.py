@@ -203,7 +203,7 @@ class Greenlet(greenlet, Generic[T]):
             self.kwargs = {}
 
     def _notify(self, links: list[Callable[[Greenlet[T]], object]]) -> None:
-        """In the loop, before whoever joined goes on and before all else that is ready: what is linked has run."""
+        """Run the links. The loop calls it first of all that is ready, so they have run when a join returns."""
         for link in links:
             try:
                 link(self)
@@ -397,7 +397,7 @@ class Greenlet(greenlet, Generic[T]):
         self.rawlink(SpawnedLink(callback, when=False))
 
     def unlink(self, callback: Callable[[Greenlet[T]], object]) -> None:
-        """Forget one that is equal (``==``) to ``callback``, of ``link`` or ``rawlink``; nothing if there is none."""
+        """Remove one callback of ``link`` or ``rawlink`` that equals (``==``) ``callback``, if there is one."""
         links = self._links or []
         for place, one in enumerate(links):
             if one == callback or (isinstance(one, SpawnedLink) and one.callback == callback):

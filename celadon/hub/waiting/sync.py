@@ -58,7 +58,7 @@ class _Linkable(Waiters):
             self._call_links()
 
     def unlink(self, callback: Callable[[Any], object]) -> None:
-        """Forget one that is equal (``==``) to ``callback``; nothing happens if there is none."""
+        """Remove one callback that equals (``==``) ``callback``, if it is linked."""
         links = self._links
         for link in list(links or ()):
             if links and link[0] == callback:
