@@ -392,7 +392,8 @@ class Hub(GeventNames):
                     if self.now() >= self._next_look:
                         self._look(0)
                     continue
-                held_up.clear()
+                if held_up.rest:
+                    held_up.clear()
             if self.on_idle:
                 self._look(0)
                 if not ready:
