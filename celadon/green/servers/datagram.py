@@ -9,6 +9,7 @@ from typing import Any
 
 from ..socket import socket
 from .base_server import BaseServer
+from .listeners import OfClassOrInstance, listen
 
 
 class DatagramServer(BaseServer):
@@ -17,7 +18,25 @@ class DatagramServer(BaseServer):
     #: Bytes of a datagram that are read; the rest is lost.
     max_size = 65536
     reuse_addr = False  # with datagrams it would let two servers share a port
-    _kind = _socket.SOCK_DGRAM
+
+    @OfClassOrInstance
+    def get_listener(one: Any, address: Any, family: int | None = None) -> socket:  # noqa: N805
+        """A bound socket at ``address``, by the settings of the class or the server that it is called on."""
+        return listen(
+            address,
+            family or 0,
+            _socket.SOCK_DGRAM,
+            reuse_addr=one.reuse_addr,
+            reuse_port=one.reuse_port,
+            unix_mode=one.unix_mode,
+        )
+
+    def _bind(self) -> socket:
+        return self.get_listener(self._address, self._family)  # type: ignore[no-any-return]
+
+    def do_read(self) -> tuple[Any, ...] | None:
+        """Read one datagram: the data and the sender's address."""
+        return self.socket.recvfrom(self.max_size) if self.socket is not None else None
 
     def sendto(self, data: Any, *args: Any) -> int:
         """See ``socket.sendto``. OSError(EBADF) once stopped."""
@@ -25,6 +44,5 @@ class DatagramServer(BaseServer):
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         return self.socket.sendto(data, *args)
 
-    def _accept_one(self, listener: socket) -> None:
-        data, peer = listener.recvfrom(self.max_size)
-        self._spawn(self.handle, data, peer)
+
+__all__ = ["DatagramServer"]
