@@ -33,6 +33,7 @@ from ...hub import (
 from ..socket import fromfd, socket
 from . import unix_path
 from .counts import ServerStatistics
+from .inherited import from_fd
 from .listeners import Listener, parse_address
 
 log = logging.getLogger("celadon.server")
@@ -80,7 +81,8 @@ class BaseServer:
     """What both kinds of server share: the listener, the greenlets, start and stop. For greenlets of one thread.
 
     ``listener`` is an address, bound at ``start``: ``(host, port)``, ``"host:port"``, a port, or the path of a Unix
-    socket, known by its ``/`` or by ``unix:`` in front of it. Or it is a bound socket, which is used as it is.
+    socket, known by its ``/`` or by ``unix:`` in front of it. Or it is a bound socket, which is used as it is; or
+    ``"fd://N"``, the number of one that this process has inherited.
 
     ``spawn`` says where ``handle`` runs: "default" for a greenlet each; a number for at most so many at once; a Group
     or Pool to share one with others; ``spawn_raw`` (or "raw"), or another function that takes a function and its
@@ -142,6 +144,8 @@ class BaseServer:
         elif isinstance(listener, _std.socket):
             # The standard library's own socket would block the hub.
             self.socket = fromfd(listener.fileno(), listener.family, listener.type, listener.proto)
+        elif isinstance(listener, str) and listener.startswith("fd://"):
+            self.socket = from_fd(int(listener.removeprefix("fd://")))
         else:
             self._family, self._address = parse_address(listener)
 

@@ -15,6 +15,8 @@ from ..socket import socket
 from .base_server import BaseServer, Listener, Spawn, log
 from .counts import ServerStatistics
 from .listeners import OfClassOrInstance, listen
+from .proxied import ProxyProtocol
+from .proxy_protocol import ProxyProtocolError
 from .tls_files import TlsFiles, green
 
 #: Arguments of gevent's for the socket and not for the context.
@@ -59,6 +61,8 @@ class StreamServer(BaseServer):
     handshake_timeout = 10.0
     #: How many clients may be in their handshake or PROXY header at once; one more, and the oldest is dropped.
     max_handshakes = 1000
+    #: Whether connections begin with a proxy's header, and which proxies' word is believed; None: they do not.
+    proxy_protocol: ProxyProtocol | None = None
 
     def __init__(
         self,
@@ -148,7 +152,7 @@ class StreamServer(BaseServer):
 
     def do_handle(self, *args: Any) -> None:
         """Have a connection handled: at once, or as soon as it is open."""
-        if self.ssl_context is None:
+        if self.ssl_context is None and self.proxy_protocol is None:
             super().do_handle(*args)
             return
         opening = Opening(self, *args)
@@ -156,7 +160,19 @@ class StreamServer(BaseServer):
 
     def open_and_handle(self, client: Any, peer: Any) -> None:
         """What happens between ``accept`` and ``handle``, in a greenlet of its own."""
-        self.wrap_socket_and_handle(client, peer)
+        if self.proxy_protocol is not None:
+            try:
+                with self._one_of_so_many():
+                    peer = self.proxy_protocol.client_of(client, peer)
+            except (ProxyProtocolError, OSError) as error:
+                self._refused += 1
+                log.info("%r refuses %s: %s", self, peer, error)
+                client.close()
+                return
+        if self.ssl_context is None:
+            super().do_handle(client, peer)
+        else:
+            self.wrap_socket_and_handle(client, peer)
 
     def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> None:
         """Make the connection TLS, do the handshake, and have it handled."""
