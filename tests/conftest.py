@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import signal
 import socket
 import time
 from importlib.util import find_spec
@@ -67,6 +68,10 @@ _NEEDS = {
 
 
 def pytest_configure(config):
+    # Under nohup, or as a background job of a script, we were started with them ignored, and children inherit that.
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
     for name, (_, reason) in _NEEDS.items():
         config.addinivalue_line("markers", f"{name}: skipped where {reason}")
 

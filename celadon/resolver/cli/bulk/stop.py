@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -17,6 +18,26 @@ class Stopped(BaseException):
 
 class Abandoned(BaseException):
     """A second signal came while the output's reader took nothing: what it has not taken is given up."""
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """A context in which the ending signals wait in the kernel.
+
+    Inside, a handler can be changed safely: CPython complains on stderr about a signal that it has noted for a handler
+    that is gone when it comes to call it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ignore() -> None:
+    """Ignore the ending signals from now on, for a worker: they come to its parent as well. Inside ``held_back``."""
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class Stop:
@@ -43,8 +64,9 @@ class Stop:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        with held_back():
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
         os.close(self.fd)
         os.close(self._wake)
 

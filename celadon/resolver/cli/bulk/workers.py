@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import signal
 import sys
 from array import array
 from collections.abc import Callable, Iterator
@@ -24,7 +23,7 @@ from ... import registry
 from .files import PENDING, Output, PipeLines
 from .job import Job, work
 from .names_in import Asked, Block, Key, Watermark, chunks, of_block
-from .stop import Stop, Stopped
+from .stop import Stop, Stopped, held_back, ignore
 from .tally import Tally
 
 _RECORDS = 256  # that a worker reports together
@@ -138,9 +137,6 @@ def _work(job: Job, source: int, target: int, stop: int) -> None:
     """A worker's whole life; never returns."""
     code = 1
     try:
-        # They come to the whole group of processes; the parent has them too, and says what to do.
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
         _Worker(job, source, target, stop).run()
         code = 0
     except BrokenPipeError:
@@ -224,7 +220,11 @@ class _Hand:
         self.reports, target = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
-        self.pid = os.fork()
+        with held_back():
+            self.pid = os.fork()
+            if not self.pid:
+                # They come to the whole group of processes; the parent has them too, and says what to do.
+                ignore()
         if not self.pid:
             for fd in (stop[1], self.feed, self.reports, *(fd for one in others for fd in (one.feed, one.reports))):
                 os.close(fd)

@@ -16,6 +16,7 @@ import pytest
 
 from celadon.resolver.cli import main
 from celadon.resolver.cli.bulk import files as bulkfiles
+from celadon.resolver.cli.bulk import workers
 from celadon.resolver.cli.bulk.files import Output, replace_file
 from celadon.resolver.cli.bulk.names_in import Form, of_line
 from celadon.resolver.cli.bulk.stop import Abandoned, Stop
@@ -73,6 +74,44 @@ def test_a_signal_is_noted_once_and_its_handler_put_back():
         assert (stop.number, stop.count, stop.status) == (signal.SIGHUP, 2, 129)
         assert os.read(stop.fd, 9) == b"!!"
     assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
+
+
+ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+
+
+def blocked():
+    return ENDING & signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_handlers_are_put_back_while_no_signal_can_come(monkeypatch):
+    """A signal noted for a handler that is gone is "ignored due to race condition", with a traceback on stderr."""
+    seen = []
+    with Stop():
+        real = signal.signal
+        monkeypatch.setattr(signal, "signal", lambda *args: (seen.append(blocked()), real(*args))[1])
+    assert seen == [ENDING] * 3
+    assert not blocked()
+
+
+def test_a_worker_is_forked_while_no_signal_can_come(monkeypatch):
+    """Until it ignores them. Its parent gets them afterwards."""
+
+    class Forked(Exception):
+        pass
+
+    def fork():
+        assert blocked() == ENDING
+        raise Forked
+
+    monkeypatch.setattr(os, "fork", fork)
+    pipes = []
+    pipe = os.pipe
+    monkeypatch.setattr(os, "pipe", lambda: pipes.append(pipe()) or pipes[-1])
+    with pytest.raises(Forked):
+        workers._Hand(None, [], (-1, -1))
+    assert not blocked()
+    for fd in [fd for pair in pipes for fd in pair]:
+        os.close(fd)
 
 
 def test_what_was_ignored_stays_ignored():
