@@ -17,6 +17,7 @@ from celadon.hub import (
     move_on_after,
     sleep,
     spawn,
+    spawn_later,
     to_thread,
     wait_readable,
 )
@@ -148,6 +149,27 @@ def test_from_a_greenlet_beside_others():
     with_others = [spawn(sleep, 0.02) for _ in range(5)]
     assert spawn(fork_and_go_on, Parked, Timers).get() == b"went on"
     joinall(with_others)
+
+
+def test_a_greenlet_that_a_timer_starts_forks_before_the_next_timer_fires():
+    """The loop has taken out all that are due, and is firing them: in the child the rest must not fire."""
+
+    def fork():
+        child = os.fork()
+        if child == 0:
+            fired.clear()
+            sleep(0.01)
+            os._exit(len(fired))
+        statuses.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+    fired, statuses = [], []
+    spawn_later(0.001, fork)
+    spawn_later(0.001, fired.append, "a greenlet")
+    get_hub().call_later(0.001, fired.append, "a callback")
+    time.sleep(0.002)  # all are due at once
+    sleep(0.01)
+    assert sorted(fired) == ["a callback", "a greenlet"]
+    assert statuses == [0]
 
 
 def test_a_child_of_a_child():

@@ -184,8 +184,8 @@ class Timers:
         self.dead = 0
 
     def clear(self) -> None:
-        """Forget every deadline (a forked child does)."""
-        for _, _, timer in self.heap:
+        """Forget every deadline (a forked child does), also those that the loop is about to fire."""
+        for timer in (*(entry[2] for entry in self.heap), *self.due):
             timer.callback = None
         self.heap = []
         self.due = []
