@@ -43,6 +43,7 @@ class MockClock:
         self._poller, self._hub_now = hub.poller, hub.now
         hub.poller = _MockPoller(hub.poller, hub, self)
         hub.now = self.now
+        hub._held_up.new_clock()
         return self
 
     def __exit__(
@@ -51,6 +52,7 @@ class MockClock:
         hub = self._hub
         assert hub is not None
         hub.poller, hub.now = self._poller, self._hub_now
+        hub._held_up.new_clock()
 
 
 class _MockPoller:

@@ -71,6 +71,10 @@ class HeldUp:
         self.rest = 0
         self._mark = None
 
+    def new_clock(self) -> None:
+        """The hub has another clock: what was asked by the time of the old one does not count."""
+        self._asked_at = self._until = 0.0
+
     def woken_first(self, ready: Ready, woken: list[Any]) -> None:
         """Make ready what timers woke: before all others, unless they are many."""
         if len(woken) <= _FEW_WOKEN:

@@ -5,6 +5,7 @@ import time
 
 from celadon.hub import get_hub, joinall, sleep, spawn
 from celadon.hub.lowlevel import watch
+from celadon.hub.testing import MockClock
 
 
 def test_what_is_here_counts_before_what_is_late_after_each_block():
@@ -22,6 +23,24 @@ def test_what_is_here_counts_before_what_is_late_after_each_block():
     one.close()
     two.close()
     assert order == [b"x", "late"] * 3
+
+
+def test_a_mock_clock_forgets_what_was_late_by_another_clock():
+    """The time of one says nothing by that of another, which may begin earlier."""
+    for start in (1000.0, 0.0):
+        one, two = _socket.socketpair()
+        with MockClock(start) as clock:
+            hub, order = get_hub(), []
+            watched = watch(one.fileno(), on_readable=lambda one=one, order=order: order.append(one.recv(1)))
+            hub.call_later(1, order.append, "late")
+            sleep(0)
+            two.send(b"x")
+            clock._now += 5  # the loop knows nothing of it, as of a stop of the process
+            sleep(0.001)
+            watched.close()
+        one.close()
+        two.close()
+        assert order == [b"x", "late"]
 
 
 def test_a_timer_does_not_wait_for_a_crowd():
