@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..errors import LoopExit
-from ..loop.current import get_hub
+from ..loop.current import get_hub, root_greenlet
 from ..loop.hub import Hub
 from ..waiting.park import WaitQueue
 from ..waiting.timeouts import Cancelled
@@ -132,7 +132,7 @@ class TaskGroup:
                 order = error
         if error is not None:
             self._end()
-        order = self._wait_for_all(order, hub, me)
+        order = self._wait_for_all(order, hub)
         self._ending = True
         self._hub = self._owner = None
         failed = BaseExceptionGroup("unhandled errors in a TaskGroup", self._errors) if self._errors else None
@@ -147,7 +147,7 @@ class TaskGroup:
             raise failed from None
         return error is not None
 
-    def _wait_for_all(self, order: BaseException | None, hub: Hub, me: greenlet) -> BaseException | None:
+    def _wait_for_all(self, order: BaseException | None, hub: Hub) -> BaseException | None:
         # The children end first, whatever comes meanwhile. Then the first order is raised; later ones at the next wait.
         later: list[BaseException] = []
         while self._children:
@@ -162,7 +162,7 @@ class TaskGroup:
                     later.append(interruption)
                 self._end()
         if later:
-            hub.pending.add(me, *later)
+            hub.pending.add(root_greenlet(), *later)  # if it is a callee, they may be meant for its caller
         return order
 
 

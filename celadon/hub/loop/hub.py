@@ -26,17 +26,18 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from greenlet import getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..errors import HubClosedError, LoopExit, WokenTwiceError
 from .busy_look import BRIEF, MOST_WAITERS, BusyLook
+from .callees import waits_in
 from .clock import monotonic
 from .dead_end import EndlessWaits, dead_end
 from .failures import raisable, report, text
 from .gevent_names import GeventNames
 from .held_up import LATE, LONG_TURN, HeldUp
 from .other_threads import PATIENCE, OtherThreads, Wait
-from .pending_errors import PendingErrors
+from .pending_errors import ForCaller, PendingErrors
 from .pollers import EDGE, READ, Poller, default_poller
 from .shuffle import RAISE, START, Ready, shuffle_of_environment
 from .timers import TIMED_OUT, Timer, Timers
@@ -260,6 +261,7 @@ class Hub(GeventNames):
     def cancel(self, victim: greenlet, error: BaseException, inside: int = 0) -> None:
         """Raise ``error`` in ``victim``: at once if it is parked (its wait is undone), else when it next parks.
 
+        While a callee of the victim is parked, it is raised there at once.
         A shield holds it back until its block ends. The ``inside`` outermost shields do not count: they began before
         the deadline or the group that cancels now.
         """
@@ -267,8 +269,14 @@ class Hub(GeventNames):
             return
         if self.back_out(victim):
             self.ready.append((None, (RAISE, (victim, error))))
-        else:
-            self.pending.add(victim, error)
+            return
+        callees = waits_in(victim, Hub.leave.__code__, self.parked, self.greenlet)
+        if callees and not self.pending.held_back_below(callees, error) and self.back_out(callees[0]):
+            self.ready.append((None, (RAISE, (callees[0], error))))
+            if not isinstance(error, GreenletExit):
+                return
+            error = ForCaller(error)
+        self.pending.add(victim, error)
 
     def expire(self, waiter: greenlet, value: object) -> None:
         """The time of a bounded wait is over: its ``park`` returns ``value``, unless somebody was faster."""

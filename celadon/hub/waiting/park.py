@@ -90,7 +90,7 @@ def may_park(hub: Hub, me: greenlet, what: object) -> None:
     """Raise what is pending for ``me``, or BlockingInHubError for the hub's own greenlet. Call it, then register."""
     if me is hub.greenlet:
         raise BlockingInHubError(f"a hub callback tried to wait ({text(what)}); spawn a greenlet for it")
-    error = hub.pending.take(me)
+    error = hub.pending.take(me, hub.greenlet)
     if error is not None:
         raise error
 
