@@ -5,9 +5,10 @@
 
 Two kinds of rounds. In a *world* one thread's greenlets put, get, lock, wait, sleep, spawn, kill, send and close,
 under random deadlines, on a clock that jumps and in a shuffled order: it is the same to the last step for the same
-seed. Whenever all have come to rest the model is asked: does anybody wait for what is there (a lost wake-up)? Is
-anything there twice, or not any more? In *threads* (see ``soak_threads``) several hubs share all of it in real time.
-At the end nobody, no timer, no fd and no thread may be left, and each greenlet is collected.
+seed. They suffer what ``soak_faults`` has: closes under waiters, failing handlers, a hub that stands still, forks.
+Whenever all have come to rest the model is asked: does anybody wait for what is there (a lost wake-up)? Is anything
+there twice, or not any more? In *threads* (see ``soak_threads``) several hubs share all of it in real time. At the end
+nobody, no timer, no fd and no thread may be left, and each greenlet is collected.
 """
 
 from __future__ import annotations
@@ -60,18 +61,27 @@ from celadon.hub import (
 from celadon.hub.lowlevel import Registration, park, park_for, unpark
 from celadon.hub.testing import MockClock, shuffled, wait_all_parked
 
+from .soak_faults import FailingStderr, Faults, Killed, Nasty
 from .soak_threads import one_crossing
 
 ACTORS = 25
 STEPS = 30
 
 
-class Killed(Exception):
-    """What some are killed with, and may catch."""
-
-
 class Failed(Exception):
     """What some children fail with."""
+
+
+class Clock(MockClock):
+    """A mock clock that may also go on without the loop knowing, as it does for a process that is stopped."""
+
+    def jump(self, seconds):
+        self._now += seconds
+
+
+def unread(end):
+    """How many bytes lie in this socket."""
+    return struct.unpack("i", fcntl.ioctl(end.fileno(), termios.FIONREAD, b"\0" * 4))[0]
 
 
 class Pair:
@@ -86,7 +96,7 @@ class Pair:
         self.bare = 0
 
     def unread(self):
-        return struct.unpack("i", fcntl.ioctl(self.right.fileno(), termios.FIONREAD, b"\0" * 4))[0]
+        return unread(self.right)
 
     def close(self):
         notify_closing(self.right.fileno())
@@ -95,11 +105,16 @@ class Pair:
         self.right.close()
 
 
-class World:
+class World(Faults):
     """One round. What its methods called ``do_…`` do is drawn at random; ``check`` is the model."""
 
-    def __init__(self, seed):
+    unread = staticmethod(unread)
+
+    def __init__(self, seed, clock, size=(ACTORS, STEPS)):
+        super().__init__()
         self.random = random.Random(seed)
+        self.clock = clock
+        self.size = size
         self.digest = 0
         self.actors = []  # the dead as well: what is there must not depend on the collector
         self.waiting = {}  # who: (what it waits for, without a deadline of its own)
@@ -180,7 +195,7 @@ class World:
             child.kill(block=self.random.random() < 0.5)
 
     def do_kill(self):
-        error = self.random.choice((GreenletExit, Killed, Killed()))
+        error = self.random.choice((GreenletExit, Killed, Killed(), Nasty()))
         self.somebody().kill(error, block=self.random.random() < 0.3, timeout=self.some_time())
 
     def do_join(self):
@@ -362,6 +377,10 @@ class World:
             pair, self.pairs[n] = self.pairs[n], Pair()
             pair.close()
 
+    def small_world(self, seed):
+        with Clock() as clock:
+            World(seed, clock, (5, 6)).run()
+
     # -- the model -----------------------------------------------------------------------------------------------
 
     def check(self):
@@ -397,6 +416,8 @@ class World:
                 assert not which.ready(), f"{who} waits for what is ready"
             elif what == "join":
                 assert not which.ready(), f"{who} waits for the end of what has ended"
+            elif what == "due":
+                assert not which.is_due(), f"{who} waits for what is there"
             elif what == "read":
                 assert not which.unread(), f"{who} waits for bytes that are there"
         for pair in self.pairs:
@@ -405,6 +426,7 @@ class World:
             assert who in hub.parked, f"token {token} belongs to nobody who waits"
         for timer in (entry[2] for entry in hub.timers.heap):
             assert not timer.active or timer.when > hub.now(), "a deadline was forgotten"
+        self.check_faults()
 
     def _elsewhere(self, wait, what, which):
         # Within `hold` another thing is done; within a shield or after a kill something is waited for to end.
@@ -424,14 +446,15 @@ class World:
         hub = get_hub()
         hub.exception_handler = self.report
         self.unexpected = []
-        for _ in range(ACTORS):
-            self.begin(STEPS)
+        actors, steps = self.size
+        for _ in range(actors):
+            self.begin(steps)
         while any(not one.ready() for one in self.actors):
             sleep(self.random.choice((0.0005, 0.3, 0.7)))
             wait_all_parked()
             self.settle_io()
             self.check()
-            stuck = [one for one in self.actors if one in hub.parked]
+            stuck = [one for one in self.actors if not one.ready()]  # also who waits in a callee
             if stuck and self.random.random() < 0.7:
                 self.random.choice(stuck).kill(self.random.choice((Killed, GreenletExit)), block=False)
         if self.unexpected:
@@ -439,6 +462,7 @@ class World:
         self.check()
         for pair in self.pairs:
             pair.close()
+        self.close_faults()
         return self.digest
 
     def settle_io(self):
@@ -449,6 +473,8 @@ class World:
             wait_all_parked()
 
     def report(self, who, error):
+        if self.is_foreign(error):
+            return
         if not isinstance(error, Killed | Failed | Timeout):
             self.unexpected.append(error)
 
@@ -469,10 +495,10 @@ def one_world(seed):
     hub = get_hub()
     handler = hub.exception_handler
     try:
-        with MockClock(), shuffled(seed):
+        with Clock() as clock, shuffled(seed), contextlib.redirect_stderr(FailingStderr()):
             sleep(0)
             wait_all_parked()  # the loop begins each round at the same place
-            world = World(seed)
+            world = World(seed, clock)
             digest = world.run()
             wait_all_parked()
             hub.timers.next_deadline()
