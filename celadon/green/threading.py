@@ -7,6 +7,7 @@ their greenlets.
 
 from __future__ import annotations
 
+from functools import partial
 from types import ModuleType
 from typing import Any
 from weakref import ref
@@ -18,27 +19,24 @@ from .fairness import give_way
 
 
 def _dummy(module: ModuleType) -> type:
-    """The class of dummy threads before Python 3.13: each new one removes those whose greenlets have ended."""
+    """The class of dummy threads before Python 3.13: each ends with its greenlet, whose ident may be used again then."""
     std: Any = module
     base: type = std._DummyThread
     dummies: dict[int, tuple[Any, Any]] = {}
 
-    def sweep() -> None:
-        for ident, (thread_of, greenlet) in list(dummies.items()):
-            if greenlet() is None:
-                del dummies[ident]
-                if std._active.get(ident) is thread_of:
-                    del std._active[ident]
+    def ended(ident: int, _: object) -> None:
+        thread_of, _ = dummies.pop(ident)
+        if std._active.get(ident) is thread_of:
+            del std._active[ident]
 
     class _DummyThread(base):  # type: ignore[misc]
-        """The Thread of a greenlet that ``threading`` did not start. It is removed after the greenlet has ended."""
+        """The Thread of a greenlet that ``threading`` did not start. It is removed when the greenlet is."""
 
         def __init__(self) -> None:
-            sweep()
             super().__init__()
             me = root_greenlet()
             if me.parent is not None:
-                dummies[self.ident] = (self, ref(me))
+                dummies[self.ident] = (self, ref(me, partial(ended, self.ident)))
 
     _DummyThread.__qualname__ = "_DummyThread"
     _DummyThread.__module__ = "threading"

@@ -126,6 +126,26 @@ CASES = {
             run()
         assert threading.active_count() == 1, threading.enumerate()
     """,
+    "a greenlet with the ident of one that has ended is another thread": """
+        import threading
+        from celadon import hub
+        def look():
+            me = threading.current_thread()
+            time.sleep(0)
+            assert threading.current_thread() is me
+            return threading.get_ident(), me
+        ident, first = hub.spawn(look).get()
+        idents = []
+        for _ in range(100):
+            again, other = hub.spawn(look).get()
+            assert other is not first
+            idents.append(again)
+        assert ident in idents, "no number was used again"
+        threads = [hub.spawn(look) for _ in range(5)]
+        hub.joinall(threads, raise_error=True)
+        del threads
+        assert len(threading.enumerate()) <= 2, threading.enumerate()
+    """,
     "a thread that a callee starts is another one": """
         import threading
         from greenlet import greenlet
