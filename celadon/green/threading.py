@@ -85,18 +85,28 @@ def joining(std_module: ModuleType) -> dict[str, Any]:
     """What is replaced in ``threading.Thread`` before Python 3.13, whose handles do this themselves.
 
     Joining a thread that has ended lets others run, as any wait does: a signal that the thread sent is handled then.
+    A join that a kill or a Timeout ends leaves the thread as it is. The library takes an exception in its wait as a
+    sign that the lock was taken (bpo-45274), and would count a thread that still runs as ended.
     """
     std: Any = std_module
     if hasattr(std, "_start_joinable_thread"):
         return {}
-    original = std.Thread.join
+    original, original_wait = std.Thread.join, std.Thread._wait_for_tstate_lock
 
     def join(self: Any, timeout: float | None = None) -> None:
         original(self, timeout)
         give_way()
 
+    def wait(self: Any, block: bool = True, timeout: float = -1) -> None:
+        lock = self._tstate_lock
+        if lock is not None:
+            if not lock.acquire(block, timeout):
+                return
+            lock.release()
+        original_wait(self, False)  # the lock is free: this does not wait
+
     join.__doc__ = original.__doc__
-    return {"join": join}
+    return {"join": join, "_wait_for_tstate_lock": wait}
 
 
 def main_thread(std_module: ModuleType) -> dict[str, Any]:

@@ -97,6 +97,31 @@ CASES = {
         for one in threads: one.join()
         assert len(ended) == 4, ended
     """,
+    "a join that is broken off leaves the thread alive": """
+        import concurrent.futures, threading
+        from celadon import hub
+        def work():
+            time.sleep(0.05)
+            done.append(True)
+        done = []
+        for wait in (threading.Thread.join, lambda one: one.join(60), lambda one: one.is_alive() and time.sleep(60)):
+            worker = threading.Thread(target=work)
+            worker.start()
+            killed = hub.spawn(wait, worker)
+            time.sleep(0)
+            killed.kill()
+            with hub.Timeout(0.01, False):
+                wait(worker)
+            assert worker.is_alive()
+            worker.join()
+            assert done.pop() and not worker.is_alive()
+        pool = concurrent.futures.ThreadPoolExecutor(1)
+        pool.submit(work)
+        with hub.Timeout(0.01, False):
+            pool.shutdown()
+        pool.shutdown()
+        assert done == [True]
+    """,
     "a thread of a forked child joins the main thread at the end": """
         import os, threading
         pid = os.fork()
