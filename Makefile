@@ -75,10 +75,11 @@ test-poll: $(VENV)/.ready ## The hub's tests on each poller that this system has
 	CELADON_POLLER=poll $(BIN)/python -m pytest tests/hub
 	CELADON_POLLER=select $(BIN)/python -m pytest tests/hub
 
-# Random things done to the hub, checked against a model; SEED=7/41 is one round of SEED=7 again.
+# Random things done to the hub, then to a patched program, checked against a model; SEED=7/41 is one round of SEED=7.
 SECONDS ?= 60
-test-soak: $(VENV)/.ready ## Random things done to the hub, checked against a model; SECONDS=60
+test-soak: $(VENV)/.ready ## Random things done to the hub and to a patched program; SECONDS=60 for each
 	$(BIN)/python -m tests.hub.soak --seconds $(SECONDS) --seed $(SEED)
+	$(BIN)/python -m tests.green.soak --seconds $(SECONDS) --seed $(SEED)
 
 .venv-integration/.ready: pyproject.toml
 	test -x .venv-integration/bin/python || $(PYTHON) -m venv .venv-integration

@@ -19,7 +19,7 @@ from .fairness import give_way
 
 
 def _dummy(module: ModuleType) -> type:
-    """The class of dummy threads before Python 3.13: each ends with its greenlet, whose ident may be used again then."""
+    """The class of dummy threads before Python 3.13: each ends with its greenlet, whose ident may be used again."""
     std: Any = module
     base: type = std._DummyThread
     dummies: dict[int, tuple[Any, Any]] = {}
