@@ -8,7 +8,7 @@ from celadon.green import socket
 from celadon.green.futures import ThreadPoolExecutor
 from celadon.green.servers import StreamServer
 from celadon.green.subprocess import popen
-from celadon.hub import getcurrent, sleep, spawn, spawn_later, spawn_raw, wait
+from celadon.hub import fail_after, getcurrent, sleep, spawn, spawn_later, spawn_raw, wait
 
 
 @pytest.fixture
@@ -26,6 +26,9 @@ def test_a_future_is_linked_to(executor):
     one.unlink(print)
     assert one.result() == 3
     assert wait([one], timeout=5) == [one]
+    with fail_after(5):  # its thread calls what is linked after it has given the result
+        while not seen:
+            sleep(0)
     assert seen == [one]
     assert wait([executor.submit(len, "a")], timeout=5)[0].result() == 1
     with pytest.raises(TypeError, match="callable"):
