@@ -40,7 +40,7 @@ logging.basicConfig(level="INFO", format="%(message)s", stream=open({log!r}, "a"
 sys.exit(Prefork([{path!r}], work, rules=RULES, preload={preload}, **OPTIONS).run())
 """
 
-#: Answers with its pid and VERSION; "slow" takes a moment, "block" blocks the whole worker, "exit" ends it.
+#: Answers with its pid and VERSION. "slow" takes a moment, "wait" waits for more, "block" blocks the worker, "exit" ends it.
 APPLICATION = """
 import os, time
 from celadon.hub import sleep
@@ -57,6 +57,9 @@ def handle(client, worker):
     if asked.startswith(b"slow"):
         client.sendall(b"%d begins\\n" % os.getpid())
         sleep(float(asked.split()[1]))
+    if asked == b"wait":
+        client.sendall(b"%d begins\\n" % os.getpid())
+        client.recv(100)
     client.sendall(b"%d %d %d %d\\n" % (os.getpid(), VERSION, os.getppid(), IMPORTED_IN))
 """
 
