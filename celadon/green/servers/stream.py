@@ -179,6 +179,7 @@ class StreamServer(BaseServer):
         assert self.ssl_context is not None
         options = {"suppress_ragged_eofs": self._of_the_socket.get("suppress_ragged_eofs", True)}
         try:
+            client_socket.getpeername()  # before CPython 3.13, `wrap_socket` leaves one open whose client has gone
             secure = self.ssl_context.wrap_socket(
                 client_socket, server_side=True, do_handshake_on_connect=False, **options
             )

@@ -40,7 +40,7 @@ logging.basicConfig(level="INFO", format="%(message)s", stream=open({log!r}, "a"
 sys.exit(Prefork([{path!r}], work, rules=RULES, preload={preload}, **OPTIONS).run())
 """
 
-#: Answers with its pid and VERSION. "slow" takes a moment, "wait" waits for more, "block" blocks the worker, "exit" ends it.
+#: Answers with its pid and VERSION. "slow" and "wait" take a while, "block" blocks the whole worker, "exit" ends it.
 APPLICATION = """
 import os, time
 from celadon.hub import sleep

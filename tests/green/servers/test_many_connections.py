@@ -1,0 +1,58 @@
+"""A server that takes connections one after the other, and leaves no descriptor behind, whatever its clients do."""
+
+import os
+import socket as std_socket
+import struct
+
+import pytest
+
+from celadon.green import create_connection
+from celadon.green.servers import ProxyProtocol, StreamServer
+from celadon.hub import get_hub, joinall, sleep, spawn
+
+from ..worlds import TLS
+
+ENDS = {
+    "a close": lambda one: None,
+    "a reset": lambda one: one.setsockopt(std_socket.SOL_SOCKET, std_socket.SO_LINGER, struct.pack("ii", 1, 0)),
+    "an end of writing": lambda one: one.shutdown(std_socket.SHUT_WR),
+}
+KINDS = {
+    "plain": ({}, None),
+    "secure": ({"certfile": TLS / "server.pem", "keyfile": TLS / "server.key"}, None),
+    "proxied": ({}, ProxyProtocol(timeout=0.2)),
+    "in a pool": ({"spawn": 20}, None),
+    "raw": ({"spawn": "raw"}, None),
+}
+CLIENTS, EACH = 20, 50
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_thousand_connections_leave_nothing(kind):
+    def handle(client, peer):
+        data = client.recv(100)
+        if not data:
+            raise ArithmeticError("reported, and nothing more")
+        client.sendall(data)
+
+    def client_of(number):
+        for n in range(EACH):
+            with create_connection(server.address, 20) as one:
+                if n % 3:
+                    one.sendall(b"PROXY UNKNOWN\r\nhello")
+                ends[(number + n) % len(ends)](one)
+
+    get_hub().exception_handler = lambda who, error: None
+    ends = list(ENDS.values())
+    options, proxy_protocol = KINDS[kind]
+    server = StreamServer(("127.0.0.1", 0), handle, **options)
+    server.handshake_timeout, server.proxy_protocol = 0.2, proxy_protocol
+    with server:
+        before = len(os.listdir("/proc/self/fd"))
+        joinall([spawn(client_of, n) for n in range(CLIENTS)])
+        while server.statistics.active or server.statistics.opening:
+            sleep(0.005)
+        assert server.statistics.accepted == CLIENTS * EACH
+        assert len(os.listdir("/proc/self/fd")) == before
+        assert not server.serving
+        assert not server.pool
