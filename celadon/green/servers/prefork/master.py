@@ -69,7 +69,8 @@ class Prefork:
 
     Signals: TERM ends all after what they have begun, INT or QUIT at once; HUP replaces all workers, each when its
     successor is ready; TTIN and TTOU are for a worker more or less; USR2 starts ``command`` (default: this program)
-    as another master on the same sockets, and once that one's workers are ready, this one ends as by TERM.
+    in ``folder`` (default: the present one) as another master on the same sockets, and once that one's workers are
+    ready, this one ends as by TERM.
 
     ``max_requests`` and ``max_age`` (seconds), if not 0, are after how many connections, or after how long, a worker is
     replaced. ``reuse_port`` gives each worker a socket of its own (SO_REUSEPORT), which the master holds as well.
@@ -90,6 +91,7 @@ class Prefork:
         preload: Callable[[], object] | None = None,
         pid_path: str | None = None,
         command: Sequence[str] | None = None,
+        folder: str | None = None,
     ) -> None:
         found = [from_fd(int(one[5:])) if isinstance(one, str) and one[:5] == "fd://" else one for one in addresses]
         self._work, self._preload, self._rules = work, preload, rules
@@ -98,7 +100,7 @@ class Prefork:
         self._supervisor = Supervisor(workers, rules)
         self._pid_path = pid_path
         self._command = [sys.executable, *sys.orig_argv[1:]] if command is None else list(command)
-        self._folder = os.getcwd()
+        self._folder = folder or os.getcwd()
         self._channels: dict[int, Channel] = {}
         self._came: list[int] = []
         self._said: set[bytes] = set()
@@ -222,7 +224,7 @@ class Prefork:
         self._channels[ours.fileno()] = Channel(pid, ours)
         self._poll.register(ours.fileno(), 1)
         self._supervisor.forked(slot, pid, time.monotonic())
-        log.info("worker %d starts", pid)
+        log.debug("worker %d starts", pid)
 
     def _be_a_worker(self, slot: int, theirs: _socket.socket, listeners: list[socket]) -> None:
         """The rest of the child's life; it never returns."""
@@ -299,10 +301,14 @@ class Prefork:
     def _reap(self) -> None:
         for pid in self._supervisor.pids():
             status = _status(pid)
-            if status is not None and self._supervisor.died(pid, time.monotonic()):
+            if status is None:
+                continue
+            for fd in [fd for fd, channel in self._channels.items() if channel.pid == pid]:
+                self._listen_to(fd)  # its last words come before its end
+            if self._supervisor.died(pid, time.monotonic()):
                 log.error("worker %d has %s", pid, _how(status))
-            elif status is not None:
-                log.info("worker %d has ended", pid)
+            else:
+                log.log(logging.INFO if self._supervisor.complete else logging.DEBUG, "worker %d has ended", pid)
         if self._successor is not None:
             status = _status(self._successor)
             if status is not None:

@@ -139,10 +139,13 @@ class Supervisor:
             worker.heard = now
 
     def retires(self, pid: int) -> None:
-        """A worker has served enough, and asks to be replaced."""
+        """A worker has served enough, or its program has changed: it asks to be replaced, now."""
         worker = self._find(pid)
         if worker is not None:
             worker.retires = True
+            slot = self.slots.get(worker.slot)
+            if slot is not None:
+                slot.failures, slot.pause_until = 0, 0.0
 
     def died(self, pid: int, now: float) -> bool:
         """A worker has ended; whether that was not expected."""

@@ -104,6 +104,10 @@ class Worker:
             for handler in handlers:
                 handler.cancel()
 
+    def retire(self) -> None:
+        """Ask to be replaced. It serves until its successor is ready, and is told to end then."""
+        self._say(RETIRES)
+
     def stop(self, quick: bool = False) -> None:
         """Have ``run`` return: after what has begun, for at most ``graceful_timeout``, or at once if ``quick``."""
         if quick:
@@ -139,7 +143,7 @@ class Worker:
             used = self._max_requests and sum(one.statistics.accepted for one in servers) >= self._max_requests
             if (old or used) and not asked:
                 asked = True
-                self._say(RETIRES)
+                self.retire()
 
     def _watch_the_master(self) -> None:
         self._channel.settimeout(None)

@@ -153,6 +153,15 @@ def test_one_that_retires_is_replaced_first(world):
     assert world.act() == [(101, TERM)]
 
 
+def test_one_that_asks_again_to_be_replaced_ends_the_pause(world):
+    world.supervisor.retires(101)
+    world.act()
+    world.died(102)
+    assert world.act() == []
+    world.supervisor.retires(101)
+    assert world.act() == ["F1"]
+
+
 def test_one_that_does_not_end_in_time_is_killed(world):
     world.supervisor.reload(0)
     world.act()
