@@ -71,7 +71,7 @@ class Served:
         server, args = self._server, self._args
         if self in server.serving:
             del server.serving[self]
-            self._args = ()
+            self._args, self.runs_in = (), None  # the greenlet knows this one by its function: no cycle
             server._handled += 1
             server._one_ended()
             server.do_close(*args)
@@ -345,7 +345,7 @@ class BaseServer:
         except BaseException:
             served.end()
             raise
-        if isinstance(made, greenlet) and served.runs_in is None:
+        if isinstance(made, greenlet) and served.runs_in is None and served in self.serving:
             served.runs_in = made
         if isinstance(made, Greenlet):
             made.rawlink(served.end)  # when it is killed before it begins

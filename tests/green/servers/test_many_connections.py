@@ -1,5 +1,6 @@
 """A server that takes connections one after the other, and leaves no descriptor behind, whatever its clients do."""
 
+import gc
 import os
 import socket as std_socket
 import struct
@@ -8,6 +9,7 @@ import pytest
 
 from celadon.green import create_connection
 from celadon.green.servers import ProxyProtocol, StreamServer
+from celadon.green.servers.base_server import Served
 from celadon.hub import get_hub, joinall, sleep, spawn
 
 from ..worlds import TLS
@@ -58,3 +60,19 @@ def test_a_thousand_connections_leave_nothing(kind):
         assert len(os.listdir("/proc/self/fd")) == before
         assert not server.serving
         assert not server.pool
+
+
+@pytest.mark.parametrize("spawn_as", ["default", 2, "raw", None], ids=str)
+def test_a_connection_leaves_no_cycle_to_the_collector(spawn_as):
+    with StreamServer(("127.0.0.1", 0), lambda client, peer: client.recv(100), spawn=spawn_as) as server:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(10):
+                create_connection(server.address, 20).close()
+            while server.statistics[:3] != (10, 10, 0):
+                sleep(0.001)
+            sleep(0)
+            assert not [one for one in gc.get_objects() if isinstance(one, Served)]
+        finally:
+            gc.enable()
