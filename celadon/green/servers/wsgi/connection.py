@@ -34,7 +34,7 @@ _IN_A_ROW = 16
 class Connection:
     """See the top. For one greenlet at a time, but for ``expire`` and ``hang_up``."""
 
-    __slots__ = ("_now", "_sending", "broken", "buffer", "deadline", "expired", "fresh", "idle", "limits", "socket")
+    __slots__ = ("_sending", "broken", "buffer", "deadline", "expired", "fresh", "idle", "limits", "now", "socket")
 
     def __init__(self, sock: Any, limits: Limits) -> None:
         self.socket = sock
@@ -51,7 +51,7 @@ class Connection:
         #: Whether the client takes no more.
         self.broken = False
         self._sending = False
-        self._now = get_hub().now
+        self.now = get_hub().now
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -63,7 +63,7 @@ class Connection:
         limits = self.limits
         buffer = self.buffer
         if not buffer:
-            self.deadline = self._now() + (limits.header_seconds if self.fresh else limits.keep_alive_seconds)
+            self.deadline = self.now() + (limits.header_seconds if self.fresh else limits.keep_alive_seconds)
             self.idle = True
             try:
                 buffer = self.socket.recv(_ROOM)
@@ -89,7 +89,7 @@ class Connection:
     def _slow_head(self, buffer: bytes) -> bytes | None:
         """A head that comes in pieces, or after empty lines."""
         got, looked, empty_lines = bytearray(buffer), 0, 0
-        self.deadline = self._now() + self.limits.header_seconds
+        self.deadline = self.now() + self.limits.header_seconds
         try:
             while True:
                 while got.startswith(b"\r\n"):
@@ -125,7 +125,7 @@ class Connection:
         if buffer:
             self.buffer = buffer[most:]
             return buffer[:most]
-        self.deadline = self._now() + self.limits.body_seconds
+        self.deadline = self.now() + self.limits.body_seconds
         try:
             data: bytes = self.socket.recv(min(most, _ROOM))
         except OSError as error:
@@ -143,14 +143,14 @@ class Connection:
     def send(self, data: Any) -> None:
         """Send all of it. ClientGone if the client does not take it."""
         self._sending = True
-        self.deadline = self._now() + self.limits.write_seconds
+        self.deadline = self.now() + self.limits.write_seconds
         try:
             if len(data) <= PIECE:
                 self.socket.sendall(data)
             else:
                 with memoryview(data) as view, view.cast("B") as left:
                     for at in range(0, len(left), PIECE):
-                        self.deadline = self._now() + self.limits.write_seconds
+                        self.deadline = self.now() + self.limits.write_seconds
                         self.socket.sendall(left[at : at + PIECE])
         except OSError as error:
             raise self._gone(error) from error
@@ -166,7 +166,7 @@ class Connection:
         self._sending = True
         try:
             while sent < count:
-                self.deadline = self._now() + self.limits.write_seconds
+                self.deadline = self.now() + self.limits.write_seconds
                 try:
                     now = os.sendfile(number, file, offset + sent, min(count - sent, PIECE))
                 except BlockingIOError:
@@ -214,7 +214,7 @@ class Connection:
         """
         with suppress(OSError):
             _shutdown(self.socket, _socket.SHUT_WR)
-            self.deadline = self._now() + _LINGER_SECONDS
+            self.deadline = self.now() + _LINGER_SECONDS
             left = _LINGER_BYTES
             while left > 0:
                 data = self.socket.recv(_ROOM)

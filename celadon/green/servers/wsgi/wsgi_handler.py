@@ -176,7 +176,7 @@ class WSGIHandler:
             return self._refuse(fault)
         self.application = self.server.application
         self.handle_one_response()
-        return None if self.close_connection else True
+        return None if self.close_connection or self.server.draining else True
 
     def _refuse(self, fault: BadRequest) -> Any:
         """The answer to a request that the application does not get."""
@@ -270,9 +270,11 @@ class WSGIHandler:
 
     def _look_at_what_is_left(self) -> None:
         """Whether another request can follow this one, and what becomes of its body."""
-        if self.connection_upgraded or (self._upgrade is not None and self._upgrade.taken):
-            self.close_connection, self._unread = True, False
-        elif self.wsgi_input is not EMPTY and not self.wsgi_input.discard(self.connection.limits.drain):
+        if (
+            self.connection_upgraded
+            or (self._upgrade is not None and self._upgrade.taken)
+            or (self.wsgi_input is not EMPTY and not self.wsgi_input.discard(self.connection.limits.drain))
+        ):
             self.close_connection = True
         else:
             head = self._head
@@ -356,8 +358,9 @@ class WSGIHandler:
             return
         if self.code not in _BODILESS and self.provided_content_length is None:
             self._finalize_length(fields)
-        if self.wsgi_input.awaits_continue:
-            self.close_connection = True  # nobody knows whether the client will send the body
+        # With an unsent 100 Continue nobody knows whether the client will send the body.
+        if self.wsgi_input.awaits_continue or self.server.draining:
+            self.close_connection = True
         if self.close_connection:
             if not any(name.lower() == b"connection" for name, _ in fields):
                 fields.append((b"Connection", b"close"))

@@ -99,7 +99,8 @@ class WSGIServer(StreamServer):
         self._handlers: dict[Any, None] = {}
         self._by_address: Counter[str] = Counter()
         self._looking: Timer | None = None
-        self._draining = False
+        #: Whether it was stopped: connections are closed after the response that is under way.
+        self.draining = False
         self.environ: dict[str, Any] = {}
         self.set_environ(environ)
 
@@ -135,7 +136,7 @@ class WSGIServer(StreamServer):
     def close(self) -> None:
         """Stop accepting, close idle connections; running requests go on, each to the end of its response."""
         super().close()
-        self._draining = True
+        self.draining = True
         for handler in list(self._handlers):
             handler.connection.hang_up()
 
@@ -186,7 +187,7 @@ class WSGIServer(StreamServer):
         """Whether the connection is to be closed after the request that begins."""
         handler._requests += 1
         most = self.limits.requests_per_connection
-        return self._draining or (most is not None and handler._requests >= most)
+        return most is not None and handler._requests >= most
 
     def _look_later(self) -> None:
         limits = self.limits

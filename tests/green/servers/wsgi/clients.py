@@ -21,7 +21,9 @@ def split_responses(data, methods=()):
     while at:
         client = h11.Connection(h11.CLIENT)
         method = methods.pop(0) if methods else "GET"
-        client.send(h11.Request(method=method, target="/", headers=[("Host", "h")]))
+        client.send(
+            h11.Request(method=method, target="/", headers=[("Host", "h"), ("Connection", "upgrade"), ("Upgrade", "x")])
+        )
         client.send(h11.EndOfMessage())
         client.receive_data(at)
         client.receive_data(b"")
