@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address
 from typing import Any, NamedTuple
 
+from ..proxied import Trusted
 from .errors import BadRequest
 from .request_target import is_authority
 
@@ -75,64 +75,38 @@ def node_address(node: str) -> tuple[str, str] | None:
         return None
 
 
-class TrustedProxies:
-    """Which peers are proxies to be believed: addresses, networks ("10.0.0.0/8"), and "unix" for a Unix socket.
+def believe(environ: dict[str, Any], trusted: Trusted) -> None:
+    """Set REMOTE_ADDR, REMOTE_PORT, wsgi.url_scheme and HTTP_HOST from what a trusted peer says of the client.
 
-    ValueError for anything else.
+    Each hop is believed as long as the one that tells of it is trusted. What another peer says is removed. BadRequest
+    for what is malformed.
     """
+    if not _is_trusted(environ, trusted):
+        for name in FORWARDED:
+            environ.pop(name, None)
+        return
+    text = environ.get("HTTP_FORWARDED")
+    hops = parse_x_forwarded(environ) if text is None else parse_forwarded(text)
+    for hop in reversed(hops):
+        _believe(environ, hop)
+        if node_address(hop.client) is None or not _is_trusted(environ, trusted):
+            break
 
-    def __init__(self, proxies: Iterable[str]) -> None:
-        self._unix = False
-        self._networks: list[IPv4Network | IPv6Network] = []
-        self._known: dict[str, bool] = {}
-        for one in proxies:
-            if one == "unix":
-                self._unix = True
-            else:
-                self._networks.append(ip_network(one))
 
-    def trusts(self, host: str) -> bool:
-        """Whether a peer of this address ("" for a Unix socket) is one."""
-        known = self._known.get(host)
-        if known is None:
-            try:
-                address = ip_address(host.partition("%")[0])
-            except ValueError:
-                known = not host and self._unix
-            else:
-                address = getattr(address, "ipv4_mapped", None) or address
-                known = any(address in network for network in self._networks)
-            if len(self._known) < 1000:
-                self._known[host] = known
-        return known
+def _is_trusted(environ: dict[str, Any], trusted: Trusted) -> bool:
+    host = environ.get("REMOTE_ADDR")
+    return ((host,) if host else None) in trusted  # without an address it is a Unix socket
 
-    def apply(self, environ: dict[str, Any]) -> None:
-        """Set REMOTE_ADDR, REMOTE_PORT, wsgi.url_scheme and HTTP_HOST from what a trusted peer says of the client.
 
-        What another peer says is removed. BadRequest for what is malformed.
-        """
-        if not self.trusts(environ.get("REMOTE_ADDR", "")):
-            for name in FORWARDED:
-                environ.pop(name, None)
-            return
-        text = environ.get("HTTP_FORWARDED")
-        hops = parse_x_forwarded(environ) if text is None else parse_forwarded(text)
-        for hop in reversed(hops):
-            self._believe(environ, hop)
-            client = environ.get("REMOTE_ADDR", "")
-            if node_address(hop.client) is None or not self.trusts(client):
-                break
-
-    @staticmethod
-    def _believe(environ: dict[str, Any], hop: Hop) -> None:
-        address = node_address(hop.client)
-        if address is not None:
-            environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = address
-        if hop.proto:
-            if hop.proto not in ("http", "https"):
-                raise BadRequest(400, "the proxy names a scheme that is neither http nor https")
-            environ["wsgi.url_scheme"] = hop.proto
-        if hop.host:
-            if not is_authority(hop.host):
-                raise BadRequest(400, "the proxy names a host that is not valid")
-            environ["HTTP_HOST"] = hop.host
+def _believe(environ: dict[str, Any], hop: Hop) -> None:
+    address = node_address(hop.client)
+    if address is not None:
+        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = address
+    if hop.proto:
+        if hop.proto not in ("http", "https"):
+            raise BadRequest(400, "the proxy names a scheme that is neither http nor https")
+        environ["wsgi.url_scheme"] = hop.proto
+    if hop.host:
+        if not is_authority(hop.host):
+            raise BadRequest(400, "the proxy names a host that is not valid")
+        environ["HTTP_HOST"] = hop.host

@@ -15,6 +15,7 @@ from .chunked_body import LAST_CHUNK, encode_chunk
 from .connection import PIECE, Connection
 from .errors import BadRequest, BodyError, ClientGone
 from .file_wrapper import FileWrapper
+from .forwarded import believe
 from .request_body import EMPTY, ChunkedBody, Input, RawStream, SizedBody
 from .request_head import RequestHead, parse_head
 from .response_head import (
@@ -205,14 +206,14 @@ class WSGIHandler:
         environ["RAW_URI"] = head.target
         environ["SERVER_PROTOCOL"] = head.version
         address = self.client_address
-        if address.__class__ is tuple:
+        if isinstance(address, tuple):
             environ["REMOTE_ADDR"] = address[0]
             environ["REMOTE_PORT"] = str(address[1])
         self.wsgi_input = environ["wsgi.input"] = EMPTY if not (head.length or head.chunked) else self._body(head)
         if head.upgrades:
             self._offer_upgrade(environ, head)
         if self.server.trusted is not None:
-            self.server.trusted.apply(environ)
+            believe(environ, self.server.trusted)
         return environ
 
     def _body(self, head: RequestHead) -> Input:

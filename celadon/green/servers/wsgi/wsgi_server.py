@@ -6,17 +6,17 @@ import _socket
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from ....hub import Timer, get_hub
 from ..base_server import Listener, Spawn
+from ..proxied import Trusted
 from ..stream import StreamServer
 from .access_log import FORMATS, log_of
 from .environ import WSGISecureEnviron
 from .file_wrapper import FileWrapper
-from .forwarded import TrustedProxies
 from .limits import Limits
 from .wsgi_handler import WSGIHandler
 
@@ -32,9 +32,9 @@ class WSGIServer(StreamServer):
     server). ``environ`` is added to each request's environment.
 
     ``limits`` bounds what a client may ask for. ``log_format`` is "combined", "json", or a function of the handler that
-    returns a line. ``trusted_proxies`` (addresses, networks, "unix") are believed what they say of the client in
-    Forwarded or X-Forwarded-*, and of other peers these fields are removed; with None they mean nothing to the server,
-    and the application gets them as they are.
+    returns a line. ``trusted_proxies`` (addresses, networks; peers on a Unix socket are) are believed what they say
+    of the client in Forwarded or X-Forwarded-*, and of other peers these fields are removed; with None they mean
+    nothing to the server, and the application gets them as they are.
 
     ``stop`` closes idle connections at once, lets running requests end within its timeout, and kills the rest.
     """
@@ -48,7 +48,7 @@ class WSGIServer(StreamServer):
     secure_environ_class = WSGISecureEnviron
     application: Any = None
     limits = Limits()
-    trusted: TrustedProxies | None = None
+    trusted: Trusted | None = None
 
     base_env: Mapping[str, Any] = {
         "GATEWAY_INTERFACE": "CGI/1.1",
@@ -74,7 +74,7 @@ class WSGIServer(StreamServer):
         environ: Mapping[str, Any] | None = None,
         *,
         limits: Limits | None = None,
-        trusted_proxies: Iterable[str] | None = None,
+        trusted_proxies: Sequence[str] | None = None,
         log_format: str | Callable[[Any], str] = "combined",
         **ssl_args: Any,
     ) -> None:
@@ -88,7 +88,7 @@ class WSGIServer(StreamServer):
         if limits is not None:
             self.limits = limits
         if trusted_proxies is not None:
-            self.trusted = TrustedProxies(trusted_proxies)
+            self.trusted = Trusted(trusted_proxies)
         if isinstance(log_format, str) and log_format not in FORMATS:
             raise ValueError(
                 f"WSGIServer: log_format is {', '.join(map(repr, FORMATS))} or a function, not {log_format!r}"
@@ -128,9 +128,9 @@ class WSGIServer(StreamServer):
 
     # -- start and stop --------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """See ``BaseServer.start``."""
-        super().start()
+    def init_socket(self) -> None:
+        """See ``BaseServer.init_socket``."""
+        super().init_socket()
         self.update_environ()
 
     def close(self) -> None:
@@ -144,7 +144,7 @@ class WSGIServer(StreamServer):
 
     def handle(self, sock: Any, address: Any) -> None:
         """Handle a connection until its end, by ``handler_class``."""
-        if address.__class__ is tuple:
+        if isinstance(address, tuple):
             with suppress(OSError):  # a response in several pieces is not held back (Nagle)
                 sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         self.handler_class(sock, address, self).handle()
@@ -152,7 +152,7 @@ class WSGIServer(StreamServer):
     def enter(self, handler: Any) -> bool:
         """Count a connection in, and look after its deadlines; False if there are too many."""
         limits, address = self.limits, handler.client_address
-        host = address[0] if address.__class__ is tuple else ""
+        host = address[0] if isinstance(address, tuple) else ""
         if limits.connections_per_address is not None and self._by_address[host] >= limits.connections_per_address:
             return False
         if limits.connections is not None and len(self._handlers) >= limits.connections and not self._make_room():
@@ -167,7 +167,7 @@ class WSGIServer(StreamServer):
         """Count a connection out."""
         self._handlers.pop(handler, None)
         address = handler.client_address
-        host = address[0] if address.__class__ is tuple else ""
+        host = address[0] if isinstance(address, tuple) else ""
         self._by_address[host] -= 1
         if not self._by_address[host]:
             del self._by_address[host]
