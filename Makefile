@@ -8,7 +8,7 @@ SERVERS := --ignore=tests/integration/test_dig.py --ignore=tests/integration/tes
 
 .DEFAULT_GOAL := help
 .PHONY: help demo format check test test-suite test-pythons test-fast test-shuffle test-poll test-soak test-bulk-scale test-bulk-signals test-corpora test-flood bench-crowd test-parity test-stdlib \
-  test-stdlib-names test-integration fuzz bench bench-hub bench-bulk bench-scrapy bench-requests clean
+  test-stdlib-names test-integration fuzz bench bench-hub bench-bulk bench-scrapy bench-requests bench-http clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -143,6 +143,14 @@ bench-bulk: ## A million names beside massdns (MASSDNS=its binary), aiodns, geve
 bench-requests: ## requests over 5,000 hosts with 500 greenlets: needs root
 	$(MAKE) $(BENCH)/.ready
 	$(BENCH)/bin/python -m benchmarks.crawl_requests
+
+# The HTTP server beside gevent.pywsgi, eventlet.wsgi, gunicorn, waitress and cheroot; needs wrk, and valgrind for one table.
+SECONDS_EACH ?= 10
+PARTS ?= load,instructions,idle,stream
+bench-http: ## The HTTP server beside its peers, and the table of parsers; needs wrk and valgrind
+	$(MAKE) $(BENCH)/.ready
+	$(BENCH)/bin/python -m benchmarks.http --seconds $(SECONDS_EACH) --parts $(PARTS)
+	$(BENCH)/bin/python -m benchmarks.http_parsers
 
 # Thousands of calls of libc and of every engine in private worlds: needs root, takes minutes.
 test-parity: $(VENV)/.ready ## Every engine against libc in private worlds: needs root, takes minutes
