@@ -116,6 +116,9 @@ class Connection:
                 got += data
         except OSError:
             return None
+        except BadRequest:
+            self.buffer = bytes(got)  # for the log
+            raise
         finally:
             self.deadline = inf
 

@@ -126,24 +126,25 @@ class WSGIHandler:
     def handle(self) -> None:
         """Handle requests until the connection is to be closed; the server closes the socket after it."""
         server, connection = self.server, self.connection
-        if not server.enter(self):
-            _, response = refusal(503, "too many connections")
-            connection.limits = server.limits
-            self._send_last(response)
-            return
         try:
-            while True:
-                result = self.handle_one_request()
-                if result is True:
-                    continue
-                if result is not None:
-                    self.status, response = result
-                    self._send_last(response)
-                break
+            if server.enter(self):
+                self._handle_all()
+            else:
+                self._send_last(refusal(503, "too many connections")[1])
             if self._unread and not connection.broken and not connection.expired:
                 connection.linger()
         finally:
             server.leave(self)
+
+    def _handle_all(self) -> None:
+        while True:
+            result = self.handle_one_request()
+            if result is True:
+                continue
+            if result is not None:
+                self.status, response = result
+                self._send_last(response)
+            return
 
     def _send_last(self, response: bytes) -> None:
         try:
@@ -164,7 +165,7 @@ class WSGIHandler:
             self.time_start = time()
             head = parse_head(data, connection.limits)
         except BadRequest as fault:
-            self._head, self._refused = None, data
+            self._head, self._refused = None, data or connection.buffer
             return self._refuse(fault)
         self._head = head
         self.command, self.path, self.request_version = head.method, head.target, head.version

@@ -96,7 +96,8 @@ class WSGIServer(StreamServer):
         #: Makes a line for the log of a handler whose request was answered.
         self.log_format: Callable[[Any], str] = FORMATS[log_format] if isinstance(log_format, str) else log_format
         self.log, self.error_log = log_of(log, 20), log_of(error_log, 40)
-        self._handlers: dict[Any, None] = {}
+        #: The connections that there are, and whether each is within the limits: others are just told so.
+        self._handlers: dict[Any, bool] = {}
         self._by_address: Counter[str] = Counter()
         self._looking: Timer | None = None
         #: Whether it was stopped: connections are closed after the response that is under way.
@@ -150,27 +151,25 @@ class WSGIServer(StreamServer):
         self.handler_class(sock, address, self).handle()
 
     def enter(self, handler: Any) -> bool:
-        """Count a connection in, and look after its deadlines; False if there are too many."""
-        limits, address = self.limits, handler.client_address
-        host = address[0] if isinstance(address, tuple) else ""
-        if limits.connections_per_address is not None and self._by_address[host] >= limits.connections_per_address:
-            return False
-        if limits.connections is not None and len(self._handlers) >= limits.connections and not self._make_room():
-            return False
-        self._handlers[handler] = None
-        self._by_address[host] += 1
+        """Look after a connection's deadlines from now on; False if it is one too many."""
+        limits, host = self.limits, _host(handler)
+        taken = (
+            limits.connections_per_address is None or self._by_address[host] < limits.connections_per_address
+        ) and (limits.connections is None or self._by_address.total() < limits.connections or self._make_room())
+        self._handlers[handler] = taken
+        if taken:
+            self._by_address[host] += 1
         if self._looking is None:
             self._look_later()
-        return True
+        return taken
 
     def leave(self, handler: Any) -> None:
-        """Count a connection out."""
-        self._handlers.pop(handler, None)
-        address = handler.client_address
-        host = address[0] if isinstance(address, tuple) else ""
-        self._by_address[host] -= 1
-        if not self._by_address[host]:
-            del self._by_address[host]
+        """The end of a connection."""
+        if self._handlers.pop(handler, False):
+            host = _host(handler)
+            self._by_address[host] -= 1
+            if not self._by_address[host]:
+                del self._by_address[host]
         if not self._handlers and self._looking is not None:
             self._looking.cancel()
             self._looking = None
@@ -201,3 +200,8 @@ class WSGIServer(StreamServer):
             if handler.connection.deadline <= now:
                 handler.connection.expire()
         self._look_later()
+
+
+def _host(handler: Any) -> str:
+    address = handler.client_address
+    return str(address[0]) if isinstance(address, tuple) else ""
