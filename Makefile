@@ -43,7 +43,7 @@ test: check test-suite ## Everything that needs only Python and packages: about 
 
 # What takes more than a few seconds, or starts processes by the dozen, is left out.
 SLOW := $(addprefix --ignore=tests/,stdlib integration test_demo.py test_docs.py test_crawler.py \
-  green/patching/test_patch_all.py green/files/test_open_file.py green/test_threads.py \
+  green/patching/test_patch_all.py green/files/test_open_file.py green/test_threads.py green/servers/wsgi green/servers/test_http_examples.py \
   hub/loop/test_pollers.py hub/loop/test_other_threads.py resolver/adapters resolver/cli/bulk resolver/engines/python \
   resolver/test_parity.py resolver/test_requirements.py resolver/test_hostile.py resolver/test_hot_swap.py \
   resolver/test_peers.py resolver/dns/test_wire.py)

@@ -9,6 +9,8 @@ from .chunked_body import ChunkedDecoder
 from .connection import Connection
 from .errors import BadRequest, BodyError
 
+_BLOCK = 65536
+
 
 class Source(Protocol):
     """Where a body comes from."""
@@ -137,11 +139,12 @@ class Input:
     malformed chunks, or is silent for too long: then and ever after, as nobody knows where the next request begins.
     """
 
-    __slots__ = ("_before", "_failed", "_held", "_source")
+    __slots__ = ("_at", "_before", "_failed", "_held", "_source")
 
     def __init__(self, source: Source, before: Callable[[], object] | None = None) -> None:
         self._source = source
-        self._held = b""  # read from the source, and not given yet
+        # Read from the source, and given as far as here: to cut off what was given would copy the rest for each line.
+        self._held, self._at = b"", 0
         self._before = before
         self._failed: BodyError | None = None
 
@@ -160,7 +163,7 @@ class Input:
         """Whether the client waits for 100 Continue, as nobody has read yet."""
         return self._before is not None
 
-    def _some(self, most: int = 65536) -> bytes:
+    def _some(self, most: int = _BLOCK) -> bytes:
         if self._failed is not None:
             raise self._failed
         before = self._before
@@ -173,49 +176,53 @@ class Input:
             self._failed = fault
             raise
 
+    def _take_held(self) -> bytes:
+        held, at = self._held, self._at
+        self._held, self._at = b"", 0
+        return held[at:]
+
     def read(self, size: int | None = -1, /) -> bytes:
         """``size`` bytes, fewer only at the end of the body; all that is left without it."""
-        held = self._held
         if size is None or size < 0:
-            parts = [held]
-            self._held = b""
+            parts = [self._take_held()]
             while data := self._some():
                 parts.append(data)
             return b"".join(parts)
-        if size <= len(held):
-            self._held = held[size:]
-            return held[:size]
-        self._held = b""
-        size -= len(held)
-        data = self._some(size) if size else b""
-        if not held and (len(data) == size or not data):
-            return data
-        parts = [held, data]
-        while data:
-            size -= len(data)
-            if not size:
+        at = self._at
+        if size <= len(self._held) - at:
+            self._at = at + size
+            return self._held[at : at + size]
+        parts = [self._take_held()]
+        size -= len(parts[0])
+        while size:
+            data = self._some(max(size, _BLOCK))
+            if not data:
                 break
-            data = self._some(size)
+            if len(data) > size:
+                self._held, self._at = data, size
+                data = data[:size]
             parts.append(data)
+            size -= len(data)
         return b"".join(parts)
 
     def readline(self, size: int | None = -1, /) -> bytes:
         """The next line with its end, at most ``size`` bytes of it; empty at the end of the body."""
         most = None if size is None or size < 0 else size
-        parts, found, data = [], 0, self._held
-        self._held = b""
+        parts: list[bytes] = []
         while True:
-            end = data.find(b"\n") + 1
-            stop = end or len(data)
-            if most is not None:
-                stop = min(stop, most - found)
-            parts.append(data[:stop])
-            found += stop
-            if end or found == most:
-                self._held = data[stop:]
+            held, at = self._held, self._at
+            end = held.find(b"\n", at) + 1
+            stop = end or len(held)
+            if most is not None and stop - at >= most:
+                stop = end = at + most
+            parts.append(held[at:stop])
+            if end or most == 0:
+                self._at = stop
                 break
-            data = self._some()
-            if not data:
+            if most is not None:
+                most -= stop - at
+            self._held, self._at = self._some(), 0
+            if not self._held:
                 break
         return b"".join(parts)
 
@@ -242,7 +249,7 @@ class Input:
         """Throw away what was not read, if that is at most so many bytes; whether the next request can be read."""
         if self._failed is not None or self._before is not None:
             return False  # the client waits for 100 Continue: whether it sends the body now is not known
-        self._held = b""
+        self._take_held()
         left = self._source.left()
         if left == 0:
             return True

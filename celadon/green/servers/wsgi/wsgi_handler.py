@@ -384,7 +384,9 @@ class WSGIHandler:
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body, after the head if that was not sent yet. ClientGone if the client takes no more."""
-        if not isinstance(data, bytes | bytearray | memoryview):
+        if not data:
+            data = b""  # gevent-websocket's handler writes an empty str to send the head
+        elif not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"the body of a response consists of bytes, not {type(data).__name__}")
         if self.status is None:
             raise self.ApplicationError("the application did not call start_response")

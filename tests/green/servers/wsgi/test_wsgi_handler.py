@@ -279,6 +279,7 @@ def test_write(serve):
         write = start_response("200 OK", [])
         write(b"first, ")
         write(b"")
+        write("")
         write(b"second, ")
         return [b"third"]
 
