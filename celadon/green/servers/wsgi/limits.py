@@ -17,7 +17,8 @@ class Limits:
     ``header_seconds``: for the whole head, from the first byte (for the first request: from the connect). Then 408.
     ``keep_alive_seconds``: between two requests; then the connection is closed. ``body_seconds``: for each next piece
     of a body; then ``read`` raises BodyError, and 408. ``write_seconds``: for the client to take each next 64 KiB of
-    the response; then the connection is closed. Over TLS it is closed in all these cases, without a 408.
+    the response; then the connection is closed. Over TLS it is closed in all these cases, with a 408 only
+    if OpenSSL still sends it.
 
     ``connections``: at once. One more closes the connection that was idle for longest, or is answered with 503.
     ``connections_per_address``: at once, from one IP address; one more is answered with 503.

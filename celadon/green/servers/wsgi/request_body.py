@@ -10,6 +10,8 @@ from .connection import Connection
 from .errors import BadRequest, BodyError
 
 _BLOCK = 65536
+#: Whoever wants fewer bytes is given them out of a block, not by system calls of their own.
+_SMALL = 4096
 
 
 class Source(Protocol):
@@ -195,7 +197,7 @@ class Input:
         parts = [self._take_held()]
         size -= len(parts[0])
         while size:
-            data = self._some(max(size, _BLOCK))
+            data = self._some(size if size > _SMALL else _BLOCK)
             if not data:
                 break
             if len(data) > size:
