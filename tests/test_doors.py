@@ -18,6 +18,8 @@ DOORS = [
     "celadon.resolver",
     "celadon.resolver.testing",
     "celadon.green.servers",
+    "celadon.green.servers.wsgi",
+    "celadon.green.servers.websocket",
 ]
 
 

@@ -1,0 +1,274 @@
+"""WebSocket: the handshake, and what programs meet."""
+
+import contextlib
+
+import pytest
+import simple_websocket
+from websockets.exceptions import InvalidStatus
+
+from celadon.green import create_connection
+from celadon.green import socket as green
+from celadon.green.servers import websocket as websocket_module
+from celadon.green.servers.websocket import WebSocketError, WebSocketHandler, WebSocketWSGI
+from celadon.green.servers.wsgi import Limits, WSGIHandler
+from celadon.green.servers.wsgi import connection as connection_module
+from celadon.hub import Event, Timeout, joinall, sleep, spawn
+
+from .websocket_client import CLOSE, TEXT, WAYS, Client, as_application, echo
+from .wsgi.clients import drain, split_responses
+from .wsgi.corpus import NEXT, get
+
+# -- the handshake (RFC 6455 section 4.2) ------------------------------------------------------------------------
+
+FIELDS = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+def shake(server, method=b"GET", **changes):
+    fields = {**FIELDS, **{name.replace("_", "-"): value for name, value in changes.items()}}
+    lines = [f"{name}: {value}".encode() for name, value in fields.items() if value is not None]
+    with create_connection(server.address, 10) as one:
+        one.sendall(get(b"/", *lines, method=method))
+        one.shutdown(green._std.SHUT_WR)
+        return split_responses(drain(one))[0]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_example_of_the_rfc(serve, way):
+    response = shake(serve(*WAYS[way](echo)))
+    assert response.status == 101
+    assert response.fields[b"sec-websocket-accept"] == b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    assert response.fields[b"connection"] == b"Upgrade"
+    assert b"sec-websocket-protocol" not in response.fields
+    assert b"sec-websocket-extensions" not in response.fields
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"Sec_WebSocket_Key": None}, 400),
+        ({"Sec_WebSocket_Key": ""}, 400),
+        ({"Sec_WebSocket_Key": "dGhlIHNhbXBsZQ=="}, 400),
+        ({"Sec_WebSocket_Key": "not base 64 at all !!!!!"}, 400),
+        ({"Sec_WebSocket_Version": "12"}, 426),
+        ({"Sec_WebSocket_Version": None}, 426),
+        ({"Sec_WebSocket_Version": "13, 8"}, 426),
+        ({"method": b"POST"}, 400),
+        ({"Upgrade": "WebSocket"}, 101),
+        ({"Upgrade": "h2c, websocket"}, 101),
+        ({"Connection": "keep-alive, upgrade"}, 101),
+        ({"Sec_WebSocket_Extensions": "permessage-deflate"}, 101),
+        ({"Sec_WebSocket_Extensions": "permessage-deflate; client_max_window_bits=x"}, 400),
+        ({"Sec_WebSocket_Extensions": "permessage-deflate; client_max_window_bits=99"}, 101),
+        ({"Sec_WebSocket_Extensions": "unknown; a=b"}, 101),
+        ({"Sec_WebSocket_Protocol": "unknown"}, 101),
+    ],
+)
+def test_handshakes(serve, way, changes, status):
+    response = shake(serve(*WAYS[way](echo)), **changes)
+    assert response.status == status
+    if status == 426:
+        assert response.fields[b"sec-websocket-version"] == b"13"
+
+
+def test_a_request_that_asks_for_no_websocket(serve):
+    """With the handler it is an ordinary one, and the connection goes on; with the decorator it is refused."""
+
+    def application(environ, start_response):
+        assert environ.get("wsgi.websocket") is None
+        start_response("200 OK", [])
+        return [b"hello"]
+
+    with create_connection(serve(application).address, 5) as one:
+        one.sendall(get() + NEXT)
+        assert [answer.body for answer in split_responses(drain(one))] == [b"hello"] * 2
+    assert shake(serve(WebSocketWSGI(echo), WSGIHandler), Upgrade=None).status == 400
+
+
+def test_subprotocols(serve):
+    spoken = []
+
+    class Handler(WebSocketHandler):
+        protocols = ("b", "c")
+
+    def function(websocket):
+        spoken.append((websocket.protocol, websocket.path, websocket.origin, websocket.version))
+
+    with Client(
+        serve(as_application(function), Handler), "/chat?x", subprotocols=["a", "c", "b"], origin="http://h"
+    ) as client:
+        assert client.protocol.subprotocol == "c"
+    configured = WebSocketWSGI.configured(supported_protocols=["b"])(function)
+    with Client(serve(configured, WSGIHandler), subprotocols=["a", "b"]) as client:
+        assert client.protocol.subprotocol == "b"
+    assert spoken == [("c", "/chat", "http://h", "13"), ("b", "/", None, "13")]
+
+
+def test_origins(serve):
+    configured = WebSocketWSGI.configured(echo, origin_checker=lambda host, origin: origin == f"http://{host}")
+    server = serve(configured, WSGIHandler)
+    assert shake(server, Origin="http://h").status == 101
+    assert shake(server, Origin="http://evil.example").status == 403
+    with Client(server) as client:
+        assert isinstance(client.protocol.handshake_exc, InvalidStatus)
+
+
+# -- programs ----------------------------------------------------------------------------------------------------
+
+
+def test_what_a_program_meets_at_the_end(serve):
+    met = []
+
+    def function(websocket):
+        assert websocket.receive() == "hello"
+        assert websocket.receive() is None
+        met.append(websocket.closed)
+        met.append(websocket.wait())
+        for call in (websocket.receive, lambda: websocket.send("x"), websocket.ping):
+            with pytest.raises(WebSocketError, match="closed"):
+                call()
+        websocket.close()
+
+    with Client(serve(as_application(function))) as client:
+        client.raw((TEXT, b"hello"), (CLOSE, b""))
+        assert client.code() == 1005
+    assert met == [True, None]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_client_that_vanishes(serve, way):
+    met, begun = [], Event()
+
+    def function(websocket):
+        begun.set()
+        met.append((websocket.receive(), websocket.close_code))
+
+    server = serve(*WAYS[way](function))
+    with Client(server):
+        begun.wait()
+    with Timeout(5):
+        while not met:
+            sleep(0.001)
+    assert met == [(None, 1006)]
+    while server._handlers:
+        sleep(0.001)
+    assert "Traceback" not in server.error_log.getvalue()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_application_that_fails(serve, way):
+    server = serve(*WAYS[way](lambda websocket: 1 / 0))
+    with Client(server) as client:
+        assert client.code() == 1011
+    assert server.error_log.getvalue().count("ZeroDivisionError") == 1
+
+
+def test_a_client_that_never_answers_the_close(serve, monkeypatch):
+    monkeypatch.setattr(websocket_module, "_CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(connection_module, "_LINGER_SECONDS", 0.05)
+    done = Event()
+    application = as_application(lambda websocket: websocket.close(4000, "enough"))
+    server = serve(application, limits=Limits(write_seconds=0.2))
+    with Client(server) as client, Timeout(10):
+        client.protocol.receive_data = lambda data: None  # so that it does not answer
+        while client.read():
+            pass
+        while server._handlers:
+            sleep(0.01)
+        done.set()
+    assert done.is_set()
+
+
+def test_a_client_that_does_not_read(serve):
+    met = []
+
+    def function(websocket):
+        try:
+            while True:
+                websocket.send(b"x" * 1_000_000)
+        except WebSocketError as error:
+            met.append(error)
+            raise
+
+    server = serve(as_application(function), limits=Limits(write_seconds=0.1))
+    with Client(server), Timeout(10):
+        while not met:
+            sleep(0.01)
+    assert "took nothing" in str(met[0])
+
+
+def test_many_greenlets_send_at_once(serve):
+    """Frames of several senders do not mix, also where the client reads slowly, and with deflate."""
+
+    def function(websocket):
+        joinall([spawn(websocket.send, bytes([n]) * 200_000) for n in range(20)], raise_error=True)
+
+    with Client(serve(as_application(function)), deflate=True) as client:
+        messages = [client.message() for _ in range(20)]
+    assert sorted({one[0] for one in messages}) == list(range(20))
+    assert all(one == one[:1] * 200_000 for one in messages)
+
+
+def test_the_log_has_a_line_for_a_websocket(serve):
+    server = serve(as_application(echo))
+    with Client(server) as client:
+        client.raw((CLOSE, b""))
+        client.code()
+    while server._handlers:
+        sleep(0.001)
+    assert '"GET / HTTP/1.1" 101 ' in server.log.getvalue()
+
+
+def test_stop_ends_websockets(serve):
+    server = serve(as_application(echo))
+    with Client(server) as client:
+        client.raw((TEXT, b"a"))
+        assert client.message() == b"a"
+        with Timeout(5):
+            server.stop(0.01)
+        assert client.code() is None
+
+
+def test_simple_websocket_finds_the_socket(serve):
+    """What Flask-Sock and Flask-SocketIO use; its thread and event are greenlets, as under patch_all."""
+
+    class Thread:
+        name = "(_thread)"
+
+        def __init__(self, target):
+            self.target = target
+
+        def start(self):
+            spawn(self.target)
+
+    class GreenEvent(Event):
+        def wait(self, timeout=None):
+            return super().wait(timeout)
+
+    def application(environ, start_response):
+        websocket = simple_websocket.Server.accept(environ, thread_class=Thread, event_class=GreenEvent)
+        with contextlib.suppress(simple_websocket.ConnectionClosed):
+            while True:
+                websocket.send(websocket.receive())
+        if environ["PATH_INFO"] == "/stop":
+            raise StopIteration  # flask-sock's way to say that it has answered
+        return []
+
+    server = serve(application, WSGIHandler)
+    for path in ("/", "/stop"):
+        with Client(server, path, deflate=True) as client:
+            for text in ("hello", "x" * 100_000):
+                client.protocol.send_text(text.encode())
+                client.flush()
+                assert client.message() == text.encode()
+            client.protocol.send_close(1000)
+            client.flush()
+            assert client.code() == 1000
+    while server._handlers:
+        sleep(0.001)
+    assert server.error_log.getvalue() == ""
