@@ -2,7 +2,8 @@
 
 load: requests/s by wrk over keep-alive connections, and the server's CPU time for each request. instructions: for each
 request, by valgrind (cachegrind), which repeats on a busy machine. idle: memory of each idle keep-alive connection.
-stream: a gigabyte up and down in constant memory. loris: service beside a thousand clients that never end their head.
+stream: a gigabyte up and down in constant memory. connects: what a minute of new connections leaves. loris: service
+beside a thousand clients that never end their head.
 Needs Debian's wrk, and valgrind for the instructions; a peer that is not installed is left out.
 """
 
@@ -107,6 +108,10 @@ class Served:
     def cpu(self):
         """Seconds of CPU so far."""
         return sum(cpu_of(pid) for pid in self.pids())
+
+    def descriptors(self):
+        """How many are open."""
+        return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in self.pids())
 
     def memory(self):
         """Bytes that are resident."""
@@ -259,6 +264,33 @@ def echo(served, size):
     return peak
 
 
+def connects(names, folder, seconds=60, a_second=1000):
+    """New connections at this pace, each with one request; descriptors and memory that are left after them."""
+    print("\n| server | connects/s | failed | descriptors more | KiB more |\n|---|--:|--:|--:|--:|")
+    for name in names:
+        with Served(name, folder) as served:
+            ask(served.port, 1, 13)
+            time.sleep(0.5)
+            before, memory, failed, done = served.descriptors(), served.memory(), 0, 0
+            begin = time.monotonic()
+            while (spent := time.monotonic() - begin) < seconds:
+                if done > spent * a_second:
+                    time.sleep(0.001)
+                    continue
+                done += 1
+                try:
+                    with socket.create_connection(("127.0.0.1", served.port), 10) as one:
+                        one.sendall(request("Connection: close\r\n"))
+                        while one.recv(65536):
+                            pass
+                except OSError:
+                    failed += 1
+            time.sleep(1)
+            more = served.descriptors() - before
+            grown = (served.memory() - memory) / 1024
+            print(f"| {name} | {done / seconds:,.0f} | {failed} | {more} | {grown:,.0f} |", flush=True)
+
+
 def loris(names, folder, count=1000):
     """The slowest of a hundred requests beside so many clients that send a byte now and then."""
     print("\n| server | slow clients | worst of 100 requests, ms | slow ones closed after 60 s |\n|---|--:|--:|--:|")
@@ -293,7 +325,14 @@ def ended(one):
     return True
 
 
-PARTS = {"load": load, "instructions": instructions, "idle": idle, "stream": stream, "loris": loris}
+PARTS = {
+    "load": load,
+    "instructions": instructions,
+    "idle": idle,
+    "stream": stream,
+    "connects": connects,
+    "loris": loris,
+}
 
 
 def main():

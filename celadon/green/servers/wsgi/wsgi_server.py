@@ -104,6 +104,7 @@ class WSGIServer(StreamServer):
         self.draining = False
         self.environ: dict[str, Any] = {}
         self.set_environ(environ)
+        self.set_max_accept()
 
     # -- the environment -------------------------------------------------------------------------------------
 
@@ -114,6 +115,11 @@ class WSGIServer(StreamServer):
         self.environ.update(environ or {})
         if self.environ.get("wsgi.errors") is None:
             self.environ["wsgi.errors"] = self.error_log
+
+    def set_max_accept(self) -> None:
+        """Accept one at a time if other processes share the listener, so that each gets its part. Called once."""
+        if self.environ.get("wsgi.multiprocess"):
+            self.max_accept = 1
 
     def get_environ(self) -> dict[str, Any]:
         """A copy of it, for a request."""

@@ -124,6 +124,11 @@ def test_an_environment_of_the_users(shown):
     assert (environ["SERVER_NAME"], environ["SCRIPT_NAME"], environ["x.y"]) == ("web.test", "/app", 1)
 
 
+def test_servers_that_share_a_listener_accept_one_at_a_time(hello):
+    assert WSGIServer(0, hello, environ={"wsgi.multiprocess": True}).max_accept == 1
+    assert WSGIServer(0, hello).max_accept > 1
+
+
 def test_environments_that_do_not_print_secrets(shown):
     class Server(WSGIServer):
         environ_class = WSGISecureEnviron
