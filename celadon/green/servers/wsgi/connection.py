@@ -112,6 +112,8 @@ class Connection:
                 if not data:
                     if self.expired:
                         raise BadRequest(408, f"the head took more than {self.limits.header_seconds} s")
+                    if got:
+                        raise BadRequest(400, "the client has closed the connection before the end of its head")
                     return None
                 got += data
         except OSError:

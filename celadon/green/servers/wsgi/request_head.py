@@ -30,7 +30,7 @@ _FIELD = re.compile(rb"(%s):(%s)" % (_TOKEN, _VALUE))
 _TRAILING = re.compile(rb"(?<![ \t])[ \t]++\r\n")
 _BARE_LF, _BARE_CR = re.compile(rb"(?<!\r)\n"), re.compile(rb"\r(?!\n)")
 
-# The methods that llhttp knows. For any other token it is given another name: what a method means is not its matter.
+# The methods that llhttp knows. With any other it is given another request line, as ours was read already.
 _LLHTTP_METHODS = frozenset(
     b"GET HEAD POST PUT DELETE OPTIONS PATCH TRACE PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK SEARCH REPORT".split()
 )
@@ -83,7 +83,7 @@ def parse_head(head: bytes, limits: Limits) -> RequestHead:
     word = match[1]
     method, target, version = word.decode(), match[2].decode(), match[3].decode()
     path, query, authority = split_target(method, target)
-    fields = _fields(head if word in _LLHTTP_METHODS else b"GET" + head[match.end(1) :])
+    fields = _fields(head if word in _LLHTTP_METHODS else b"GET / " + head[match.start(3) :])
     if len(fields) > limits.fields:
         raise BadRequest(431, f"there are more than {limits.fields} fields")
     if len(head) > limits.field:
@@ -302,9 +302,8 @@ def parse_trailers(lines: list[bytes]) -> list[tuple[str, str]]:
     return trailers
 
 
-# RFC 9110 section 6.5.1: framing, routing, request modifiers, authentication, content's own.
+# RFC 9110 section 6.5.1: framing, routing, authentication. Others are harmless, as trailers are kept apart.
 _NOT_IN_TRAILERS = frozenset(
-    b"""transfer-encoding content-length host trailer te connection keep-alive upgrade expect range max-forwards
-    cache-control authorization proxy-authorization cookie set-cookie content-encoding content-type content-range
-    if-match if-none-match if-modified-since if-unmodified-since if-range""".split()
+    b"""transfer-encoding content-length host trailer te connection keep-alive upgrade expect
+    authorization proxy-authorization cookie set-cookie""".split()
 )

@@ -14,7 +14,7 @@ _ABSOLUTE = re.compile(r"(?i:https?)://([^/?]*+)(/[^?]*+)?(?:\?(.*))?", re.DOTAL
 
 
 class Target(NamedTuple):
-    """Where a request goes. ``authority`` is None unless it stands in the target; ``path`` is "" for ``*``."""
+    """Where a request goes. ``authority`` is None unless the target has it; ``path`` is "" for ``*`` and CONNECT."""
 
     path: str
     query: str
@@ -35,7 +35,7 @@ def split_target(method: str, text: str) -> Target:
         host, colon, port = text.rpartition(":")
         if not host or not colon or not port or not is_authority(text):
             raise BadRequest(400, "the target of CONNECT is not host:port")
-        raise BadRequest(501, "this server is no tunnel: CONNECT is not implemented")
+        return Target("", "", text)
     if text[0] == "/":
         path, _, query = text.partition("?")
         return Target(path, query)

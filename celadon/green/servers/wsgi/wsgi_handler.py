@@ -344,11 +344,18 @@ class WSGIHandler:
         self.provided_date = special.get("date")
         self.provided_content_length = special.get("content-length")
         self._owed = length
+        if length is not None and self._is_tunnel():
+            self.response_headers = [one for one in fields if one[0].lower() != b"content-length"]
+            self._owed = None
         if code == 101 and self._raw is not None:
             self._raw.open = True
         if "connection" in special:
             self.close_connection = True
         return self.write
+
+    def _is_tunnel(self) -> bool:
+        """Whether what follows the head is no body, but what a tunnel carries (RFC 9110 section 9.3.6)."""
+        return self.command == "CONNECT" and 200 <= self.code < 300
 
     def finalize_headers(self) -> None:
         """Add what the server says: Date, how the body ends, whether the connection goes on."""
@@ -361,7 +368,7 @@ class WSGIHandler:
         if self.code not in _BODILESS and self.provided_content_length is None:
             self._finalize_length(fields)
         # With an unsent 100 Continue nobody knows whether the client will send the body.
-        if self.wsgi_input.awaits_continue or self.server.draining:
+        if self.wsgi_input.awaits_continue or self.server.draining or self.command == "CONNECT":
             self.close_connection = True
         if self.close_connection:
             if not any(name.lower() == b"connection" for name, _ in fields):
@@ -371,6 +378,8 @@ class WSGIHandler:
 
     def _finalize_length(self, fields: Fields) -> None:
         result = self.result
+        if self._is_tunnel():
+            return
         if result.__class__ in _KNOWN_LENGTH and not self.response_length:
             length = sum(map(len, result))
             if length or self.command != "HEAD":

@@ -9,7 +9,7 @@ from celadon.green.servers.wsgi.request_body import ChunkedBody, Input, SizedBod
 from celadon.green.servers.wsgi.request_head import parse_head
 
 from .clients import Script, split_responses, talk
-from .corpus import CASES, NEXT
+from .corpus import CASES, NEXT, get
 
 
 def requests_in(*pieces, limits=None):
@@ -93,6 +93,20 @@ def test_every_request_of_the_corpus_by_a_server(server, seen):
         elif case.status == 200 and not case.last and seen[1][:2] != ("GET", "/next"):
             wrong.append((case.name, "the next request", seen))
     assert not wrong
+
+
+@pytest.mark.parametrize("raw", [get()[:-2], get()[:-1], b"GET / HT", b"G", b"\r\nG"])
+def test_a_head_that_is_not_finished(server, seen, raw):
+    seen.clear()
+    assert [one.status for one in split_responses(talk(server, raw))] == [400]
+    assert not seen
+
+
+@pytest.mark.parametrize("raw", [b"", b"\r\n", b"\r\n\r\n"])
+def test_no_request_is_no_fault(server, seen, raw):
+    seen.clear()
+    assert talk(server, raw) == b""
+    assert not seen
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])

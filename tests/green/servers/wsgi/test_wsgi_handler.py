@@ -76,6 +76,17 @@ def test_a_body_that_is_not_as_long_as_content_length(serve, given, make):
     assert "Content-Length" in server.error_log.getvalue()
 
 
+@pytest.mark.parametrize(("status", "framed"), [("200 OK", False), ("405 Method Not Allowed", True)])
+def test_connect(serve, status, framed):
+    """What follows a success is a tunnel's, so nothing frames it; and the connection is closed after either."""
+    data = talk(serve(answer(status, [("Content-Length", "5")])), get(b"h:443", method=b"CONNECT") + NEXT)
+    assert data.count(b"HTTP/1.1 ") == 1
+    assert (b"Content-Length" in data) == framed
+    assert b"Transfer-Encoding" not in data
+    assert b"Connection: close" in data
+    assert data.endswith(b"hello")
+
+
 def test_short_by_the_file(serve, tmp_path):
     (tmp_path / "file").write_bytes(b"hello")
     server = serve(
