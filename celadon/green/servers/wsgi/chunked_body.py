@@ -8,10 +8,10 @@ from .errors import BadRequest
 from .request_head import parse_trailers
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
-_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'
+_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
 # Of the "bad white space" that the RFC has receivers pass over, not that before a semicolon: it would follow the size.
 _EXTENSION = rb";[ \t]*+%b(?:[ \t]*+=[ \t]*+(?:%b|%b))?" % (_TOKEN, _TOKEN, _QUOTED)
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})((?:%b)*+)" % _EXTENSION)
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})((?:%b)*)" % _EXTENSION)
 _LARGEST = 2**63 - 1
 #: Bytes of a line with a chunk size, of all extensions together, of the trailers; and the count of trailers.
 LONGEST_LINE, MOST_EXTENSIONS, MOST_TRAILER_BYTES, MOST_TRAILERS = 16 + 256, 4096, 4096, 20

@@ -21,13 +21,16 @@ FORWARDED = (
     "HTTP_X_REAL_IP",
 )
 
-_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _PAIR = rf'({_TOKEN})=({_TOKEN}|"(?:[^"\\]|\\.)*")'
-_ELEMENT = re.compile(rf"[ \t]*(?:{_PAIR}(?:[ \t]*;[ \t]*{_PAIR})*)?[ \t]*(?:,|$)")
+_ELEMENT = re.compile(rf"[ \t]*+(?:{_PAIR}(?:[ \t]*+;[ \t]*+{_PAIR})*)?[ \t]*+(?:,|$)")
 _PAIRS = re.compile(_PAIR)
 _NODE = re.compile(
     r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)|([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*))(?::([0-9]{1,5}))?"
 )
+
+#: An IPv6 address that embeds an IPv4 one, in brackets, with a port; longer ones are none, and would take long.
+_LONGEST_NODE = 60
 
 
 class Hop(NamedTuple):
@@ -66,7 +69,7 @@ def parse_x_forwarded(environ: dict[str, Any]) -> list[Hop]:
 
 def node_address(node: str) -> tuple[str, str] | None:
     """Address and port ("" if none) of a node of Forwarded; None for ``unknown`` and for names that hide it."""
-    match = _NODE.fullmatch(node)
+    match = _NODE.fullmatch(node) if len(node) <= _LONGEST_NODE else None
     if match is None:
         return None
     try:

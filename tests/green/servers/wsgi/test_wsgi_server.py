@@ -3,18 +3,23 @@
 import contextlib
 import socket as std_socket
 import ssl as std_ssl
+import time
 
 import pytest
 
 from celadon.green import create_connection
 from celadon.green import socket as green
+from celadon.green.servers.proxied import Trusted
 from celadon.green.servers.wsgi import (
+    BadRequest,
     BodyError,
     Limits,
     SecureEnviron,
     WSGISecureEnviron,
     WSGIServer,
 )
+from celadon.green.servers.wsgi.forwarded import believe
+from celadon.green.servers.wsgi.request_head import parse_head
 from celadon.green.ssl import SSLSocket
 from celadon.hub import Event, Timeout, getcurrent, sleep, spawn
 
@@ -201,6 +206,29 @@ def test_without_trusted_proxies_the_fields_mean_nothing(shown):
 def test_what_a_proxy_says_wrongly(serve, hello, field):
     data = talk(serve(hello, trusted_proxies=["127.0.0.1"]), get(b"/", field) + NEXT)
     assert [one.status for one in split_responses(data)] == [400]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [" " * 8000 + "x", ":" * 8000 + "x", "for=" + "a" * 8000 + "=", "for=1;" * 1500 + '"', "a," * 4000, '"' * 8000],
+)
+def test_no_value_takes_long_to_read(value):
+    """What a trusted proxy passes on may be any client's."""
+    begin = time.process_time()
+    for name in ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO"):
+        with contextlib.suppress(BadRequest):
+            believe({"REMOTE_ADDR": "127.0.0.1", name: value}, Trusted(("127.0.0.1",)))
+    assert time.process_time() - begin < 0.5
+
+
+@pytest.mark.parametrize(
+    "head", [b"a: b\r\n" * 9000 + b"x", b"X: " + b" " * 60_000 + b"\0", b"X:" + b"\t" * 8000 + b"\0"]
+)
+def test_no_head_takes_long_to_read(head):
+    begin = time.process_time()
+    with pytest.raises(BadRequest):
+        parse_head(b"GET / HTTP/1.1\r\nHost: h\r\n" + head + b"\r\n\r\n", Limits())
+    assert time.process_time() - begin < 0.5
 
 
 def test_a_unix_socket(shown, tmp_path):
