@@ -326,7 +326,10 @@ class WebSocketHandler(WSGIHandler):
         try:
             self.run_websocket()
         finally:
-            _end(self.websocket)
+            try:
+                _end(self.websocket)
+            finally:
+                environ["wsgi.websocket"] = self.websocket = None
 
     def run_websocket(self) -> None:
         """Call the application with the WebSocket that there is now."""

@@ -1,6 +1,8 @@
 """WebSocket: the handshake, and what programs meet."""
 
 import contextlib
+import gc
+import weakref
 
 import pytest
 import simple_websocket
@@ -12,11 +14,13 @@ from celadon.green.servers import websocket as websocket_module
 from celadon.green.servers.websocket import WebSocketError, WebSocketHandler, WebSocketWSGI
 from celadon.green.servers.wsgi import Limits, WSGIHandler
 from celadon.green.servers.wsgi import connection as connection_module
+from celadon.green.servers.wsgi.request_body import EMPTY, Input
+from celadon.green.servers.wsgi.upgrade import Upgrade
 from celadon.hub import Event, Timeout, joinall, sleep, spawn
 
 from .websocket_client import CLOSE, TEXT, WAYS, Client, as_application, echo
-from .wsgi.clients import drain, split_responses
-from .wsgi.corpus import NEXT, get
+from .wsgi.clients import drain, split_responses, talk
+from .wsgi.corpus import NEXT, get, post
 
 # -- the handshake (RFC 6455 section 4.2) ------------------------------------------------------------------------
 
@@ -212,6 +216,60 @@ def test_many_greenlets_send_at_once(serve):
         messages = [client.message() for _ in range(20)]
     assert sorted({one[0] for one in messages}) == list(range(20))
     assert all(one == one[:1] * 200_000 for one in messages)
+
+
+@pytest.mark.parametrize("way", ["plain", "expect", "not read", "chunked", "fails", "upgrade", "refused", *WAYS])
+def test_a_connection_is_freed_without_the_collector(serve, way):
+    """Nothing of it refers to itself: with a thousand connections a second that would be memory, and pauses."""
+    alive = []
+
+    def application(environ, start_response):
+        if way == "fails":
+            raise ArithmeticError("planted")
+        if way != "not read":
+            environ["wsgi.input"].read()
+        if way == "upgrade":
+            start_response("101 Switching Protocols", [("Upgrade", "x"), ("Connection", "Upgrade")])
+        else:
+            start_response("200 OK", [])
+        return [b"hello"]
+
+    handler_class = WSGIHandler
+    if way in WAYS:
+        application, handler_class = WAYS[way](echo)
+
+    class Seen(handler_class):
+        def __init__(self, *args):
+            super().__init__(*args)
+            alive.append(weakref.ref(self))
+
+    server = serve(application, Seen)
+    gc.collect()
+    gc.disable()
+    try:
+        if way in WAYS:
+            with Client(server) as client:
+                client.raw((TEXT, b"a"), (CLOSE, b""))
+                client.code()
+        else:
+            talk(
+                server,
+                {
+                    "expect": post(b"Content-Length: 1", b"Expect: 100-continue", body=b"x"),
+                    "not read": post(b"Content-Length: 1", b"Expect: 100-continue"),
+                    "chunked": post(b"Transfer-Encoding: chunked", body=b"1\r\nx\r\n0\r\n\r\n"),
+                    "upgrade": get(b"/", b"Connection: Upgrade", b"Upgrade: x"),
+                    "refused": b"GET\r\n\r\n",
+                }.get(way, get()),
+            )
+        while server._handlers:
+            sleep(0.001)
+        sleep(0.001)
+        assert [one() for one in alive] == [None]
+        kinds = (connection_module.Connection, websocket_module.WebSocket, Upgrade, Input)
+        assert not [one for one in gc.get_objects() if isinstance(one, kinds) and one is not EMPTY]
+    finally:
+        gc.enable()
 
 
 def test_the_log_has_a_line_for_a_websocket(serve):

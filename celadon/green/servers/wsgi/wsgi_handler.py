@@ -135,6 +135,9 @@ class WSGIHandler:
                 connection.linger()
         finally:
             server.leave(self)
+            # They refer to each other and to this handler: nothing shall wait for the collector.
+            self.environ = self.application = self._rfile = self._raw = self._upgrade = None
+            self.wsgi_input = EMPTY
 
     def _handle_all(self) -> None:
         while True:
