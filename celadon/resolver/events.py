@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from .answers.cache import CacheStats
 from .errors import ResolveError
+from .frozen import field, frozen
 from .model import rcode_name, type_name
 
 #: The kinds of Events about a whole lookup or about all; the others are about one question or message.
 WHOLE = frozenset(("start", "answer", "error", "cancelled", "kept"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """One step of a lookup.
 
@@ -68,7 +68,7 @@ class Event:
         return " ".join(words)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResolverStats:
     """A snapshot of a resolver's counts since it was made.
 

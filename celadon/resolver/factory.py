@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, Never
 
@@ -17,6 +16,7 @@ from .dns.exchange import Tuning
 from .engines.limited import Limited, Limits
 from .errors import ResolveError, ResolverConfigError, ResolverUnavailable
 from .events import OnEvent, printer
+from .frozen import replace
 from .model import Config, Server
 from .names.address import normal
 from .names.domain import to_ascii

@@ -9,9 +9,10 @@ Names in these values are text in presentation form (RFC 4343: ``\\.`` and ``\\D
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, NamedTuple
+
+from .frozen import field, frozen, replace
 
 
 class RRType(IntEnum):
@@ -129,7 +130,7 @@ def rcode_name(rcode: int) -> str:
 CLASS_IN = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Server:
     """A name server: address literal (an IPv6 scope as ``fe80::1%eth0``) and port.
 
@@ -149,7 +150,7 @@ class Server:
         return f"{self.address}#{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QueryOptions:
     """How one question is asked, if not as usual. Our own exchange asks such questions, whichever the engine.
 
@@ -204,7 +205,7 @@ def asking(name: str, rdtype: int) -> Question:
     return made
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edns:
     """The OPT record of a reply (RFC 6891 §6.1): version, DO bit, the sender's UDP size in bytes, and its options."""
 
@@ -229,7 +230,7 @@ class Record(NamedTuple):  # made by the million; a tuple is cheap
         return self.data.removesuffix(".")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """The reply of a server to a question, whatever its rcode, or an engine's own knowledge.
 
@@ -268,7 +269,7 @@ class Answer:
         return replace(self, **changes)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Config:
     """The settings of resolv.conf(5), some of them replaced by the options of ``use``.
 

@@ -6,18 +6,18 @@ Functions of an Answer; nothing here asks anybody.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from . import lazy
 from .answers.cname import follow, has_data
 from .errors import KIND_OF_RCODE, Kind, ResolveError
+from .frozen import fields, frozen
 from .model import Answer, RRType, type_name
 
 _AD = 0x0020  # RFC 4035 §3.2.3
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen
 class QueryAnswer(Answer):
     """An Answer that holds what was asked for. Iterating it gives dnspython's rdata objects."""
 

@@ -6,13 +6,13 @@ Rows 29, 30 and 31 of the fault list. A lookup ends on what it began on; one tha
 import os
 import random
 import time
-from dataclasses import replace
 
 import pytest
 
 from celadon import resolver
 from celadon.hub import get_hub, joinall, sleep, spawn
 from celadon.resolver import Cache, Config, Question, Server, StubResolver
+from celadon.resolver.frozen import replace
 from celadon.resolver.registry import make_engine
 from celadon.resolver.system.reload import System
 from celadon.resolver.testing import Delay, NameServer, Script, synthetic_address

@@ -19,7 +19,6 @@ Each spider's stats get ``dns/…`` as it closes: counts of the process, since t
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
 from typing import Any
 
 from pydispatch import dispatcher
@@ -27,6 +26,7 @@ from scrapy import signals
 
 from ..crawl.crawler import CRAWL_CACHE
 from ..crawl.guard import Guard
+from ..frozen import asdict, replace
 from . import twisted
 
 

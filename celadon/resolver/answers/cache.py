@@ -14,8 +14,8 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from ..frozen import frozen
 from ..model import Answer, Question, Record, RRType
 from .cname import follow
 
@@ -23,7 +23,7 @@ _NXDOMAIN = 3
 _WEEK = 604_800.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CachePolicy:
     """How long answers are kept; all times in seconds. The defaults suit any program.
 
@@ -58,7 +58,7 @@ class CachePolicy:
             raise ValueError(f"prefetch: {self.prefetch!r} is not a part from 0 to less than 1")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CacheStats:
     """Counts since the cache was made: ``hits`` (``negative`` and ``stale`` ones among them), ``misses``, answers
     ``stored``, ``evicted`` for room, ``prefetched``; and how many ``entries`` there are now.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import Kind, ResolveError
 from ..names.address import V4_BITS, value_of
@@ -54,8 +54,7 @@ _V6 = {
 }
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Network:
+class Network(NamedTuple):
     """A block of addresses: from ``first`` to ``last``, as numbers of ``bits`` bits; ``word`` says what it is."""
 
     bits: int

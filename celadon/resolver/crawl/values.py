@@ -5,10 +5,10 @@ from __future__ import annotations
 import _socket
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ..events import ResolverStats
+from ..frozen import frozen
 from ..model import AddrInfo
 from ..names import domain
 
@@ -17,7 +17,7 @@ _NUMERICHOST, _CANONNAME = _socket.AI_NUMERICHOST, _socket.AI_CANONNAME
 _INET, _INET6 = int(_socket.AF_INET), int(_socket.AF_INET6)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lookup:
     """A host's addresses, in the order to try them, and where they came from.
 
@@ -37,7 +37,7 @@ class Lookup:
     source: str = "system"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CrawlEvent:
     """The end of one lookup: ``kind`` is ``answer``, ``error`` or ``blocked``.
 
@@ -54,7 +54,7 @@ class CrawlEvent:
     server: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CrawlStats(ResolverStats):
     """A snapshot of a CrawlerResolver's counts since it was made; ``members`` has those of the resolver underneath.
 

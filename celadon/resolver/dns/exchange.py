@@ -10,10 +10,10 @@ and a late reply from the first still counts: every try stays open until the que
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import Kind, ResolveError
+from ..frozen import frozen
 from ..model import Answer, Config, QueryOptions, Question, Server
 from ..protocols import Done, Outcome
 from .pace import Pace, Window
@@ -38,7 +38,7 @@ AGAIN: Final = _Again()
 Verdict = Outcome | _Again | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tuning:
     """How hard servers are asked. The defaults suit a program's own lookups; ``bulk`` uses others.
 

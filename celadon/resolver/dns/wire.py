@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import _socket
 from collections.abc import Iterable
-from dataclasses import fields
 from functools import lru_cache
 from struct import Struct
 from typing import Any
 
 from ..errors import Kind, ResolveError
+from ..frozen import fields
 from ..model import Answer, Edns, QueryOptions, Question, Record, RRType, new_tuple
 from .rdata import Message, WireError, text
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Kind, ResolveError
+from ..frozen import frozen
 from ..model import Question
 from ..protocols import Cancel, Done, Engine, Outcome, counts_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """At most ``concurrency`` questions in flight and ``rate`` sent per second; None: no limit. ValueError below 1.
 

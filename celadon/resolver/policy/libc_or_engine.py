@@ -6,9 +6,9 @@ names that only such a source knows, and settings in which an engine might diffe
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
+from ..frozen import replace
 from ..system.world import Source, World
 
 _OURS = ("files", "dns")

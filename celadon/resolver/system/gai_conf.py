@@ -5,8 +5,9 @@ from __future__ import annotations
 import _socket
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from ..frozen import frozen
 
 Table = tuple[tuple[int, int, int], ...]  # (prefix, its length, value), longest first
 MAPPED = 0xFFFF << 32
@@ -46,7 +47,7 @@ class Rules(NamedTuple):
     scope4: Table = _SCOPE4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Interface:
     """One address of the host: its ``prefix`` length in bits, and the ``index`` of its interface.
 

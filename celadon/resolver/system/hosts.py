@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import gc
 import re
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ..frozen import field, frozen
 from ..names.address import AF_INET, AF_INET6, normal
 
 
@@ -33,7 +33,7 @@ class Line(NamedTuple):
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hosts:
     """The lines by name (lower case) and by address, in the file's order. ``readable``: the file could be read."""
 

@@ -14,9 +14,9 @@ import os
 import stat
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, TypeVar
 
+from ..frozen import replace
 from . import interfaces
 from .gai_conf import parse_gai_conf
 from .host_conf import parse_aliases, parse_host_conf

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import _socket
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ..frozen import field, frozen
 from ..model import Config
 from .gai_conf import Interface, Rules
 from .hosts import Hosts
@@ -59,7 +59,7 @@ class Ways(NamedTuple):
     idna: int = 2003
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class World:
     """What the system's files and interfaces say, and the ways chosen.
 

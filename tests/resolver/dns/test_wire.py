@@ -1,7 +1,6 @@
 """The codec against dnspython's, both ways, and against bytes that nobody should send."""
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from pickle import dumps, loads
 
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 
 from celadon.resolver import Answer, Question, Record, ResolveError, RRType
 from celadon.resolver.dns.wire import WireAnswer, WireError, decode, encode_name, encode_question, question_tail
+from celadon.resolver.frozen import replace
 
 PACKETS = sorted(Path(__file__).parents[3].joinpath("fixtures/packets").glob("*.hex"))
 

@@ -1,9 +1,8 @@
 """An explanation against the lookup that it explains: the same sources, in the same order, for the same name."""
 
-from dataclasses import replace
-
 import pytest
 
+from celadon.resolver.frozen import replace
 from celadon.resolver.policy.explain import steps
 from celadon.resolver.policy.nss import by_simple
 from celadon.resolver.system.world import table_source

@@ -1,9 +1,8 @@
 """What each source says of a name: the hosts file, DNS with resolv.conf's options, a program's table and function."""
 
-from dataclasses import replace
-
 import pytest
 
+from celadon.resolver.frozen import replace
 from celadon.resolver.policy.getaddrinfo import getaddrinfo
 from celadon.resolver.policy.nss import by_simple
 from celadon.resolver.system.world import Ways, look_source, table_source

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import ResolverConfigError
+from ...frozen import frozen
 from ...model import Rcode, Server
 from ...names.record_type import parse_type
 from ...system.servers import parse_server
@@ -56,7 +56,7 @@ _seconds = _number(0.001, 86400, "a positive number of seconds", whole=False)
 _rate = _number(0.001, 1e7, "a positive number of questions a second", whole=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """One option: its short form, its placeholder (None for a switch), conversion, default, and what help says."""
 
@@ -160,15 +160,15 @@ _SHORT = {row.short: name for name, row in TABLE.items() if row.short} | {
 }
 
 
-@dataclass
 class Options:
     """A parsed command line. ``options["--rate"]`` is what was given, or the default."""
 
-    values: dict[str, Any] = field(default_factory=dict)
-    server_file: str = ""  # that --resolvers names
-    types: list[int] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    servers: list[Server] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.server_file = ""  # that --resolvers names
+        self.types: list[int] = []
+        self.names: list[str] = []
+        self.servers: list[Server] = []
 
     def __getitem__(self, name: str) -> Any:
         return self.values.get(name, TABLE[name].default)

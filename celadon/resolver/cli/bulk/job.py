@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from ... import registry
 from ...bulk_lookup import run
 from ...dns.exchange import Tuning
 from ...errors import ResolveError
+from ...frozen import frozen
 from ...model import Config, QueryOptions, RRType
 from ...protocols import Engine
 from ...system.reload import System
@@ -21,7 +21,7 @@ from .schemas import Schema, holds, schema, status, unanswered
 from .tally import Tally
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Job:
     """What the options ask for, as values. ``share`` is how many processes divide the rates among themselves."""
 

@@ -12,12 +12,12 @@ import json
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
 from ...bulk_lookup import question_for
 from ...errors import Kind, ResolveError, ResolverConfigError
+from ...frozen import frozen
 from ...model import QueryOptions, Question, RRType
 from ...names.address import reverse
 from ...names.domain import fits
@@ -127,7 +127,7 @@ class Watermark:
         return State(self.at, self.done, (*spans, *self.spans), size, finished)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Form:
     """How a line becomes questions."""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
 from ... import registry
 from ...errors import Kind, ResolveError, ResolverConfigError
 from ...factory import make
+from ...frozen import replace
 from ...model import Answer, Config, Question, Rcode, Record, RRType, Server
 from ...policy.search import candidates
 from ...protocols import Engine, Outcome, Resolver
@@ -117,7 +117,7 @@ class Asker:
             changes["search"] = (settings.domain.rstrip("."),)
         if settings.ndots is not None:
             changes["ndots"] = settings.ndots
-        return replace(self.system, **changes)  # type: ignore[arg-type]
+        return replace(self.system, **changes)
 
     def engine(self, settings: Settings, config: Config) -> Engine | Resolver:
         """The engine of this configuration, made when it is first asked for."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from ...errors import Kind, ResolveError, ResolverConfigError
+from ...frozen import frozen, replace
 from ...model import Answer, RRType, Server
 from ...protocols import Outcome
 from ...system.servers import parse_server
@@ -24,7 +24,7 @@ _DEPTH = 3  # look-ups of servers' names inside one another
 AskOne = Callable[[Lookup, str, Server], Outcome]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One reply on the way down, and when it came (seconds of the epoch)."""
 
