@@ -1,18 +1,24 @@
 """The standard library as it was: modules that no patch reaches, for our own hub and for whoever wants real threads.
 
-``_thread`` is copied when this is first imported, that is before any patch. A Python module such as ``threading`` is
-executed a second time, over that copy, when somebody asks for it.
+``_thread`` and ``_queue`` are copied when this is first imported, that is before any patch. A Python module such as
+``threading`` is executed a second time, over these copies, when somebody asks for it.
 """
 
 from __future__ import annotations
 
+import _queue
 import _thread
+import builtins
 import importlib.util
 import sys
 from types import ModuleType
+from typing import Any
 
 # Whose own threads and locks must stay the operating system's: our hub, and what our resolvers stand on.
 _OURS = ("celadon.hub", "celadon.resolver", "celadon.green.thread", "pycares")
+#: Libraries that keep threads, locks and queues of their own -> the modules that they must have the originals of. Each
+#: stands after those that it imports.
+_KEEPS = {"pycares": ("threading", "queue")}
 
 
 def _copy(module: ModuleType) -> ModuleType:
@@ -22,7 +28,7 @@ def _copy(module: ModuleType) -> ModuleType:
 
 
 #: The modules that the patch changes in place and that others are built from.
-ORIGINAL: dict[str, ModuleType] = {"_thread": _copy(_thread)}
+ORIGINAL: dict[str, ModuleType] = {"_thread": _copy(_thread), "_queue": _copy(_queue)}
 
 
 def is_ours(name: str) -> bool:
@@ -35,8 +41,26 @@ def shield(module: ModuleType) -> None:
     for name, original in ORIGINAL.items():
         if vars(module).get(name) is sys.modules.get(name):
             setattr(module, name, original)
-    if module.__name__.partition(".")[0] == "pycares" and "threading" in vars(module):
-        module.threading = original_module("threading")  # type: ignore[attr-defined]
+    for name in _KEEPS.get(module.__name__, ()):
+        if vars(module).get(name) is sys.modules.get(name):
+            setattr(module, name, original_module(name))
+
+
+def import_originals(module: ModuleType) -> None:
+    """Have a library of ``_KEEPS`` that is about to be executed import the originals, whatever is patched.
+
+    Its own statements only: what it imports besides comes as to anybody, and no other thread sees modules change.
+    """
+    names = _KEEPS.get(module.__name__)
+    if names is None:
+        return
+    originals = {name: original_module(name) for name in names}
+
+    def imported(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+        found = originals.get(name) if not level else None
+        return found if found is not None else builtins.__import__(name, globals, locals, fromlist, level)
+
+    vars(module)["__builtins__"] = {**vars(builtins), "__import__": imported}
 
 
 def original_module(name: str) -> ModuleType:

@@ -320,8 +320,9 @@ def _named(name: str, wanted: _Wanted) -> FullResolver:
     if engine not in registry.ENGINES:
         raise registry.unknown(name)
     registry.speaks(engine, wanted.changes.get("servers", ()))
-    with suppress(ResolverUnavailable):  # raised at the first lookup
-        registry.ready(engine)
+    if name != "auto":  # which few programs have chosen, and many never look anything up: the first lookup imports it
+        with suppress(ResolverUnavailable):  # raised at the first lookup
+            registry.ready(engine)
     tuning = None
     if wanted.limits.each_server:
         tuning = Tuning(

@@ -1,4 +1,4 @@
-"""Patching what is imported later: an import hook that calls back once a module has been executed.
+"""Patching what is imported later: an import hook that calls back before and after a module is executed.
 
 Also a module that is imported a second time, as tests do to get a fresh copy, comes by here.
 """
@@ -13,10 +13,13 @@ from typing import Any
 
 
 class _Loader:
-    """The module's own loader, and a call after it."""
+    """The module's own loader, a call before it and one after it."""
 
-    def __init__(self, original: Any, done: Callable[[ModuleType], object]) -> None:
+    def __init__(
+        self, original: Any, begin: Callable[[ModuleType], object], done: Callable[[ModuleType], object]
+    ) -> None:
         self.original = original
+        self._begin = begin
         self._done = done
 
     def __getattr__(self, name: str) -> Any:
@@ -34,15 +37,25 @@ class _Loader:
             spec.loader = self.original
         if getattr(module, "__loader__", None) is self:
             module.__loader__ = self.original
+        self._begin(module)
         self.original.exec_module(module)
         self._done(module)
 
 
 class Finder:
-    """An entry of ``sys.meta_path``: finds the modules that ``wants`` is true for, by means of the other entries."""
+    """An entry of ``sys.meta_path``: finds the modules that ``wants`` is true for, by means of the other entries.
 
-    def __init__(self, wants: Callable[[str], bool], done: Callable[[ModuleType], object]) -> None:
+    ``begin(module)`` is called before a module is executed, ``done(module)`` after it.
+    """
+
+    def __init__(
+        self,
+        wants: Callable[[str], bool],
+        begin: Callable[[ModuleType], object],
+        done: Callable[[ModuleType], object],
+    ) -> None:
         self._wants = wants
+        self._begin = begin
         self._done = done
 
     def find_spec(
@@ -56,7 +69,7 @@ class Finder:
             spec: ModuleSpec | None = find(name, path, target) if find is not None else None
             if spec is not None:
                 if spec.loader is not None and hasattr(spec.loader, "exec_module"):
-                    made: Any = _Loader(spec.loader, self._done)
+                    made: Any = _Loader(spec.loader, self._begin, self._done)
                     spec.loader = made
                 return spec
         return None

@@ -5,9 +5,8 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # typeshed lacks it
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ... import environment
 from ... import resolver as _resolver
@@ -15,7 +14,7 @@ from ...resolver import ResolverLike, Server, check_option_names
 from .. import signal
 from ..files import std_streams
 from ..hook import Extra, Hook
-from ..originals import is_ours, original_module, shield
+from ..originals import import_originals, is_ours, original_module, shield
 from . import made_before
 from .blocks_in_c import BLOCKS_IN_C, warn_of
 from .import_hook import Finder
@@ -24,8 +23,7 @@ from .table import BY_CHOICE, TABLE, Attributes
 _MISSING: Any = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What ``patch_all`` did: ``str()`` of it is for people."""
 
     #: Each ``module.attribute`` that is replaced now.
@@ -44,17 +42,17 @@ class Report:
         return "\n".join([*lines, *(f"not mended: {one}" for one in self.left)])
 
 
-@dataclass(slots=True)
 class _State:
-    #: (object, its dotted name, attribute, what stood there, what stands there now), in the order of patching.
-    changes: list[tuple[Any, str, str, Any, Any]] = field(default_factory=list)
-    #: (module, class or function, attribute, what stood there)
-    rebound: list[tuple[Any, str, Any]] = field(default_factory=list)
-    locks: list[tuple[dict[str, Any], str, Any]] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
-    #: (module, its name, what was installed in it)
-    hooks: list[tuple[ModuleType, str, Hook]] = field(default_factory=list)
-    keywords: set[str] = field(default_factory=set)
+    def __init__(self) -> None:
+        #: (object, its dotted name, attribute, what stood there, what stands there now), in the order of patching.
+        self.changes: list[tuple[Any, str, str, Any, Any]] = []
+        #: (module, class or function, attribute, what stood there)
+        self.rebound: list[tuple[Any, str, Any]] = []
+        self.locks: list[tuple[dict[str, Any], str, Any]] = []
+        self.left: list[str] = []
+        #: (module, its name, what was installed in it)
+        self.hooks: list[tuple[ModuleType, str, Hook]] = []
+        self.keywords: set[str] = set()
 
     def records(self) -> tuple[list[Any], ...]:
         """The lists that grow while patching."""
@@ -168,7 +166,7 @@ def _parent(path: str) -> str:
 
 
 _wanted: set[str] = set()
-_finder = Finder(lambda name: name in _wanted or name in BLOCKS_IN_C or is_ours(name), _imported)
+_finder = Finder(lambda name: name in _wanted or name in BLOCKS_IN_C or is_ours(name), import_originals, _imported)
 
 # -- all of them -----------------------------------------------------------------------------------------------
 
@@ -220,7 +218,6 @@ def patch_all(resolver: ResolverLike = None, servers: Iterable[str | Server] | N
     new = _chosen(modules) - _now.keywords
     if new:
         _refuse_other_threads()
-    _resolver.preload()
     if resolver is None and servers is None and not for_resolver:
         made = None
         _resolver.current()  # a wrong CELADON_RESOLVER is refused here
