@@ -25,6 +25,8 @@ LATE_TABLES = {
     "resolver/engines/python/transports.py": ("TRANSPORTS",),
     "resolver/cli/entry.py": ("MODULES", "_DIG"),
 }
+#: The function whose calls with a literal name a module of ``celadon.green``.
+TABLE_OF_PATCHES, LATER = ROOT / "green" / "patching" / "table.py", "_later"
 #: Basenames that stand in several folders on purpose: each part has errors and helpers for tests of its own.
 EVERYWHERE = {"__init__", "__main__", "errors", "testing", "threads", "children", "base"}
 #: Files named as the foreign library that they serve.
@@ -83,6 +85,19 @@ def late(path):
                 called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
                 if called == "load" and node.args and isinstance(node.args[0], ast.Constant):
                     yield f"celadon.resolver.cli.{node.args[0].value}"
+
+    if path == TABLE_OF_PATCHES:
+        for node in ast.walk(TREES[path]):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == LATER:
+                yield f"celadon.green.{node.args[0].value}"
+
+
+def doors():
+    """Each package with a door that imports late: its path, and its table of names by module."""
+    for path in FILES:
+        for node in ast.walk(TREES[path]):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "late.door":
+                yield path, ast.literal_eval(node.args[1])
 
 
 def part(path):
@@ -147,6 +162,19 @@ def test_no_cycle():
         visit(name)
 
 
+def test_a_door_that_imports_late_tells_type_checkers_the_same():
+    """What stands under TYPE_CHECKING, which the cycle test reads as imports, is what the table gives."""
+    found = dict(doors())
+    assert len(found) == 3
+    for path, table in found.items():
+        said = {}
+        for node in TREES[path].body:
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "typing.TYPE_CHECKING":
+                assert all(isinstance(one, ast.ImportFrom) and one.level == 1 for one in node.body)
+                said = {one.module: " ".join(alias.name for alias in one.names) for one in node.body}
+        assert said == table, inside(path)
+
+
 def test_a_name_stands_once():
     """A module's name says where it is; the standard library's own names, and libraries' names, are theirs."""
     places = {}
@@ -169,9 +197,10 @@ def test_no_module_is_hidden_by_a_function():
 
 
 def test_a_package_is_a_door_or_empty():
-    allowed = (ast.Import, ast.ImportFrom, ast.Assign, ast.Expr)
+    allowed = (ast.Import, ast.ImportFrom, ast.Assign, ast.Expr, ast.If)
     for path in FILES:
-        # `celadon` brings the green part when it is asked for; the accelerator chooses what there is.
+        # `celadon` brings the green part when it is asked for; the accelerator chooses what there is; the rest imports
+        # for type checkers what its table says, or by a variable of the environment.
         if path.stem == "__init__" and inside(path) not in ("__init__.py", "hub/accel/__init__.py"):
             assert all(isinstance(node, allowed) for node in TREES[path].body), f"{inside(path)} is no door"
 

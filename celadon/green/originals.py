@@ -11,6 +11,7 @@ import _thread
 import builtins
 import importlib.util
 import sys
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -47,20 +48,24 @@ def shield(module: ModuleType) -> None:
 
 
 def import_originals(module: ModuleType) -> None:
-    """Have a library of ``_KEEPS`` that is about to be executed import the originals, whatever is patched.
+    """Have a module of ours, or of ``_KEEPS``, that is about to be executed import originals, whatever is patched.
 
     Its own statements only: what it imports besides comes as to anybody, and no other thread sees modules change.
     """
-    names = _KEEPS.get(module.__name__)
-    if names is None:
-        return
+    if is_ours(module.__name__):
+        vars(module)["__builtins__"] = _builtins(("_thread", "_queue", *_KEEPS.get(module.__name__, ())))
+
+
+@lru_cache
+def _builtins(names: tuple[str, ...]) -> dict[str, Any]:
+    """The builtins for a module that shall import these modules as they were."""
     originals = {name: original_module(name) for name in names}
 
     def imported(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         found = originals.get(name) if not level else None
         return found if found is not None else builtins.__import__(name, globals, locals, fromlist, level)
 
-    vars(module)["__builtins__"] = {**vars(builtins), "__import__": imported}
+    return {**vars(builtins), "__import__": imported}
 
 
 def original_module(name: str) -> ModuleType:

@@ -3,33 +3,70 @@
 What only libraries need is in ``celadon.hub.lowlevel``; reports are in ``.debug``, a mock clock is in ``.testing``.
 """
 
+import os
+import typing
+
 from greenlet import GreenletExit, getcurrent
 
+from .. import late
 from . import accel  # noqa: F401  (switches itself on, unless the environment says no)
-from .children import wait_pid
-from .debug import watchdog  # noqa: F401  (switches itself on, if the environment says so)
 from .errors import BlockingInHubError, CancelledError, HubClosedError, LoopExit, WokenTwiceError
-from .greenlet_local import local
-from .greenlets.dagpool import Collision, DAGPool, PropagateError
 from .greenlets.greenlet import Greenlet, spawn, spawn_later, spawn_raw
-from .greenlets.greenpool import GreenPile, GreenPool
-from .greenlets.group_and_pool import Group, Pool, PoolFull
 from .greenlets.join import idle, iwait, joinall, kill, killall, wait
-from .greenlets.taskgroup import TaskGroup
-from .guest import Guest
-from .hub_thread import HubThread
 from .loop.current import get_hub
 from .loop.hub import Hub
 from .loop.timers import Timer
-from .signals import SignalHandler, signal_handler
-from .threads import ThreadPool, ThreadResult, default_pool, to_thread
-from .waiting.conditions import Barrier, BrokenBarrierError, Condition
 from .waiting.fds import notify_closing, wait_readable, wait_writable
 from .waiting.park import sleep
-from .waiting.queues import Channel, Empty, Full, JoinableQueue, LifoQueue, PriorityQueue, Queue, ShutDown, SimpleQueue
-from .waiting.resource_pool import ResourcePool, Token, TokenPool
 from .waiting.sync import AsyncResult, BoundedSemaphore, DummySemaphore, Event, Lock, RLock, Semaphore
 from .waiting.timeouts import NotReady, Timeout, fail_after, move_on_after, shield, with_timeout
+
+if os.environ.get("CELADON_WATCHDOG"):
+    from .debug import watchdog  # noqa: F401  (switches itself on)
+
+if typing.TYPE_CHECKING:
+    from .children import wait_pid
+    from .greenlet_local import local
+    from .greenlets.dagpool import Collision, DAGPool, PropagateError
+    from .greenlets.greenpool import GreenPile, GreenPool
+    from .greenlets.group_and_pool import Group, Pool, PoolFull
+    from .greenlets.taskgroup import TaskGroup
+    from .guest import Guest
+    from .hub_thread import HubThread
+    from .signals import SignalHandler, signal_handler
+    from .threads import ThreadPool, ThreadResult, default_pool, to_thread
+    from .waiting.conditions import Barrier, BrokenBarrierError, Condition
+    from .waiting.queues import (
+        Channel,
+        Empty,
+        Full,
+        JoinableQueue,
+        LifoQueue,
+        PriorityQueue,
+        Queue,
+        ShutDown,
+        SimpleQueue,
+    )
+    from .waiting.resource_pool import ResourcePool, Token, TokenPool
+
+__getattr__, __dir__ = late.door(
+    __name__,
+    {
+        "children": "wait_pid",
+        "greenlet_local": "local",
+        "greenlets.dagpool": "Collision DAGPool PropagateError",
+        "greenlets.greenpool": "GreenPile GreenPool",
+        "greenlets.group_and_pool": "Group Pool PoolFull",
+        "greenlets.taskgroup": "TaskGroup",
+        "guest": "Guest",
+        "hub_thread": "HubThread",
+        "signals": "SignalHandler signal_handler",
+        "threads": "ThreadPool ThreadResult default_pool to_thread",
+        "waiting.conditions": "Barrier BrokenBarrierError Condition",
+        "waiting.queues": "Channel Empty Full JoinableQueue LifoQueue PriorityQueue Queue ShutDown SimpleQueue",
+        "waiting.resource_pool": "ResourcePool Token TokenPool",
+    },
+)
 
 __all__ = [
     "AsyncResult",

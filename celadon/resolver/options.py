@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from difflib import get_close_matches
 from typing import Any
 
+from .. import late
 from .errors import ResolverConfigError
+
+difflib = late.module("difflib")  # for an error's advice
 
 
 def unknown_option(who: str, given: Iterable[str], known: Collection[str]) -> TypeError:
     """The error for keywords that ``who`` does not take: one line that names the nearest one, or all there are."""
     names = ", ".join(repr(one) for one in given)
-    near = [match for one in given for match in get_close_matches(one.replace("-", "_"), known, 1)]
+    near = [match for one in given for match in difflib.get_close_matches(one.replace("-", "_"), known, 1)]
     advice = f"did you mean {', '.join(near)}?" if near else f"it takes {', '.join(known)}"
     return TypeError(f"{who}: no option {names}; {advice}")
 

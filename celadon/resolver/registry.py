@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
+from .. import late
 from .errors import ResolverConfigError, ResolverUnavailable
 from .events import OnEvent
 from .model import Config, QueryOptions, Server
 from .protocols import Engine, FullResolver
+
+difflib = late.module("difflib")  # for an error's advice
 
 # Name -> module; tests/test_layers.py reads these as imports. Engines answer DNS questions under the policy; resolvers
 # bring a policy of their own (the system's libc).
@@ -44,7 +46,7 @@ def names() -> tuple[str, ...]:
 
 def unknown(name: str) -> ResolverConfigError:
     """The error for a name that is not a resolver's: one line that says which there are."""
-    near = get_close_matches(name, names(), 1)
+    near = difflib.get_close_matches(name, names(), 1)
     advice = f"did you mean {near[0]}?" if near else f"choose {', '.join(names())} or pkg.mod:obj"
     return ResolverConfigError(f"unknown resolver {name!r}; {advice}")
 

@@ -66,14 +66,14 @@ def bound_names(replaced: dict[int, tuple[Any, Any]]) -> Iterator[tuple[Any, str
 
     def places(holder: Any, home: str) -> Iterator[tuple[Any, str, Any, Any]]:
         for attribute, value in list(vars(holder).items()):
-            new = instead(value, home)
-            if new is not None:
+            if id(value) in replaced and (new := instead(value, home)) is not None:
                 yield holder, attribute, value, new
                 continue
             # By their types: what a proxy stands for may not be there now, and is nobody's business here.
-            inner = value.__func__ if type(value) in (staticmethod, classmethod) else value
-            if type(inner) is FunctionType:
-                if inner.__module__ == home:
+            kind = type(value)
+            inner = value.__func__ if kind is staticmethod or kind is classmethod else value
+            if kind is FunctionType or type(inner) is FunctionType:
+                if (inner.__defaults__ or inner.__kwdefaults__) and inner.__module__ == home:
                     yield from _defaults(inner, lambda one: instead(one, home))
             elif issubclass(type(inner), type) and inner.__module__ == home and _is_part(inner, holder):
                 yield from places(inner, home)
@@ -141,6 +141,9 @@ _CONTAINERS = {
     )
 }
 _LOCK_LIKE = {id(_NATIVE_LOCK), id(_NATIVE_RLOCK), id(BuiltinMethodType)}
+# Up to so many locks and methods of locks, the collector is asked who refers to them: it compares each reference there
+# is with each of them, in C. With more, every object is asked what it holds.
+_FEW = 100
 
 
 def _native(value: Any) -> Any:
@@ -187,11 +190,20 @@ def _look_into(kind: type) -> Callable[[Any], list[Any]] | None:
     return None
 
 
+def _suspects() -> list[Any]:
+    """Objects among which are all that hold a lock: few of them where there are few locks."""
+    # An instance refers to its class, and a method to what it is bound to.
+    natives = [one for one in gc.get_referrers(_NATIVE_LOCK, _NATIVE_RLOCK) if _native(one) is not None]
+    if len(natives) <= _FEW:
+        natives += [one for one in gc.get_referrers(*natives) if _native(one) is not None]
+    return gc.get_referrers(*natives) if len(natives) <= _FEW else gc.get_objects()
+
+
 def _holders() -> Iterator[Any]:
     """The objects that hold a lock, of those that the garbage collector knows. A million take 0.4 to 1.1 s."""
     # By the class' id: a class may refuse to be hashed. The list keeps each object, so that no id is used twice.
     looks: dict[int, Callable[[Any], list[Any]] | None] = {}
-    for holder in gc.get_objects():
+    for holder in _suspects():
         kind = type(holder)
         try:
             look = looks[id(kind)]

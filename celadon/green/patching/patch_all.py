@@ -118,12 +118,11 @@ def _apply(module: ModuleType, path: str, attributes: Attributes) -> None:
             callback(path)
     except DoNotPatch:
         return
-    if isinstance(attributes, Hook):
-        attributes.install(target)
-        _now.hooks.append((target, path, attributes))
-        found: Mapping[str, Any] = {}
-    else:
-        found = attributes(module) if callable(attributes) else attributes
+    found = attributes(module) if callable(attributes) else attributes
+    if isinstance(found, Hook):
+        found.install(target)
+        _now.hooks.append((target, path, found))
+        found = {}
     for name, wanted in found.items():
         old = vars(target).get(name, _MISSING) if hasattr(target, "__dict__") and name != "__defaults__" else _MISSING
         if old is _MISSING:

@@ -1,8 +1,8 @@
 """What is patched, as one table: keyword of ``patch_all`` -> object of the library -> attribute -> replacement.
 
-An object is a dotted name that begins with its module's. In place of the attributes may stand a function that is called
-with the module and returns them, or a Hook, which is installed. A module that is not imported yet is patched when it is
-imported.
+An object is a dotted name that begins with its module's. In place of the attributes may stand a Hook, which is
+installed, or a function that is called with the module and returns either. A module that is not imported yet is patched
+when it is imported, and only then is what replaces it imported.
 """
 
 from __future__ import annotations
@@ -11,33 +11,27 @@ import _thread
 import os
 import selectors
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from .. import (
-    asyncio,
-    children,
-    connections,
-    ctypes,
-    local,
-    multiprocessing,
-    queue,
-    select,
-    signal,
-    socket,
-    subprocess,
-    thread,
-    threading,
-    time,
-)
+from .. import children, connections, local, queue, select, signal, socket, thread, threading, time
 from ..as_builtin import builtins
-from ..files import buffered, descriptor, open_file, std_streams
+from ..files import buffered, descriptor, open_file
 from ..hook import Hook
-from ..libraries import psycopg, urllib3
-from ..ssl import context
 from .polled import polled, repeated
 
 Attributes = Mapping[str, Any] | Callable[[ModuleType], Mapping[str, Any]] | Hook
+
+
+def _later(module: str, name: str) -> Callable[[ModuleType], Any]:
+    """What a module of ``green`` gives under ``name``: imported once the module that it is for is there."""
+
+    def found(patched: ModuleType) -> Any:
+        given = getattr(import_module(f"celadon.green.{module}"), name)
+        return given(patched) if callable(given) else given
+
+    return found
 
 
 def _names(module: Any, *more: str) -> dict[str, Any]:
@@ -83,14 +77,14 @@ TABLE: dict[str, dict[str, Attributes]] = {
         "_threading_local": {"local": local.local},
         "threading.Event": polled("Event", "is_set"),
         "concurrent.futures._base.Future": polled("Future", "done", "running"),
-        "ctypes.pythonapi": ctypes.pythonapi,
+        "ctypes.pythonapi": _later("ctypes", "pythonapi"),
         "syslog": repeated("openlog", "syslog"),
     },
     "signal": {"signal": _names(signal)},
     "time": {"time": builtins("time", {"sleep": time.sleep})},
     "socket": {
         "socket": {**_names(socket), **_names(connections), "io": open_file.FileModule()},
-        "urllib3.util.connection": urllib3.bounded,
+        "urllib3.util.connection": _later("libraries.urllib3", "bounded"),
     },
     "select": {
         "select": builtins("select", _names(select)),
@@ -98,7 +92,7 @@ TABLE: dict[str, dict[str, Attributes]] = {
         "selectors.PollSelector": {"_selector_cls": staticmethod(select.poll)},
         **({"selectors.EpollSelector": {"_selector_cls": select.epoll}} if hasattr(selectors, "EpollSelector") else {}),
     },
-    "ssl": {"ssl.SSLContext": context},
+    "ssl": {"ssl.SSLContext": _later("ssl", "context")},
     "queue": {
         "_queue": queue.classes,
         "queue": queue.classes,
@@ -108,26 +102,26 @@ TABLE: dict[str, dict[str, Attributes]] = {
         "io": {**_OPEN, **_names(buffered)},
         "builtins": _OPEN,
     },
-    "subprocess": {"subprocess": subprocess.MODULE, "subprocess.Popen": subprocess.popen},
+    "subprocess": {"subprocess": _later("subprocess", "MODULE"), "subprocess.Popen": _later("subprocess", "popen")},
     "asyncio": {
-        "asyncio.events": asyncio.events,
-        "asyncio.events.BaseDefaultEventLoopPolicy": asyncio.policy,
-        "asyncio.tasks": asyncio.tasks,
-        "asyncio.base_events.BaseEventLoop": asyncio.loop,
-        "asyncio": asyncio.package,
+        "asyncio.events": _later("asyncio", "events"),
+        "asyncio.events.BaseDefaultEventLoopPolicy": _later("asyncio", "policy"),
+        "asyncio.tasks": _later("asyncio", "tasks"),
+        "asyncio.base_events.BaseEventLoop": _later("asyncio", "loop"),
+        "asyncio": _later("asyncio", "package"),
     },
     "multiprocessing": {
-        "multiprocessing.synchronize.SemLock": multiprocessing.semlock,
-        "multiprocessing.connection.Connection._send": multiprocessing.SEND,
-        "multiprocessing.connection.Connection._recv": multiprocessing.RECV,
+        "multiprocessing.synchronize.SemLock": _later("multiprocessing", "semlock"),
+        "multiprocessing.connection.Connection._send": _later("multiprocessing", "SEND"),
+        "multiprocessing.connection.Connection._recv": _later("multiprocessing", "RECV"),
     },
     "psycopg": {
-        "psycopg2": psycopg.connecting,
-        "psycopg2.extensions": psycopg.PATIENT,
-        "psycopg.waiting": psycopg.waiting,
-        "psycopg.connection": psycopg.interruptions,
+        "psycopg2": _later("libraries.psycopg", "connecting"),
+        "psycopg2.extensions": _later("libraries.psycopg", "PATIENT"),
+        "psycopg.waiting": _later("libraries.psycopg", "waiting"),
+        "psycopg.connection": _later("libraries.psycopg", "interruptions"),
     },
-    "sys": {"sys": std_streams.streams},
+    "sys": {"sys": _later("files.std_streams", "streams")},
     "files": {
         "io": _OPEN_IN_THREADS,
         "builtins": _OPEN_IN_THREADS,

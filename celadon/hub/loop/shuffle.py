@@ -10,11 +10,14 @@ for its turn.
 from __future__ import annotations
 
 import os
-import random
 from collections import deque
 from typing import Any, Final
 
 from greenlet import greenlet
+
+from ... import late
+
+random = late.module("random")  # only a shuffle draws
 
 Ready = deque[tuple[greenlet | None, Any]]
 

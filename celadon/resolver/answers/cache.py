@@ -11,13 +11,15 @@ step is one operation of a dict.
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 
+from ... import late
 from ..frozen import frozen
 from ..model import Answer, Question, Record, RRType
 from .cname import follow
+
+json = late.module("json")  # for dump and load
 
 _NXDOMAIN = 3
 _WEEK = 604_800.0

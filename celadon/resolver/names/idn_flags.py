@@ -5,12 +5,13 @@ CPython encodes a str itself (``idna``), so these flags matter for names given a
 
 from __future__ import annotations
 
-import ctypes
 from functools import lru_cache
 from typing import Any
 
+from ... import late
 from ..errors import Kind, ResolveError
 
+ctypes: Any = late.module("ctypes")  # few ask for these flags
 AI_IDN, AI_CANONIDN, NI_IDN = 0x40, 0x80, 0x20  # netdb.h
 _EAI_IDN_ENCODE = -105
 
@@ -36,7 +37,8 @@ def _convert(function: str, name: bytes) -> bytes | None:
     if getattr(library, function)(name, ctypes.byref(made), 0) or not made:
         return None
     try:
-        return ctypes.string_at(made.value or 0)
+        found: bytes = ctypes.string_at(made.value or 0)
+        return found
     finally:
         library.idn2_free(made)
 

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import _socket
 import _thread
-import ctypes
 import math
 import os
 import struct
 import sys
 from collections.abc import Callable
 
+from ... import late
 from ..errors import ResolverConfigError, ResolverUnavailable
 from ..model import Config, SockAddr
+
+ctypes = late.module("ctypes")
 
 _RETRANS, _RETRY, _NSCOUNT, _NSADDR, _NSADDRS = 0, 4, 16, 20, 536
 _MAX_SERVERS = 3  # MAXNS

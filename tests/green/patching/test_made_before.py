@@ -6,6 +6,8 @@ import gc
 import subprocess
 import sys
 import weakref
+from collections import deque
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -196,7 +198,9 @@ def test_what_is_asked_what_it_holds(monkeypatch):
 
     future = _asyncio.Future(loop=asyncio.new_event_loop())
     future.get_loop().close()
-    monkeypatch.setattr(made_before, "gc", SimpleNamespace(get_objects=gc.get_objects, get_referents=get_referents))
+    monkeypatch.setattr(made_before, "_FEW", -1)  # so that all are asked
+    kept = SimpleNamespace(get_objects=gc.get_objects, get_referents=get_referents, get_referrers=gc.get_referrers)
+    monkeypatch.setattr(made_before, "gc", kept)
     assert list(made_before._holders())
     assert dict in asked
     assert not asked & {type(future), type(_asyncio), type}
@@ -209,3 +213,29 @@ def test_the_tree_of_greenlets_asks_no_proxy_what_it_is():
     proxy = weakref.proxy(Gone())
     assert tree()
     del proxy
+
+
+class Slotted:
+    __slots__ = ("lock",)
+
+
+class Plain:
+    pass
+
+
+class OverC(dict):
+    pass
+
+
+@pytest.mark.parametrize("few", [-1, 10**9])
+def test_every_kind_of_holder_is_found_by_either_way(monkeypatch, few):
+    """Asking who refers to the locks, where they are few, or asking each object what it holds."""
+    monkeypatch.setattr(made_before, "_FEW", few)
+    make, reentrant = made_before.ORIGINAL["_thread"].allocate_lock, made_before._NATIVE_RLOCK
+    slotted, over_c, plain = Slotted(), OverC(), Plain()
+    slotted.lock, over_c.lock, plain.lock = make(), reentrant(), make()
+    holders = [slotted, plain, {"a": make().acquire}, {1: reentrant().release}, deque([make()])]
+    holders += [partial(make().release), [make() for _ in range(5)], (lambda one: lambda: one)(make()).__closure__[0]]
+    found = {id(one) for one in made_before._holders()}
+    assert [one for one in holders if id(one) not in found] == []
+    assert id(vars(over_c)) in found or id(over_c) in found
