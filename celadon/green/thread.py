@@ -10,7 +10,6 @@ import _thread
 import contextvars
 import os
 import sys
-import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +20,7 @@ from weakref import WeakSet, WeakValueDictionary, ref
 
 from ..hub import GreenletExit, Hub, HubClosedError, get_hub, getcurrent, spawn_raw
 from ..hub.lowlevel import TIMED_OUT, park_for, root_greenlet
+from ..tracebacks import traceback_text
 from .fairness import give_way, tried_in_vain
 from .originals import ORIGINAL
 
@@ -418,7 +418,7 @@ def _report(function: Callable[..., object], error: BaseException) -> None:
         hook(what)
     elif sys.stderr is not None:
         sys.stderr.write(f"{_IGNORED}: {function!r}\n")
-        traceback.print_exception(error)
+        sys.stderr.write(traceback_text(error))
 
 
 def start_new_thread(function: Callable[..., object], args: Any, kwargs: Any = None, /) -> int:

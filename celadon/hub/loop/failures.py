@@ -7,11 +7,12 @@ they raise is reported at most once, and whatever fails in the report itself is 
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 
 from greenlet import greenlet
+
+from ...tracebacks import traceback_text
 
 
 def raisable(what: object) -> BaseException:
@@ -36,9 +37,9 @@ def text(what: object, form: Callable[[object], str] = repr) -> str:
 def write_report(title: str, error: BaseException) -> None:
     """The traceback of ``error``, then ``title``, on stderr in one piece. Nothing happens if that is not possible."""
     with suppress(Exception):
-        lines = traceback.format_exception(type(error), error, error.__traceback__)
+        told = traceback_text(error)
         assert sys.stderr is not None
-        sys.stderr.write(f"{''.join(lines)}{title} failed with {type(error).__name__}\n\n")
+        sys.stderr.write(f"{told}{title} failed with {type(error).__name__}\n\n")
 
 
 def report(who: greenlet | None, error: BaseException) -> None:

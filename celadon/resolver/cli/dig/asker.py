@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from ... import registry
 from ...errors import Kind, ResolveError, ResolverConfigError
-from ...factory import make
 from ...frozen import replace
 from ...model import Answer, Config, Question, Rcode, Record, RRType, Server
 from ...policy.search import candidates
@@ -99,7 +98,7 @@ class Asker:
             if "#" in text or ":" in text or "/" in text or not text:
                 raise UsageError(str(error)) from None
         if text not in self._names:
-            resolver = make("thread")
+            resolver = registry.make_resolver("thread", None)
             try:
                 found = resolver.getaddrinfo(text, 53, 0, 2)
             except (OSError, ValueError) as error:
