@@ -561,19 +561,12 @@ def getaddrinfo(
 ) -> list[tuple[Any, Any, int, str, Any]]:
     """See ``socket.getaddrinfo``."""
     found = _getaddrinfo(host, port, family, type, proto, flags)
-    return [(_family(one[0]), _kind(one[1]), one[2], one[3], one[4]) for one in found]
+    return [(_family(one, one), _kind(kind, kind), proto, name, to) for one, kind, proto, name, to in found]
 
 
-def _family(number: int) -> Any:
-    return _FAMILIES.get(number, number)
-
-
-def _kind(number: int) -> Any:
-    return _KINDS.get(number, number)
-
-
-_FAMILIES: dict[int, Any] = {int(one): one for one in _std.AddressFamily}
-_KINDS: dict[int, Any] = {int(one): one for one in _std.SocketKind}
+# Bound methods: of a number the name, and of one without a name the number.
+_family: Callable[[int, int], Any] = {int(one): one for one in _std.AddressFamily}.get
+_kind: Callable[[int, int], Any] = {int(one): one for one in _std.SocketKind}.get
 
 
 def getnameinfo(sockaddr: Any, flags: int, /) -> tuple[str, str]:

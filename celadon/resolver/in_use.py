@@ -119,7 +119,7 @@ def getaddrinfo(
     flags: int = 0,
 ) -> list[AddrInfo]:
     """``socket.getaddrinfo``, cooperatively."""
-    made = current()
+    made = _scope.get() or _process or current()  # spares the commonest call another one
     try:
         return made.getaddrinfo(host, port, family, type, proto, flags)
     except LOOKUP_ERRORS as error:

@@ -10,7 +10,7 @@ Names in these values are text in presentation form (RFC 4343: ``\\.`` and ``\\D
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from .frozen import field, frozen, replace
 
@@ -259,6 +259,10 @@ class Answer:
     cached: bool = False
     stale: bool = False
     unrelated: int = 0
+
+    #: TTL in seconds and address, if the engine knows that the answer section is one IPv4 address of the very name that
+    #: was asked for; else None. Such an answer needs no chain to be followed, and nothing in it to be checked.
+    one: ClassVar[tuple[int, str] | None] = None
 
     def soa(self) -> Record | None:
         """The first SOA record of the authority section, which says how long a negative answer may be kept."""

@@ -87,6 +87,12 @@ class Entry:
         self.expires = expires
         self.rest_until = 0.0
 
+    @property
+    def negative(self) -> bool:
+        """Whether the answer is that there is no data."""
+        answer = self.answer
+        return answer.one is None and bool(answer.rcode or not answer.records)
+
 
 def key_of(question: Question) -> Question:
     """The question with its name in lower case: one key for every spelling (RFC 4343)."""
@@ -115,15 +121,14 @@ def _soa_ttl(answer: Answer) -> float | None:
 
 def lifetime(answer: Answer, policy: CachePolicy) -> float:
     """For how many seconds an answer may be kept; 0 for not at all."""
+    one = answer.one
+    if one is not None:  # the commonest: what the rules below come to
+        kept = one[0]
+        return kept if policy.min_ttl <= kept <= policy.max_ttl else min(max(kept, policy.min_ttl), policy.max_ttl)
     if answer.rcode not in (0, _NXDOMAIN):
         return policy.failure
     records = answer.records
-    if len(records) == 1 and answer.rcode == 0:
-        owner, rdtype, seconds, _, rdclass = records[0]
-        asked, wanted, of_class, _ = answer.question
-        if owner == asked and rdtype == wanted and rdclass == of_class and policy.min_ttl <= seconds <= policy.max_ttl:
-            return float(seconds)  # the loop below, for the commonest answer
-    ttl = float(min(one.ttl for one in records)) if records else policy.max_ttl
+    ttl = float(min(each.ttl for each in records)) if records else policy.max_ttl
     if answer.rcode == 0 and records and (answer.question.rdtype == RRType.ANY or follow(answer).data):
         return min(max(ttl, policy.min_ttl), policy.max_ttl)
     soa = _soa_ttl(answer)
@@ -149,8 +154,11 @@ class Cache:
 
     def get(self, question: Question, now: float) -> Entry | None:
         """The entry that may be used without a query: fresh, or stale while its servers are left alone; else None."""
-        key = key_of(question)
-        entry = self._entries.get(key)
+        name = question[0]
+        low = name.lower()
+        key = question if low == name else question._replace(name=low)  # key_of, without a call
+        entries = self._entries
+        entry = entries.get(key)
         if entry is None:
             self._misses += 1
             return None
@@ -160,9 +168,12 @@ class Cache:
                 return None
             self._stale += 1
         self._hits += 1
-        if entry.answer.rcode or not entry.answer.records:
+        if entry.answer.one is None and entry.negative:
             self._negative += 1
-        self._touch(key)
+        try:  # as ``_touch``, without a call
+            entries.move_to_end(key)
+        except KeyError:
+            return entry  # another thread has just evicted it
         return entry
 
     def _touch(self, key: Question) -> None:
@@ -198,10 +209,15 @@ class Cache:
         """Count a renewal."""
         self._prefetched += 1
 
-    def put(self, answer: Answer, now: float) -> Entry | None:
-        """Keep an answer for as long as the policy allows. Returns the entry; None if the policy does not allow it."""
-        seconds = lifetime(answer, self.policy)
-        key = key_of(answer.question)
+    def put(self, answer: Answer, now: float, key: Question | None = None) -> Entry | None:
+        """Keep an answer for as long as the policy allows. Returns the entry; None if the policy does not allow it.
+
+        ``key`` is its question's ``key_of``, if the caller has it.
+        """
+        policy = self.policy
+        seconds = lifetime(answer, policy)
+        if key is None:
+            key = key_of(answer.question)
         entries = self._entries
         if seconds <= 0:
             entries.pop(key, None)
@@ -212,7 +228,7 @@ class Cache:
             self._touch(key)
         entry = entries[key] = Entry(answer, now, now + seconds)
         self._stored += 1
-        if len(entries) > self.policy.entries:
+        if len(entries) > policy.entries:
             self._make_room()
         return entry
 

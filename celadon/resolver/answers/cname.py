@@ -89,6 +89,8 @@ def pruned(answer: Answer) -> Answer:
     Owners that belong: the name asked for, every name of its CNAME chain, a DNAME above one of them (RFC 6672). Types
     that belong: the one asked for, aliases, signatures (RFC 4035 §3.1.1).
     """
+    if answer.one is not None:
+        return answer
     asked, rdtype = answer.question[:2]
     for one in answer.records:
         if one.name != asked or one.rdtype != rdtype:

@@ -26,19 +26,43 @@ CallLater = Callable[..., Any]
 
 
 class _Flight:
-    """One query under way: its waiters, and whether it goes on without any."""
+    """One query under way: its waiters, and whether it goes on without any.
 
-    __slots__ = ("cancel", "generation", "home", "keep", "key", "stale", "timer", "waiters")
+    The first waiter, nearly always the only one, is ``question`` and ``done`` (None: it waits no more).
+    """
 
-    def __init__(self, home: Flights, key: Question, generation: int) -> None:
+    __slots__ = ("cancel", "done", "generation", "home", "keep", "key", "others", "question", "stale", "timer")
+
+    def __init__(self, home: Flights, key: Question, question: Question, done: Done | None, generation: int) -> None:
         self.home = home
         self.key = key
+        self.question = question
+        self.done = done
         self.generation = generation
-        self.waiters: dict[_Waiter, None] = {}
+        self.others: dict[_Waiter, None] | None = None
         self.cancel: Cancel | None = None
-        self.keep = False
+        self.keep = done is None
         self.stale: Entry | None = None
         self.timer: Any = None
+
+    def join(self, question: Question, done: Done) -> Cancel:
+        """One waiter more."""
+        waiter = _Waiter(self, question, done)
+        if self.others is None:
+            self.others = {}
+        self.others[waiter] = None
+        return waiter.leave
+
+    def leave(self) -> None:
+        """The first waiter stops waiting. No effect if the flight is over."""
+        if self.done is not None:
+            self.done = None
+            self.left()
+
+    def left(self) -> None:
+        """A waiter has left, perhaps the last."""
+        if self.done is None and not self.others and not self.keep:
+            self.home.abandon(self)
 
     def landed(self, outcome: Outcome) -> None:
         """The engine's outcome."""
@@ -58,10 +82,9 @@ class _Waiter:
     def leave(self) -> None:
         """Stop waiting. No effect if the flight is over."""
         flight = self.flight
-        if self in flight.waiters:
-            del flight.waiters[self]
-            if not flight.waiters and not flight.keep:
-                flight.home.abandon(flight)
+        if flight.others and self in flight.others:
+            del flight.others[self]
+            flight.left()
 
 
 class Flights:
@@ -87,27 +110,25 @@ class Flights:
         key = key_of(question)
         flight = self._flights.get(key)
         if flight is None:
-            flight = self._start(key, question)
-        elif flight.stale is not None and flight.timer is None and self._cache is not None:
+            return self._start(key, question, done).leave
+        if flight.stale is not None and flight.timer is None and self._cache is not None:
             # The timer has given the expired answer to earlier waiters: a new one too waits for client_timeout at most.
             flight.timer = self._call_later(self._cache.policy.client_timeout, self._late, flight)
-        waiter = _Waiter(flight, question, done)
-        flight.waiters[waiter] = None
-        return waiter.leave
+        return flight.join(question, done)
 
     def refresh(self, question: Question) -> None:
         """Ask for the cache only, without a waiter. No effect if the question is under way."""
         key = key_of(question)
         if key not in self._flights and self._cache is not None and not self._closed:
             try:
-                self._start(key, question).keep = True
+                self._start(key, question, None)
             except ResolveError:
                 return  # closed, or too much in flight: no waiter needs to know
             self._cache.prefetching()
 
-    def _start(self, key: Question, question: Question) -> _Flight:
+    def _start(self, key: Question, question: Question, done: Done | None) -> _Flight:
         cache = self._cache
-        flight = _Flight(self, key, cache.generation if cache is not None else 0)
+        flight = _Flight(self, key, question, done, cache.generation if cache is not None else 0)
         flight.cancel = self.engine.submit(question, flight.landed)
         self._flights[key] = flight
         if cache is not None and cache.policy.stale:
@@ -144,33 +165,40 @@ class Flights:
         self._tell(flight, aged(entry, now, cache.policy))
 
     def _tell(self, flight: _Flight, outcome: Outcome) -> None:
-        waiters = flight.waiters
-        flight.waiters = {}
-        if isinstance(outcome, Answer):
-            mine = outcome.question
-            for waiter in waiters:
-                question = waiter.question
-                waiter.done(outcome if question is mine else asked_as(question, outcome))
-        else:
-            for waiter in waiters:
-                waiter.done(outcome.fresh())
+        done, others = flight.done, flight.others
+        flight.done = flight.others = None
+        if done is not None:
+            done(_for(flight.question, outcome))
+        for waiter in others or ():
+            waiter.done(_for(waiter.question, outcome))
 
     def landed(self, flight: _Flight, outcome: Outcome) -> None:
         """The engine's outcome for a flight."""
-        if self._flights.get(flight.key) is flight:
-            self._end(flight)
+        key = flight.key
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+            if flight.timer is not None:
+                flight.timer.cancel()
+                flight.timer = None
         if flight.stale is not None and not self._closed:
             good = isinstance(outcome, Answer) and outcome.rcode in (0, _NXDOMAIN)
             if not good:
                 self._serve_stale(flight)
                 return
         if isinstance(outcome, Answer):
-            outcome = pruned(outcome)
+            if outcome.one is None:
+                outcome = pruned(outcome)
             cache = self._cache
             # Asked before a flush, or of servers of an older configuration: waiters get it, the cache does not.
             if cache is not None and cache.generation == flight.generation:
-                cache.put(outcome, self._now())
-        self._tell(flight, outcome)
+                cache.put(outcome, self._now(), key)
+        done = flight.done
+        if done is not None and flight.others is None:  # as ``_tell``, for one waiter
+            flight.done = None
+            same = isinstance(outcome, Answer) and flight.question is outcome.question
+            done(outcome if same else _for(flight.question, outcome))
+        else:
+            self._tell(flight, outcome)
 
     def close(self) -> None:
         """Close the engine, which ends every flight. A second call has no effect."""
@@ -182,3 +210,10 @@ class Flights:
                 flight.timer.cancel()
                 flight.timer = None
         self.engine.close()
+
+
+def _for(question: Question, outcome: Outcome) -> Outcome:
+    """The outcome as one waiter gets it."""
+    if isinstance(outcome, Answer):
+        return outcome if question is outcome.question else asked_as(question, outcome)
+    return outcome.fresh()

@@ -16,9 +16,10 @@ from ..errors import Kind, ResolveError
 from ..frozen import frozen
 from ..model import Answer, Config, QueryOptions, Question, Server
 from ..protocols import Done, Outcome
+from . import wire
 from .pace import Pace, Window
 from .server_health import Health
-from .wire import OPT, WITH_OPT, OneAddress, WireAnswer, WireError, decode, encode_question, question_tail
+from .wire import WireAnswer, WireError, address_answer, decode, encode_question, question_tail
 
 _SOFT = {1: Kind.FORMERR, 2: Kind.SERVFAIL, 4: Kind.NOTIMP, 5: Kind.REFUSED, 16: Kind.NOTIMP, 23: Kind.REFUSED}
 _NO_EDNS = (1, 4, 16)  # FORMERR, NOTIMP, BADVERS: from servers that do not know EDNS
@@ -26,7 +27,6 @@ _BADCOOKIE = 23
 _MISSES = 20  # forged replies to one question; then it is asked over TCP
 _RESEND = 2  # factor: each round waits that much longer than the one before
 _PADDING = 128  # bytes: the block that an encrypted question is padded to (RFC 8467 §4.1)
-_TIMED = 7  # one reply in eight is timed, which is enough to know a server
 
 
 class _Again:
@@ -133,11 +133,16 @@ class Exchange:
         self.adapts = tuning.adaptive_timeout and (config.attempts > 1 or self._only is None)
         #: Counts for people: replies believed, packets not believed, tries without a reply, TCP, fallbacks.
         self.troubled = False  # whether one of several servers may be down
-        self.answers = self.ignored = self.timeouts = self.tcp = self.plain = self.retries = 0
+        self.ignored = self.timeouts = self.tcp = self.plain = self.retries = 0
 
     def _health(self, index: int, server: Server, now: float) -> Health:
         rate = self.tuning.rate_per_server
         return Health(index, server, self.config.timeout, Pace(rate, now) if rate else None)
+
+    @property
+    def answers(self) -> int:
+        """How many replies were believed."""
+        return sum([one.answered for one in self.servers])
 
     def state_of(self, server: Server, now: float) -> Health:
         """The state of a server that a question names."""
@@ -254,8 +259,6 @@ class Exchange:
     def body(self, query: Query, state: Health, now: float) -> bytes:
         """The message after its id, for this server."""
         more = query.more
-        if more is None and now >= state.plain_until and not state.encrypted:
-            return WITH_OPT + query.tail + OPT
         final = more is not None and more.final
         edns = not (more is not None and more.plain) and (now >= state.plain_until or final)
         cookie = state.cookie(self._random(8)) if self.tuning.cookies and edns and not final else b""
@@ -286,11 +289,20 @@ class Exchange:
     def reply(self, query: Query, message: bytes, now: float, tcp: bool, state: Health) -> Verdict:
         """A message came on a link of the question, with the id of one of its tries."""
         more = query.more
+        tail = query.tail
+        end = 12 + len(tail)
+        rtt = now - query.sent
+        if rtt < 0:
+            rtt = 0.0  # ``now`` is the time of a batch; this question may have left after it
+        if more is None and (found := wire.address_in(message, tail)) is not None:
+            # A first try brought an address, as nearly all do: what follows comes to this, at half the price.
+            state.replied(now, rtt)
+            if not state.edns_seen:
+                state.edns_seen = message[11] > 0 and len(message) - end >= 27
+            return address_answer(query.question, (message, end, state.label, rtt, tcp, 1), found)
         if more is not None and more.tcp and not tcp:
             self.ignored += 1  # a forger is guessing: no try over UDP counts any more
             return None
-        tail = query.tail
-        end = 12 + len(tail)
         if message[12:end] != tail or message[2] & 0xFA != 0x80 or message[4:6] != b"\0\1":
             verdict = self._odd(query, message, now, tcp)
             if verdict is not True:
@@ -300,31 +312,17 @@ class Exchange:
             if len(message) < end:
                 end = 12
         more = query.more  # its rare state may have been made meanwhile
-        rtt = now - query.sent
-        if rtt < 0:
-            rtt = 0.0  # ``now`` is the time of a batch; this question may have left after it
+        tries = 1 if more is None else 1 + len(more.failures)
         try:
-            answer = decode(
-                query.question,
-                (message, end, state.label, rtt, tcp, 1 if more is None else 1 + len(more.failures)),
-            )
+            answer = decode(query.question, (message, end, state.label, rtt, tcp, tries))
         except WireError as error:
             if not error.unusable:
                 return self._missed(query, now, tcp)  # not the server's, perhaps: the right answer may still come
             self.ignored += 1
             return self._refused(query, state, Kind.FORMERR, 1, None, now)
-        self.answers += 1
-        state.answered = count = state.answered + 1
-        state.heard_at = now
-        if state.silences:
-            state.heard(now)
-        if more is None:
-            if not state.edns_seen:
-                state.edns_seen = len(message) - end >= 11 and message[11] > 0
-            if not count & _TIMED or not state.smoothed:
-                state.timed(rtt)
-            if type(answer) is OneAddress:
-                return answer
+        state.replied(now, None if more is not None else rtt)
+        if more is None and not state.edns_seen:
+            state.edns_seen = len(message) - end >= 11 and message[11] > 0
         rcode = answer.rcode
         if more is not None and not self._believable(more, state, answer, now):
             return self._missed(query, now, tcp)

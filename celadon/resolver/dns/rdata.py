@@ -28,7 +28,7 @@ class WireError(ValueError):
 
 _SAFE = bytes(c for c in range(0x21, 0x7F) if c not in b'"().;\\@$')  # bytes of a label that need no escape
 _ESCAPED = [chr(c) if c in _SAFE else "\\" + chr(c) if 0x20 < c < 0x7F else f"\\{c:03d}" for c in range(256)]
-_MOST_JUMPS = 128  # pointers in one name; no name has more labels than that
+MOST_JUMPS = 128  # pointers in one name; no name has more labels than that
 _EXOTIC, _EACH = 8192, 64  # bytes of one section that dnspython, which is slow, may read; each record counts 64 more
 _TOO_LONG = "a name longer than 255 bytes, or with more than 128 pointers"
 
@@ -47,28 +47,49 @@ class Message:
     bytes, not this object. ``exotic``: bytes that dnspython may still read.
     """
 
-    __slots__ = ("_sizes", "_texts", "data", "exotic")
+    __slots__ = ("_texts", "data", "exotic", "sizes")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, question_end: int = 0) -> None:
         self.data = data
         self.exotic = _EXOTIC
-        self._sizes: dict[int, tuple[int, int]] = {}  # offset -> bytes that the name has there, and pointers in it
+        #: Offset -> bytes that the name has there, and pointers in it.
+        self.sizes: dict[int, tuple[int, int]] = {}
         self._texts: dict[int, str] = {}
+        if question_end > 17:
+            self._asked(question_end - 4)
+
+    def _asked(self, stop: int) -> None:
+        """Note the name in the question, which most others point to; nothing if it does not end at ``stop``."""
+        data, sizes = self.data, self.sizes
+        at = 12
+        count = data[at]
+        while count:
+            sizes[at] = (stop - at, 0)
+            at += count + 1
+            if at >= stop or count > 63:
+                break
+            count = data[at]
+        if at + 1 != stop or count or stop > 12 + 255:
+            sizes.clear()
 
     def skip(self, at: int) -> int:
         """Where the name at an offset ends there. WireError if it is not a name (RFC 1035 §4.1.4)."""
-        data, sizes = self.data, self._sizes
+        data, sizes = self.data, self.sizes
         if at in sizes:
             return _end_of(data, at)
         here = low = at
         end = 0
         path = []
         try:
-            if data[at] >= 0xC0:  # nearly always: a pointer to a name that was read
-                target = (data[at] & 0x3F) << 8 | data[at + 1]
+            # Nearly always: a pointer to a name that was read, or one label before it.
+            count = data[at]
+            pointer = at + count + 1 if count <= 63 else at
+            if count and data[pointer] >= 0xC0:
+                target = (data[pointer] & 0x3F) << 8 | data[pointer + 1]
                 known = sizes.get(target)
-                if known is not None and target < at and known[1] < _MOST_JUMPS:
-                    return at + 2
+                if known is not None and target < at and known[1] < MOST_JUMPS and known[0] + pointer - at <= 255:
+                    sizes[at] = (known[0] + pointer - at, known[1] + 1)
+                    return pointer + 2
             while (known := sizes.get(here)) is None:
                 count = data[here]
                 if not count:
@@ -92,7 +113,7 @@ class Message:
                 size += count + 1
             else:
                 jumps += 1
-            if size > 255 or jumps > _MOST_JUMPS:
+            if size > 255 or jumps > MOST_JUMPS:
                 raise WireError(_TOO_LONG)
             sizes[one] = (size, jumps)
         return end or _end_of(data, here)

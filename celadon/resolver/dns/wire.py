@@ -9,15 +9,16 @@ bytes and 128 pointers. Whatever arrives, WireError is the only exception.
 from __future__ import annotations
 
 import _socket
-from collections.abc import Iterable
+from collections.abc import Iterator
 from functools import lru_cache
 from struct import Struct
+from struct import error as StructError  # noqa: N812  (a class)
 from typing import Any
 
+from ..answers.undecoded import Undecoded, with_defaults
 from ..errors import Kind, ResolveError
-from ..frozen import fields
-from ..model import Answer, Edns, QueryOptions, Question, Record, RRType, new_tuple
-from .rdata import Message, WireError, text
+from ..model import Answer, Edns, QueryOptions, Question, Record, RRType
+from .rdata import MOST_JUMPS, Message, WireError, text
 
 __all__ = ["WireAnswer", "WireError", "decode", "encode_name", "encode_question", "question_tail", "subnet"]
 
@@ -159,37 +160,18 @@ def subnet(text: str) -> bytes:
 
 # A message, where its question ends, the server, the round trip time in seconds, whether over TCP, and the tries.
 Told = tuple[bytes, int, str, float, bool, int]
-# A record not decoded yet: offset of its owner, type, class, TTL, and the bounds of its data in the message.
-_Raw = tuple[int, int, int, int, int, int]
+# Where the three sections begin, where the OPT record's type is (0: none), and the response code with its upper bits.
+Walked = tuple[int, int, int, int, int]
 
 
-class WireAnswer(Answer):
-    """An answer that keeps the message and decodes its records when they are read.
+class WireAnswer(Undecoded):
+    """An answer that keeps the message, and decodes a section when it is read."""
 
-    Equal in every attribute to the Answer that ``plain()`` makes of it.
-    """
-
-    __slots__ = ("_parsed", "_raw", "told")
+    __slots__ = ("_parsed", "_walked", "told")
 
     told: Told
-    _raw: tuple[list[_Raw], list[_Raw], list[_Raw], Edns | None, int]
+    _walked: Walked
     _parsed: list[tuple[Record, ...] | None] | None
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """For ``dataclasses.replace``: a changed answer is no longer the message, so it becomes a plain Answer."""
-        return Answer(*args, **kwargs)
-
-    def __reduce__(self) -> Any:
-        return Answer, _values(self)
-
-    def __eq__(self, other: object) -> bool:
-        return _values(self) == _values(other) if isinstance(other, Answer) else NotImplemented
-
-    __hash__ = Answer.__hash__
-
-    def plain(self) -> Answer:
-        """The same answer without the message, as a plain Answer."""
-        return Answer(*_values(self))
 
     @property
     def message(self) -> bytes:
@@ -203,24 +185,30 @@ class WireAnswer(Answer):
             _set_parsed(self, parsed)
         found = parsed[index]
         if found is None:
-            found = parsed[index] = self._read(self._raw[index])  # type: ignore[arg-type]
+            found = parsed[index] = tuple(self._read(index))
         return found
 
-    def _read(self, raw: Iterable[_Raw]) -> tuple[Record, ...]:
-        message = Message(self.told[0])
-        return tuple(
-            [
-                Record(message.name(owner)[0], rdtype, ttl, text(message, rdtype, rdclass, start, end), rdclass)
-                for owner, rdtype, rdclass, ttl, start, end in raw
-            ]
-        )
+    def _read(self, index: int, only: int | None = None) -> Iterator[Record]:
+        """The records of a section, or those of one type."""
+        data = self.told[0]
+        message = Message(data)
+        at = self._walked[index]
+        for _ in range(data[6 + 2 * index] << 8 | data[7 + 2 * index]):
+            owner = at
+            at = message.skip(at)
+            rdtype, rdclass, ttl, length = _fixed(data, at)
+            at += 10 + length
+            too_long = rdclass == 1 and length != _LENGTH_OF.get(rdtype, length)
+            if rdtype != _OPT and not too_long and only in (None, rdtype):
+                ttl = ttl if ttl < 0x80000000 else 0  # RFC 2181 §8
+                shown = text(message, rdtype, rdclass, at - length, at)
+                yield Record(message.name(owner)[0], rdtype, ttl, shown, rdclass)
 
     def soa(self) -> Record | None:
         """See ``Answer.soa``. Reads no other record of the section."""
         if self._parsed is not None and self._parsed[1] is not None:
             return Answer.soa(self)
-        found = self._read([one for one in self._raw[1] if one[1] == RRType.SOA][:1])
-        return found[0] if found else None
+        return next(self._read(1, RRType.SOA), None)
 
     def changed(self, **changes: Any) -> Answer:
         """See ``Answer.changed``. Sections that were not read yet stay undecoded."""
@@ -228,13 +216,20 @@ class WireAnswer(Answer):
             return Answer.changed(self, **changes)
         made: Changed = _new(Changed)
         _set_told(made, self.told)
-        _set_raw(made, self._raw)
+        _set_walked(made, self._walked)
         _set_question(made, changes.get("question", self.question))
         before = self._parsed or (None, None, None)
         _set_parsed(made, [changes.get("records", before[0]), *before[1:]])
         for name, put in _SET_CHANGED:
             put(made, changes.get(name, getattr(self, name)))
         return made
+
+    def _edns(self) -> Edns | None:
+        message, at = self.told[0], self._walked[3]
+        if not at:
+            return None
+        bufsize, _, version, flags, length = _opt(message, at + 2)
+        return Edns(version, bool(flags & 0x80), bufsize, _edns_options(message[at + 10 : at + 10 + length]))
 
     server = property(lambda self: self.told[2])
     rtt = property(lambda self: self.told[3])
@@ -243,33 +238,45 @@ class WireAnswer(Answer):
     size = property(lambda self: len(self.told[0]))
     flags = property(lambda self: (self.told[0][2] << 8 | self.told[0][3]) & 0x87F0)
     id = property(lambda self: self.told[0][0] << 8 | self.told[0][1])
-    rcode = property(lambda self: self._raw[4])
-    edns = property(lambda self: self._raw[3])
+    rcode = property(lambda self: self._walked[4])
+    edns = property(lambda self: self._edns())
     records = property(lambda self: self._section(0))
     authority = property(lambda self: self._section(1))
     additional = property(lambda self: self._section(2))
     engine = "python"
 
 
-class OneAddress(WireAnswer):
-    """The commonest answer, one IPv4 address of the name asked for. It is so short that it is decoded at once.
+class AddressAnswer(WireAnswer):
+    """One IPv4 address of the very name asked for, decoded at once, and whatever else the message has.
 
-    A cache keeps very many of them, so each has few objects for the garbage collector to scan.
+    A cache keeps very many of them, so each has few objects that the garbage collector goes through.
     """
+
+    __slots__ = ("one",)
+
+    one: tuple[int, str]  # type: ignore[misc]  # a constant of the class elsewhere
+
+    rcode = 0
+
+    def _records(self) -> tuple[Record, ...]:
+        ttl, address = self.one
+        return (Record(self.question.name, 1, ttl, address),)
+
+    records = property(lambda self: self._records())
+
+
+class OneAddress(AddressAnswer):
+    """The commonest answer: one IPv4 address, and beside it an OPT record without options or nothing."""
 
     __slots__ = ()
 
-    rcode = 0
-    records = vars(Answer)["records"]
     authority = ()
     additional = ()
-    edns = property(lambda self: self._edns())
 
-    def _edns(self) -> Edns | None:
-        message, at = self.told[0], self.told[1] + 16
-        if len(message) == at:
-            return None
-        return Edns(message[at + 6], bool(message[at + 7] & 0x80), message[at + 3] << 8 | message[at + 4])
+    @property
+    def _walked(self) -> Walked:  # type: ignore[override]
+        message, end, *_ = self.told
+        return end, end + 16, end + 16, end + 17 if len(message) > end + 16 else 0, 0
 
 
 class Changed(WireAnswer):
@@ -278,103 +285,146 @@ class Changed(WireAnswer):
     __slots__ = ("cached", "stale", "unrelated")
 
 
-_FIELDS = tuple(field.name for field in fields(Answer))
-for _field in fields(Answer):
-    if _field.name not in vars(WireAnswer) and _field.name != "question":
-        setattr(WireAnswer, _field.name, _field.default)  # fields that are not in the message, such as ``cached``
-
-
-def _values(answer: Answer) -> tuple[Any, ...]:
-    return tuple([getattr(answer, name) for name in _FIELDS])
-
-
+with_defaults(WireAnswer)
 _new = object.__new__
 # The slots' own setters, because the class is frozen: instances are made here.
-_set_told, _set_parsed, _set_raw = (vars(WireAnswer)[name].__set__ for name in ("told", "_parsed", "_raw"))
+_set_told, _set_parsed, _set_walked = (vars(WireAnswer)[name].__set__ for name in ("told", "_parsed", "_walked"))
 _SET_CHANGED = [(name, vars(Changed)[name].__set__) for name in Changed.__slots__]
 _CHANGES = {"question", "records", *Changed.__slots__}  # fields that can change without decoding the others
-_set_question, _set_records = (vars(Answer)[name].__set__ for name in ("question", "records"))
+_set_question, _set_one = vars(Answer)["question"].__set__, vars(AddressAnswer)["one"].__set__
+
+_OPT = 41
+_LENGTH_OF = {1: 4, 28: 16}  # of the data of addresses of class IN; what is longer is no record
+_NAMES = frozenset((2, 5, 12, 39))  # types whose data is a name and nothing else
+_header = Struct("!2x5H").unpack_from  # flags, and how many records each section has
+_counts = Struct("!6x3H").unpack_from
+_fixed = Struct("!HHIH").unpack_from  # a record behind its owner
+_opt = Struct("!HBBBxH").unpack_from  # an OPT record behind its type: size, upper bits, version, DO, length
 _OWN_ADDRESS = b"\xc0\x0c\0\1\0\1"  # the owner that the question names, A, IN
-_only_address = Struct("!6sIH4s").unpack_from  # the same; TTL; length; address
-_address_and_opt = Struct("!6sIH4s3s2xB3xH").unpack_from  # and the OPT record's owner and type, rcode, length
-_inet_ntoa = _socket.inet_ntoa
+_ASKS_ADDRESS = b"\0\1\0\1"  # how a question for A of class IN ends
+_address = Struct("!6sIHBBBB").unpack_from  # the same; TTL; length; address
+_address_and_opt = Struct("!6sIHBBBB3s2xB3xH").unpack_from  # and the OPT record's owner and type, rcode, length
+_DECIMAL = [str(n) for n in range(256)]
+
+
+def address_in(message: bytes, tail: bytes) -> tuple[int, str, Walked | None] | None:
+    """TTL and text of the address if the message answers the question ``tail`` with one IPv4 address of its very name.
+
+    Besides, where the sections are; None if there is nothing else but an OPT record without options. None in place of
+    it all for every other message, good or bad: ``decode`` reads it, and says what it is.
+    """
+    if not message.startswith(tail, 12) or not tail.endswith(_ASKS_ADDRESS):
+        return None
+    flags, asked, answers, authority, additional = _header(message)
+    if flags & 0xFA0F != 0x8000 or asked != 1 or answers != 1:
+        return None  # no reply, a truncated one, an error, or not one record
+    end = 12 + len(tail)
+    rest = len(message) - end
+    walked: Walked | None = None
+    if rest == 27 and additional == 1 and not authority:
+        about, ttl, length, a, b, c, d, opt, rcode, options = _address_and_opt(message, end)
+        if about != _OWN_ADDRESS or length != 4 or opt != b"\0\0\x29" or rcode or options:
+            return None
+    else:
+        if rest < 16:
+            return None
+        about, ttl, length, a, b, c, d = _address(message, end)
+        if about != _OWN_ADDRESS or length != 4:
+            return None
+        if rest > 16 or authority or additional:
+            try:
+                walked = walk(message, end)
+            except WireError:
+                return None
+            if walked[4]:
+                return None
+    address = f"{_DECIMAL[a]}.{_DECIMAL[b]}.{_DECIMAL[c]}.{_DECIMAL[d]}"
+    return ttl if ttl < 0x80000000 else 0, address, walked
+
+
+def address_answer(question: Question, told: Told, found: tuple[int, str, Walked | None]) -> AddressAnswer:
+    """The answer of a message in which ``address_in`` has found this."""
+    ttl, address, walked = found
+    made: AddressAnswer
+    if walked is None:
+        made = _new(OneAddress)
+    else:
+        made = _new(AddressAnswer)
+        _set_walked(made, walked)
+        _set_parsed(made, None)
+    _set_question(made, question)
+    _set_told(made, told)
+    _set_one(made, (ttl, address))
+    return made
 
 
 def decode(question: Question, told: Told) -> WireAnswer:
     """The answer in a message whose header and question were checked. WireError if it is malformed."""
-    message = told[0]
-    question_end = told[1]
-    rest = len(message) - question_end
-    short = False
-    if question[1] != 1 or question[2] != 1:
-        pass  # the type asked for is not A: an address does not answer it
-    elif rest == 27 and message[6:12] == b"\0\1\0\0\0\1" and not message[3] & 15:
-        about, ttl, length, address, opt, rcode, options = _address_and_opt(message, question_end)
-        short = about == _OWN_ADDRESS and length == 4 and opt == b"\0\0\x29" and not (rcode or options)
-    elif rest == 16 and message[6:12] == b"\0\1\0\0\0\0" and not message[3] & 15:
-        about, ttl, length, address = _only_address(message, question_end)
-        short = about == _OWN_ADDRESS and length == 4
-    if short:
-        answer: WireAnswer = _new(OneAddress)
-        fields = (question.name, 1, ttl if ttl < 0x80000000 else 0, _inet_ntoa(address), 1)
-        _set_records(answer, (new_tuple(Record, fields),))
-    else:
-        answer = _new(WireAnswer)
-        _set_raw(answer, _parse(message, question_end))
-        _set_parsed(answer, None)
+    message, end = told[:2]
+    found = None
+    if end > 12 and question[1] == 1 == question[2]:
+        found = address_in(message, message[12:end])
+    if found is not None:
+        return address_answer(question, told, found)
+    answer: WireAnswer = _new(WireAnswer)
+    _set_walked(answer, walk(message, end))
+    _set_parsed(answer, None)
     _set_question(answer, question)
     _set_told(answer, told)
     return answer
 
 
-def _parse(data: bytes, at: int) -> tuple[list[_Raw], list[_Raw], list[_Raw], Edns | None, int]:
-    message = Message(data)
-    sections: list[list[_Raw]] = [[], [], []]
-    edns: Edns | None = None
-    rcode = data[3] & 15
+def walk(data: bytes, at: int) -> Walked:
+    """Where the sections of a message are whose question ends at ``at``. WireError unless all of it is well-formed."""
+    counts = _counts(data)
     limit = len(data)
-    counts = (data[6] << 8 | data[7], data[8] << 8 | data[9], data[10] << 8 | data[11])
     if sum(counts) * 11 > limit - at:
         raise WireError("more records announced than the message has room for")
-    skip = message.skip
-    for index in range(3):
-        keep = sections[index].append
-        for _ in range(counts[index]):
-            owner = at
-            at = skip(at)
-            if at + 10 > limit:
-                raise WireError("a record runs out of the message")
-            rdtype = data[at] << 8 | data[at + 1]
-            rdclass = data[at + 2] << 8 | data[at + 3]
-            length = data[at + 8] << 8 | data[at + 9]
-            start = at + 10
-            end = start + length
-            if end > limit:
-                raise WireError("rdata runs out of the message")
-            if rdtype == 41:
-                if edns is not None or index != 2 or message.name(owner)[0]:
-                    error = WireError("an OPT record where none may be (RFC 6891 §6.1.1)")
-                    error.unusable = True
-                    raise error
-                rcode |= data[at + 4] << 4
-                edns = Edns(data[at + 5], bool(data[at + 6] & 0x80), rdclass, _edns_options(data[start:end]))
-            else:
-                wanted = 4 if rdtype == 1 else 16 if rdtype == 28 else 0
-                if wanted and length != wanted and rdclass == 1:
-                    if length < wanted:
-                        raise WireError("an address that is cut short")
-                elif rdtype in (5, 2, 12, 39):
+    message = Message(data, at)
+    known, skip = message.sizes, message.skip
+    starts = []
+    opt = 0
+    try:
+        for index in (0, 1, 2):
+            starts.append(at)
+            for _ in range(counts[index]):
+                owner = at
+                # Nearly always a pointer to a name that was read, or the root; ``skip`` would come to the same.
+                first = data[at]
+                if first >= 0xC0 and known.get((first & 0x3F) << 8 | data[at + 1], _NOT_KNOWN)[1] < MOST_JUMPS:
+                    at += 2
+                else:
+                    at = skip(at) if first else at + 1
+                rdtype, rdclass, _, length = _fixed(data, at)
+                start = at + 10
+                end = start + length
+                if end > limit:
+                    raise WireError("rdata runs out of the message")
+                if rdtype in _NAMES:
                     if skip(start) != end:
                         raise WireError("a name that is not as long as it says")
-                    keep((owner, rdtype, rdclass, _ttl(data, at + 4), start, end))
-                else:
-                    keep((owner, rdtype, rdclass, _ttl(data, at + 4), start, end))
-            at = end
-    return sections[0], sections[1], sections[2], edns, rcode
+                elif rdtype == _OPT:
+                    if opt or index != 2 or (first and message.name(owner)[0]):
+                        raise _misplaced()
+                    opt = at
+                    if length:
+                        _edns_options(data[start:end])
+                elif rdclass == 1 and length < _LENGTH_OF.get(rdtype, 0):
+                    raise WireError("an address that is cut short")
+                at = end
+    except (IndexError, StructError):
+        raise WireError("a record runs out of the message") from None
+    rcode = data[3] & 15
+    return starts[0], starts[1], starts[2], opt, rcode | data[opt + 4] << 4 if opt else rcode
 
 
-def _ttl(data: bytes, at: int) -> int:
-    return 0 if data[at] & 0x80 else int.from_bytes(data[at : at + 4], "big")  # RFC 2181 §8
+_NOT_KNOWN = (0, MOST_JUMPS)
+
+
+def _misplaced() -> WireError:
+    error = WireError("an OPT record where none may be (RFC 6891 §6.1.1)")
+    error.unusable = True
+    return error
 
 
 def _edns_options(data: bytes) -> tuple[tuple[int, bytes], ...]:

@@ -7,10 +7,12 @@ import re
 from ..errors import Kind, ResolveError
 from .idna import encode
 
-_legal = re.compile(r"(?!-)(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?").fullmatch
+#: A match if glibc takes it for a host's name (res_hnok), unless it is too long.
+legal = re.compile(r"(?!-)(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?").fullmatch
 _labels = re.compile(r"(?:[^.]{1,63}\.)*[^.]{1,63}").fullmatch  # RFC 1035 §2.3.4
-_SPECIAL = {"localhost": "loopback", "invalid": "nothing", "onion": "nothing"}
-_MAX_NAME = 253  # RFC 1035 §2.3.4, in text and without final dot
+#: Top-level domains that never reach DNS, and what they are.
+SPECIAL = {"localhost": "loopback", "invalid": "nothing", "onion": "nothing"}
+MAX_NAME = 253  # RFC 1035 §2.3.4, in text and without final dot
 
 
 def to_ascii(name: str, year: int = 2003) -> str:
@@ -29,7 +31,7 @@ def fits(name: str) -> bool:
     """Whether a name without final dot fits a DNS message: labels of 1 to 63 bytes, at most 253 characters."""
     if "\\" in name:
         return _fits_escaped(name)
-    return not name or (len(name) <= _MAX_NAME and _labels(name) is not None)
+    return not name or (len(name) <= MAX_NAME and _labels(name) is not None)
 
 
 def _fits_escaped(name: str) -> bool:
@@ -38,7 +40,7 @@ def _fits_escaped(name: str) -> bool:
 
 def is_hostname(name: str) -> bool:
     """Whether glibc takes it for a host's name (res_hnok): letters, digits, ``-``, ``_``; labels of 1 to 63."""
-    return _legal(name) is not None and len(name) <= _MAX_NAME + (name[-1] == ".")
+    return legal(name) is not None and len(name) <= MAX_NAME + (name[-1] == ".")
 
 
 def escaped(name: str) -> str:
@@ -51,4 +53,4 @@ def special(name: str) -> str | None:
     bare = name.removesuffix(".").lower()
     if bare == "localhost" and not name.endswith("."):
         return None
-    return _SPECIAL.get(bare.rpartition(".")[2])
+    return SPECIAL.get(bare.rpartition(".")[2])

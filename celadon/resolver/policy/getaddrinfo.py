@@ -11,13 +11,13 @@ from collections.abc import Generator, Sequence
 from typing import Any
 
 from ..errors import Kind, ResolveError
-from ..model import AddrInfo, SockAddr
+from ..model import AddrInfo, Answer, Question, SockAddr
 from ..names import domain, idn_flags
 from ..names.address import normal
 from ..names.idna import encode
 from ..system.world import World
 from . import address_order, nss
-from .plan import Plan, Sources
+from .plan import Ask, Plan, Sources
 from .search import HOST_NOT_FOUND, INTERNAL, NO_DATA, NO_RECOVERY, TRY_AGAIN, Result
 
 # Bound at import: patch_all may replace the module's own.
@@ -45,10 +45,13 @@ _NAME_ENDS = frozenset("ghijklmnopqrstuvwyzGHIJKLMNOPQRSTUVWYZ")
 _PRODUCTS = {0: ((1, 6), (2, 17), (3, 0)), 1: ((1, 6),), 2: ((2, 17),)}
 
 
-def getaddrinfo(
-    world: World, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
-) -> Plan[list[AddrInfo]]:
-    """``socket.getaddrinfo``, with a short way for the commonest arguments."""
+def first_questions(
+    world: World, host: Any, port: Any, family: int, type: int, proto: int, flags: int
+) -> tuple[Question, ...] | None:
+    """What ``getaddrinfo`` asks first for the commonest arguments; None where something else comes first.
+
+    A plain name and a port number need none of ``checked``'s checks.
+    """
     if (
         host.__class__ is str
         and port.__class__ is int
@@ -58,12 +61,45 @@ def getaddrinfo(
         and not flags
         and family in _FAMILIES
         and host[-1:] in _NAME_ENDS
-        and domain.is_hostname(host)
+        and len(host) <= domain.MAX_NAME
+        and domain.legal(host) is not None
     ):
-        # A plain name and a port number need none of the checks below.
-        got = yield from nss.quick(world, host, family)
-        return (yield from _finish(world, got, _PRODUCTS[type], port, False))
-    return (yield from checked(world, host, port, family, type, proto, flags))
+        return nss.first_questions(world, host, family)
+    return None
+
+
+def of_one(one: tuple[int, str], port: int, type: int) -> list[AddrInfo]:
+    """What ``answered`` returns if all that was asked for are IPv4 addresses, and this is the answer's ``one``."""
+    place = one[1], port
+    if type:
+        ((kind, proto),) = _PRODUCTS[type]
+        return [(_INET, kind, proto, "", place)]
+    return [(_INET, kind, proto, "", place) for kind, proto in _PRODUCTS[0]]
+
+
+def answered(
+    world: World,
+    host: str,
+    port: int,
+    family: int,
+    type: int,
+    questions: tuple[Question, ...],
+    outcomes: list[Answer | ResolveError],
+) -> Plan[list[AddrInfo]]:
+    """``getaddrinfo`` whose first questions have these outcomes."""
+    got = yield from nss.answered(world, host, family, questions, outcomes)
+    return (yield from _finish(world, got, _PRODUCTS[type], port, False))
+
+
+def getaddrinfo(
+    world: World, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+) -> Plan[list[AddrInfo]]:
+    """``socket.getaddrinfo``, with a short way for the commonest arguments."""
+    questions = first_questions(world, host, port, family, type, proto, flags)
+    if questions is None:
+        return (yield from checked(world, host, port, family, type, proto, flags))
+    outcomes = yield Ask(questions)
+    return (yield from answered(world, host, port, family, type, questions, outcomes))
 
 
 def checked(world: World, host: Any, port: Any, family: int, type: int, proto: int, flags: int) -> Plan[list[AddrInfo]]:

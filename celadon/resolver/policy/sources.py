@@ -95,6 +95,11 @@ def in_answers(world: World, answers: Sequence[Answer]) -> Result | None:
     canonical = ""
     aliases: tuple[str, ...] = ()
     for answer in answers:
+        if answer.one is not None:  # what the chain comes to
+            if not found:
+                canonical = answer.question.name
+            found.append((AF_INET, answer.one[1]))
+            continue
         chain = follow(answer, world.ways.cname_order)
         if not chain.data:
             continue

@@ -196,14 +196,17 @@ class System:
 
     def changed(self, changes: Mapping[str, Any], ways: Ways) -> Callable[[], World]:
         """As ``world``, with these fields of the configuration in place of the file's, and with these ways."""
-        last: tuple[World, World] | None = None
+        base: World | None = None
+        made: Any = None
 
         def world() -> World:
-            nonlocal last
+            nonlocal base, made
+            if base is not None and base is self._world and self._now() < self._next:
+                return made  # type: ignore[no-any-return]  # what the lines below come to, without a call
             now = self.world()
-            if last is None or last[0] is not now:
-                last = (now, replace(now, config=replace(now.config, **changes), ways=ways))
-            return last[1]
+            if base is not now:
+                base, made = now, replace(now, config=replace(now.config, **changes), ways=ways)
+            return made  # type: ignore[no-any-return]
 
         return world
 

@@ -152,6 +152,44 @@ def test_an_answer_of_one_address_is_lazy_and_equal_to_a_plain_one():
         answer.rtt = 2.0
 
 
+def test_an_address_with_more_behind_it_is_read_at_once_and_the_rest_when_somebody_looks(monkeypatch):
+    question = Question("q.test", 1)
+    message = reply(
+        question,
+        from_text("q.test.", 60, "IN", "A", "192.0.2.1"),
+        authority=[from_text("test.", 60, "IN", "NS", "ns.test.")],
+        additional=[from_text("ns.test.", 60, "IN", "A", "192.0.2.53")],
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr("celadon.resolver.dns.wire.text", None)
+        answer = read(question, message)
+        assert answer.one == (60, "192.0.2.1")
+        assert answer.records == (Record("q.test", 1, 60, "192.0.2.1"),)
+    assert (answer.authority[0].data, answer.additional[0].data) == ("ns.test.", "192.0.2.53")
+    assert answer == answer.plain()
+    assert answer.plain().one is None
+    for cut in range(1, len(message) - 24 - 16):
+        with pytest.raises(WireError):
+            read(question, message[:-cut])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "records"),
+    [
+        ("q.test", "A", [("q.test.", "A", "192.0.2.1"), ("q.test.", "A", "192.0.2.2")]),
+        ("q.test", "A", [("q.test.", "CNAME", "a.test."), ("a.test.", "A", "192.0.2.1")]),
+        ("q.test", "A", [("other.test.", "A", "192.0.2.1")]),
+        ("q.test", "AAAA", [("q.test.", "A", "192.0.2.1")]),
+        ("q.test", "A", [("q.test.", "AAAA", "2001:db8::1")]),
+        ("q.test", "A", []),
+    ],
+)
+def test_what_is_not_one_address_of_the_name_is_not_taken_for_it(name, kind, records):
+    question = Question(name, int(RdataType[kind]))
+    rrsets = [from_text(owner, 60, "IN", *rest) for owner, *rest in records]
+    assert read(question, reply(question, *rrsets)).one is None
+
+
 def test_all_sections_and_the_opt_record():
     question = Question("q.test", 1)
     message = reply(

@@ -25,6 +25,7 @@ from ...model import CLASS_IN, Answer, Config, QueryOptions, Question
 from ...protocols import Cancel, Done, Engine, Outcome, counts_of
 from ..python import python_engine
 from . import library
+from .ares_answer import answer_of
 
 _IN_FLIGHT = 8192  # c-ares spins for ever at 65,536
 _TICK = 0.1  # seconds: c-ares shortens its timeouts down to 0.25 s as it learns
@@ -196,10 +197,7 @@ class AresEngine:
             self._ask_on(query, _KINDS.get(status, Kind.NETWORK), library.describe(status))
 
     def _answer(self, query: _Query, rcode: int, reply: library.Reply) -> Answer:
-        rtt = self._now() - query.since
-        told = query.question, rcode, reply.answer, reply.authority, reply.additional, reply.flags, self._server, rtt
-        # By position, in a third less time. After rtt: tcp, attempts, size, engine, edns, id, cached, stale, unrelated.
-        return Answer(*told, False, 1, 0, self.name, None, 0, False, False, reply.unread)
+        return answer_of(query.question, query.name, rcode, reply, self._server, self._now() - query.since)
 
     def _now(self) -> float:
         """The hub's time without what the process was away."""

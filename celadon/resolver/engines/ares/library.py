@@ -16,13 +16,14 @@ import _socket
 import _thread
 import struct
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
 from typing import Any, NamedTuple
 
 import pycares
 
-from ...model import CLASS_IN, Config, Record, RRType, Server
+from ...model import CLASS_IN, Config, RRType, Server, new_tuple
 
 _errno = pycares.errno
 NOERROR, NODATA, NXDOMAIN = _errno.ARES_SUCCESS, _errno.ARES_ENODATA, _errno.ARES_ENOTFOUND
@@ -58,48 +59,60 @@ def describe(status: int) -> str:
 
 _string, _buffer, _cast = _ffi.string, _ffi.buffer, _ffi.cast
 _ntop = _socket.inet_ntop
+# Bound, because each attribute of cffi's library costs as much as a call.
+_str_of, _u16, _u32 = _lib.ares_dns_rr_get_str, _lib.ares_dns_rr_get_u16, _lib.ares_dns_rr_get_u32
+_addr_of, _addr6_of = _lib.ares_dns_rr_get_addr, _lib.ares_dns_rr_get_addr6
+_count, _record = _lib.ares_dns_record_rr_cnt, _lib.ares_dns_record_rr_get_const
+_type_of, _class_of, _ttl_of = _lib.ares_dns_rr_get_type, _lib.ares_dns_rr_get_class, _lib.ares_dns_rr_get_ttl
+_name_of = _lib.ares_dns_rr_get_name
+_A, _AAAA = _lib.ARES_RR_A_ADDR, _lib.ARES_RR_AAAA_ADDR
 
 
-def _name(text: Any) -> str:
+def name_text(text: bytes) -> str:
     """A name as c-ares writes it, with what is not plain escaped as everywhere here."""
-    name: str = _string(text).decode("latin-1")
+    name = text.decode("latin-1")
     return name.replace(" ", "\\032") if " " in name else name
 
 
-def _target(key: int) -> Callable[[Any], str]:
+def _target(key: int) -> Callable[[Any], bytes]:
     """Rdata of one name."""
-    return lambda rr: _name(_lib.ares_dns_rr_get_str(rr, key)) + "."
+    return lambda rr: _string(_str_of(rr, key))
+
+
+def _named(rr: Any, key: int) -> str:
+    return name_text(_string(_str_of(rr, key))) + "."
 
 
 def _mx(rr: Any) -> str:
-    exchange = _name(_lib.ares_dns_rr_get_str(rr, _lib.ARES_RR_MX_EXCHANGE))
-    return f"{_lib.ares_dns_rr_get_u16(rr, _lib.ARES_RR_MX_PREFERENCE)} {exchange}."
+    return f"{_u16(rr, _lib.ARES_RR_MX_PREFERENCE)} {_named(rr, _lib.ARES_RR_MX_EXCHANGE)}"
 
 
 def _srv(rr: Any) -> str:
-    number = _lib.ares_dns_rr_get_u16
     numbers = (_lib.ARES_RR_SRV_PRIORITY, _lib.ARES_RR_SRV_WEIGHT, _lib.ARES_RR_SRV_PORT)
-    target = _name(_lib.ares_dns_rr_get_str(rr, _lib.ARES_RR_SRV_TARGET))
-    return " ".join([*(str(number(rr, key)) for key in numbers), f"{target}."])
+    return " ".join([*(str(_u16(rr, key)) for key in numbers), _named(rr, _lib.ARES_RR_SRV_TARGET)])
 
 
 def _soa(rr: Any) -> str:
     keys = ("SERIAL", "REFRESH", "RETRY", "EXPIRE", "MINIMUM")
-    numbers = [str(_lib.ares_dns_rr_get_u32(rr, getattr(_lib, f"ARES_RR_SOA_{key}"))) for key in keys]
-    names = [_name(_lib.ares_dns_rr_get_str(rr, key)) for key in (_lib.ARES_RR_SOA_MNAME, _lib.ARES_RR_SOA_RNAME)]
-    return f"{names[0]}. {names[1]}. {' '.join(numbers)}"
+    numbers = [str(_u32(rr, getattr(_lib, f"ARES_RR_SOA_{key}"))) for key in keys]
+    return " ".join([_named(rr, _lib.ARES_RR_SOA_MNAME), _named(rr, _lib.ARES_RR_SOA_RNAME), *numbers])
 
 
-#: Record type -> its data as zone-file text. Only these can be asked for.
-READ: dict[int, Callable[[Any], str]] = {
-    RRType.A: lambda rr: _ntop(2, _buffer(_lib.ares_dns_rr_get_addr(rr, _lib.ARES_RR_A_ADDR), 4)),
-    RRType.AAAA: lambda rr: _ntop(10, _buffer(_lib.ares_dns_rr_get_addr6(rr, _lib.ARES_RR_AAAA_ADDR), 16)),
-    RRType.CNAME: _target(_lib.ARES_RR_CNAME_CNAME),
-    RRType.NS: _target(_lib.ARES_RR_NS_NSDNAME),
-    RRType.PTR: _target(_lib.ARES_RR_PTR_DNAME),
-    RRType.MX: _mx,
-    RRType.SRV: _srv,
-    RRType.SOA: _soa,
+def _host(name: bytes) -> str:
+    return name_text(name) + "."
+
+
+#: Record type -> what takes its data while c-ares has the record, and what makes zone-file text of that, if it is not
+#: text yet. Only these can be asked for.
+READ: dict[int, tuple[Callable[[Any], Any], Callable[[Any], str]]] = {
+    RRType.A: (lambda rr: _buffer(_addr_of(rr, _A), 4)[:], partial(_ntop, _socket.AF_INET)),
+    RRType.AAAA: (lambda rr: _buffer(_addr6_of(rr, _AAAA), 16)[:], partial(_ntop, _socket.AF_INET6)),
+    RRType.CNAME: (_target(_lib.ARES_RR_CNAME_CNAME), _host),
+    RRType.NS: (_target(_lib.ARES_RR_NS_NSDNAME), _host),
+    RRType.PTR: (_target(_lib.ARES_RR_PTR_DNAME), _host),
+    RRType.MX: (_mx, str),
+    RRType.SRV: (_srv, str),
+    RRType.SOA: (_soa, str),
 }
 
 
@@ -134,59 +147,64 @@ def _head_is_known() -> bool:
 HEAD_IS_KNOWN = _head_is_known()
 
 
+# A record: owner, type, TTL in seconds, class, and what ``READ`` has taken of its data.
+Taken = tuple[bytes, int, int, int, Any]
+
+
 class Reply(NamedTuple):
     """What c-ares read: the records by section; rcode and flags of the header, None and 0 where they cannot be had.
 
     ``unread`` records of the answer section are of types that are not in ``READ``.
     """
 
-    answer: tuple[Record, ...] = ()
-    authority: tuple[Record, ...] = ()
-    additional: tuple[Record, ...] = ()
+    sections: tuple[Sequence[Taken], Sequence[Taken], Sequence[Taken]] = ((), (), ())
     rcode: int | None = None
     flags: int = 0
     unread: int = 0
 
 
-_SECTIONS = (_lib.ARES_SECTION_ANSWER, _lib.ARES_SECTION_AUTHORITY, _lib.ARES_SECTION_ADDITIONAL)
+_ANSWER, _AUTHORITY, _ADDITIONAL = _lib.ARES_SECTION_ANSWER, _lib.ARES_SECTION_AUTHORITY, _lib.ARES_SECTION_ADDITIONAL
 _EMPTY = Reply()
 
 
+def _take(reply: Any, section: int, count: int) -> list[Taken]:
+    """The records of a section whose types are in ``READ``."""
+    found = []
+    for index in range(count):
+        rr = _record(reply, section, index)
+        rdtype = _type_of(rr)
+        read = READ.get(rdtype)
+        if read is not None:
+            found.append((_string(_name_of(rr)), rdtype, _ttl_of(rr), _class_of(rr), read[0](rr)))
+    return found
+
+
 def _read(reply: Any) -> Reply | None:
-    """The header, and the records whose types are in ``READ``, by section; None for what is no reply to a query."""
+    """Header and records; None for what is no reply to a query."""
     rcode, flags = None, 0
     if HEAD_IS_KNOWN:
         _, bits, opcode, rcode = _head(reply)
         if not bits & 1 or opcode:
             return None
         flags = _FLAGS_OF[bits & 0x7F]
-    sections: list[tuple[Record, ...]] = []
-    answers = _lib.ares_dns_record_rr_cnt(reply, _SECTIONS[0])
-    for section in _SECTIONS:
-        found = []
-        for index in range(_lib.ares_dns_record_rr_cnt(reply, section)):
-            rr = _lib.ares_dns_record_rr_get_const(reply, section, index)
-            rdtype = _lib.ares_dns_rr_get_type(rr)
-            read = READ.get(rdtype)
-            if read is not None:
-                ttl = _lib.ares_dns_rr_get_ttl(rr)
-                name = _name(_lib.ares_dns_rr_get_name(rr))
-                ttl = 0 if ttl >> 31 else ttl  # RFC 2181 §8
-                found.append(Record(name, rdtype, ttl, read(rr), _lib.ares_dns_rr_get_class(rr)))
-        sections.append(tuple(found))
-    return Reply(sections[0], sections[1], sections[2], rcode, flags, answers - len(sections[0]))
+    count = _count(reply, _ANSWER)
+    answers = _take(reply, _ANSWER, count)
+    others = [_take(reply, one, number) if (number := _count(reply, one)) else () for one in (_AUTHORITY, _ADDITIONAL)]
+    return new_tuple(Reply, ((answers, *others), rcode, flags, count - len(answers)))  # type: ignore[no-any-return]
 
 
 # -- queries ---------------------------------------------------------------------------------------------------
 
 _numbers = count(1)
+_SIZE, _POINTER = _ffi.typeof("size_t"), _ffi.typeof("void *")
+_query, _NULL = _lib.ares_query_dnsrec, _ffi.NULL
 #: Number of a query inside c-ares -> its channel and what the engine knows it by.
 _inside: dict[int, tuple[Channel, Any]] = {}
 
 
 @_ffi.callback("ares_callback_dnsrec")  # type: ignore[untyped-decorator]
 def _answered(number: Any, status: int, _timeouts: int, reply: Any) -> None:
-    known = _inside.pop(int(_cast("size_t", number)), None)
+    known = _inside.pop(int(_cast(_SIZE, number)), None)
     if known is not None:
         channel, query = known
         channel.inside -= 1
@@ -256,9 +274,7 @@ class Channel:
         number = next(_numbers)
         _inside[number] = (self, query)
         self.inside += 1
-        status: int = _lib.ares_query_dnsrec(
-            self._pointer, name, CLASS_IN, rdtype, _answered, _cast("void *", number), _ffi.NULL
-        )
+        status: int = _query(self._pointer, name, CLASS_IN, rdtype, _answered, _cast(_POINTER, number), _NULL)
         if status and _inside.pop(number, None) is not None:
             self.inside -= 1
             self.arrived.append((query, status, _EMPTY))

@@ -18,6 +18,7 @@ from weakref import WeakSet
 from ....hub import Timer, get_hub
 from ...dns.exchange import AGAIN, Exchange, Query, Tuning, Verdict
 from ...dns.server_health import Health
+from ...dns.wire import OPT, WITH_OPT
 from ...errors import Kind, ResolveError
 from ...events import Event, OnEvent
 from ...model import Config, Question
@@ -152,15 +153,17 @@ class PythonEngine:
     def _transmit(self, query: Query, now: float) -> None:
         """Send to the server that was chosen, or to the next that a packet can be sent to at all."""
         exchange = self.exchange
+        state = query.state
         while True:
             try:
-                link, name = self._send(query, query.state, now)
+                link, name = self._send(query, state, now)
             except OSError as error:
                 other = self._udp.get(query.state)
                 if other is not None and other.flight and error.errno in _NOBODY_THERE:
                     self.link_failed(other, error)  # it was said to this question, but is true of the others too
                 verdict = exchange.failed(query, error, now)
                 if verdict is AGAIN:
+                    state = query.state
                     continue
                 self._limbo[query] = None
                 query.bucket = self._limbo
@@ -169,7 +172,7 @@ class PythonEngine:
             break
         more = query.more
         if more is None:
-            slot = int((now + (query.state.timeout if exchange.adapts else exchange.config.timeout)) * _TICKS) + 1
+            slot = int((now + (state.timeout if exchange.adapts else exchange.config.timeout)) * _TICKS) + 1
         else:
             slot = int((now + exchange.patience(query, now)) * _TICKS) + 1
             if query.link is not None:
@@ -188,9 +191,9 @@ class PythonEngine:
             self._probe(query, now)
 
     def _send(self, query: Query, state: Health, now: float) -> tuple[Link, bytes]:
-        exchange = self.exchange
+        exchange, more = self.exchange, query.more
         link: Link | None
-        if (query.more is not None or state.stream) and exchange.over_tcp(query, state):
+        if (more is not None or state.stream) and exchange.over_tcp(query, state):
             link = self._stream(state, now)
         else:
             link = self._udp.get(state)
@@ -200,7 +203,11 @@ class PythonEngine:
         name = ids.pop() if ids else self._new_id()
         while name in link.flight:
             name = self._new_id()
-        link.send(query, name, exchange.body(query, state, now))
+        if more is None and now >= state.plain_until and not state.encrypted:
+            body = WITH_OPT + query.tail + OPT  # as ``exchange.body``, without a call
+        else:
+            body = exchange.body(query, state, now)
+        link.send(query, name, body)
         state.sent += 1
         state.in_flight += 1
         if self._on_event is not None:
