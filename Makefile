@@ -8,12 +8,12 @@ SERVERS := --ignore=tests/integration/test_dig.py --ignore=tests/integration/tes
 
 .DEFAULT_GOAL := help
 .PHONY: help demo format check test test-suite test-pythons test-fast test-shuffle test-poll test-soak test-bulk-scale test-bulk-signals test-corpora test-flood bench-crowd test-parity test-stdlib \
-  test-stdlib-names test-integration fuzz bench bench-hub bench-bulk bench-scrapy bench-requests bench-http clean
+  test-stdlib-names test-integration fuzz fuzz-codec bench bench-hub bench-bulk bench-scrapy bench-requests bench-http clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(VENV)/.ready: pyproject.toml setup.py celadon/hub/accel/_arena.c
+$(VENV)/.ready: pyproject.toml setup.py $(wildcard celadon/*/accel/*.c)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	$(BIN)/python -m compileall -q celadon
@@ -22,7 +22,7 @@ $(VENV)/.ready: pyproject.toml setup.py celadon/hub/accel/_arena.c
 # One environment for each Python: make bench PYTHON=python3.13
 BENCH = .venv-bench-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-.venv-bench-%/.ready: pyproject.toml setup.py celadon/hub/accel/_arena.c
+.venv-bench-%/.ready: pyproject.toml setup.py $(wildcard celadon/*/accel/*.c)
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	touch $@
@@ -174,6 +174,10 @@ test-stdlib: $(VENV)/.ready ## CPython's own tests under patch_all: about half a
 fuzz: $(VENV)/.ready ## A minute of bent replies to each engine; ten thousand lookups over a bad network
 	$(BIN)/python -m tests.resolver.fuzz_replies --seconds 60
 	ROUGH_LOOKUPS=10000 $(BIN)/python -m pytest tests/resolver/test_requirements.py -k loses
+
+# The accelerator beside the Python codec on a million bent packets, under ASan and UBSan; needs gcc.
+fuzz-codec: $(VENV)/.ready ## The accelerator beside the Python codec: a million bent packets, under sanitizers
+	$(BIN)/python -m tests.resolver.fuzz_codec --packets 1000000
 
 # The modules that look names up or move bytes, with each resolver patched in; about three minutes for each.
 test-stdlib-names: $(VENV)/.ready ## CPython's tests that look names up, with each resolver: three minutes each

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from . import accel
 from .answers.cache import CacheStats
 from .errors import ResolveError
 from .frozen import field, frozen
@@ -75,7 +76,8 @@ class ResolverStats:
     ``lookups`` counts those that no finished result answered, ``errors`` the failed ones by kind. ``waiting`` is the
     number of lookups of the calling hub that wait for servers now, ``questions`` the number of their questions under
     way, ``memo`` the number of finished results kept. ``engine`` has the counts of the hub's engine. ``cache`` is None
-    if there is none. ``members`` are those of a chain, or the resolver under a crawler's.
+    if there is none. ``members`` are those of a chain, or the resolver under a crawler's. ``accelerator`` says whether
+    messages are made and read in C: ``on``, ``off``, or ``not built``.
     """
 
     resolver: str
@@ -87,6 +89,7 @@ class ResolverStats:
     engine: Mapping[str, int] = field(default_factory=dict)
     cache: CacheStats | None = None
     members: tuple[ResolverStats, ...] = ()
+    accelerator: str = field(default_factory=accel.state)
 
 
 OnEvent = Callable[[Event], object]

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from ... import __version__
+from .. import accel
 
 #: The first words of a command line that is not in dig's dialect.
 COMMANDS = ("bulk", "compare", "hosts")
@@ -22,3 +23,8 @@ def load(module: str) -> Any:
 def version() -> str:
     """The version of the package."""
     return __version__
+
+
+def version_line() -> str:
+    """What ``--version`` prints."""
+    return f"celadon {version()}, accelerator {accel.state()}"

@@ -52,8 +52,10 @@ class Message:
     def __init__(self, data: bytes, question_end: int = 0) -> None:
         self.data = data
         self.exotic = _EXOTIC
-        #: Offset -> bytes that the name has there, and pointers in it.
-        self.sizes: dict[int, tuple[int, int]] = {}
+        #: Offset -> bytes that the name has there, pointers in it, and where the first of them leads (0: none).
+        #: A name that runs on into another one is a name only if that pointer leads before its own beginning as well:
+        #: what is a name must not depend on the order in which names are read.
+        self.sizes: dict[int, tuple[int, int, int]] = {}
         self._texts: dict[int, str] = {}
         if question_end > 17:
             self._asked(question_end - 4)
@@ -64,7 +66,7 @@ class Message:
         at = 12
         count = data[at]
         while count:
-            sizes[at] = (stop - at, 0)
+            sizes[at] = (stop - at, 0, 0)
             at += count + 1
             if at >= stop or count > 63:
                 break
@@ -88,12 +90,12 @@ class Message:
                 target = (data[pointer] & 0x3F) << 8 | data[pointer + 1]
                 known = sizes.get(target)
                 if known is not None and target < at and known[1] < MOST_JUMPS and known[0] + pointer - at <= 255:
-                    sizes[at] = (known[0] + pointer - at, known[1] + 1)
+                    sizes[at] = (known[0] + pointer - at, known[1] + 1, target)
                     return pointer + 2
             while (known := sizes.get(here)) is None:
                 count = data[here]
                 if not count:
-                    known = (1, 0)
+                    known = (1, 0, 0)
                     break
                 path.append(here)
                 if count <= 63:
@@ -106,16 +108,19 @@ class Message:
                 low = here = target
         except IndexError:
             raise WireError("a name runs out of the message") from None
-        size, jumps = known
+        size, jumps, target = known
+        if target >= low:
+            raise WireError("a pointer that does not point back")
         for one in reversed(path):
             count = data[one]
             if count <= 63:
                 size += count + 1
             else:
                 jumps += 1
+                target = (count & 0x3F) << 8 | data[one + 1]
             if size > 255 or jumps > MOST_JUMPS:
                 raise WireError(_TOO_LONG)
-            sizes[one] = (size, jumps)
+            sizes[one] = (size, jumps, target)
         return end or _end_of(data, here)
 
     def name(self, at: int) -> tuple[str, int]:

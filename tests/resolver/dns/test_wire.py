@@ -330,3 +330,20 @@ def test_presentation_is_dnspythons(text):
         theirs = None
     if theirs is not None or mine is None:
         assert mine == theirs or text.endswith("\\")
+
+
+@pytest.mark.parametrize(("owners", "good"), [((4, 4), True), ((4, 0), False), ((0, 4), False)])
+def test_what_is_a_name_does_not_depend_on_what_was_read_before(owners, good):
+    """A label that runs on into a name whose pointer leads into that very label: forbidden in whatever order."""
+    question = Question("a.test", 1)
+    start = 12 + len(question_tail(question)) + 12  # of the first record's data
+    data = b"\3z\0q" + b"\1y" + (0xC000 | start + 2).to_bytes(2, "big")  # from 4 on: y, and the root inside the label
+    records = b"\xc0\x0c\0\x63\0\1\0\0\0\0\0\x08" + data
+    for one in owners:
+        records += (0xC000 | start + one).to_bytes(2, "big") + b"\0\1\0\1\0\0\0\0\0\4\1\2\3\4"
+    message = b"\0\0\x81\x80\0\1\0\3\0\0\0\0" + question_tail(question) + records
+    if good:
+        assert [one.name for one in read(question, message).records[1:]] == ["y", "y"]
+    else:
+        with pytest.raises(WireError):
+            read(question, message)

@@ -39,7 +39,7 @@ def main(words: list[str]) -> int:
         print(help_text())
         return 0
     if options["--version"]:
-        print(f"celadon {commands.version()}")
+        print(commands.version_line())
         return 0
     return _Run(options, job_of(options, options["--processes"])).run(options["--processes"])
 

@@ -11,7 +11,7 @@ from ... import registry
 from ...dns.wire import decode, encode_question, question_tail
 from ...errors import Kind, ResolveError
 from ...model import Answer, Question
-from ..commands import load, version
+from ..commands import load, version, version_line
 from ..escapes import printable
 from ..exits import NO_REPLY, OK, USAGE, UsageError, complain
 from . import text
@@ -42,7 +42,7 @@ def show(action: str) -> int:
     """Print one of the texts that are made from the option table."""
     made = load("manual")
     if action == "version":
-        print(f"celadon {version()}")
+        print(version_line())
     elif action == "help":
         print(made.help_text(), end="")
     elif action == "man":

@@ -1,0 +1,28 @@
+"""The resolver's optional accelerator: DNS messages made and read in C, the same as ``dns/wire`` makes and reads them.
+
+Built by an ordinary install where there is a C compiler, left out silently where there is none. ``CELADON_ACCEL=0`` in
+the environment keeps it off, and the hub's as well. ``stats().accelerator`` and ``resolve --version`` tell.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+try:
+    from . import _codec as _built
+
+    _codec: Any = _built
+except ImportError:  # there was no compiler
+    _codec = None
+
+#: The accelerator's functions; None where it was not built, or is kept off.
+codec: Any = _codec if os.environ.get("CELADON_ACCEL", "1") != "0" else None
+
+
+def state() -> str:
+    """``on``, ``off``, or ``not built``."""
+    return "not built" if _codec is None else "off" if codec is None else "on"
+
+
+__all__ = ["codec", "state"]

@@ -1,0 +1,450 @@
+/* The resolver's hottest bytes: questions made, and replies with an address read.
+
+   Each function says what the one of the same name in dns/wire.py says, or None: then that one decides, which is the
+   reference. So only what is certain is said here, and a malformed message costs both.
+
+   Reading is bounded, not remembered: a name is at most 255 bytes and 128 pointers, each of which leads back
+   (RFC 1035 §4.1.4), and a record has at least 11 bytes. So a byte of a message costs some 35 steps at most, whatever
+   it says. Nothing is written to, nothing is kept, no pointer outlives a call: any thread may call at any time. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <arpa/inet.h>
+#include <stdint.h>
+#include <string.h>
+
+#define MOST_BYTES 255
+#define MOST_JUMPS 128
+
+struct sections {
+    Py_ssize_t start[3], opt; /* opt: where the type of the OPT record is, 0 for none */
+    int rcode;
+};
+
+static inline unsigned
+two(const uint8_t *at)
+{
+    return (unsigned)at[0] << 8 | at[1];
+}
+
+static inline uint32_t
+four(const uint8_t *at)
+{
+    return (uint32_t)two(at) << 16 | two(at + 2);
+}
+
+/* Where the name at an offset ends there, and its length in bytes without pointers; -1 for no name. */
+static Py_ssize_t
+skip(const uint8_t *data, Py_ssize_t limit, Py_ssize_t at, int *size)
+{
+    Py_ssize_t low = at, end = 0;
+    int jumps = 0;
+    *size = 1;
+    while (at < limit) {
+        unsigned count = data[at];
+        if (count == 0) {
+            return end ? end : at + 1;
+        }
+        if (count < 64) {
+            *size += (int)count + 1;
+            at += (Py_ssize_t)count + 1;
+            if (*size > MOST_BYTES) {
+                return -1;
+            }
+        }
+        else {
+            if (count < 0xC0 || at + 1 >= limit || ++jumps > MOST_JUMPS) {
+                return -1;
+            }
+            Py_ssize_t target = two(data + at) & 0x3FFF;
+            if (target >= low || target < 12) {
+                return -1;
+            }
+            end = end ? end : at + 2;
+            low = at = target;
+        }
+    }
+    return -1;
+}
+
+/* Whether a whole number of options lies there (RFC 6891 §6.1.2). */
+static int
+are_options(const uint8_t *data, Py_ssize_t at, Py_ssize_t end)
+{
+    while (at + 4 <= end) {
+        at += 4 + (Py_ssize_t)two(data + at + 2);
+    }
+    return at == end;
+}
+
+static int
+walk_all(const uint8_t *data, Py_ssize_t limit, Py_ssize_t at, struct sections *found)
+{
+    int size;
+    if (limit < 12 || at < 12 || at > limit) {
+        return 0;
+    }
+    if ((Py_ssize_t)(two(data + 6) + two(data + 8) + two(data + 10)) * 11 > limit - at) {
+        return 0;
+    }
+    found->opt = 0;
+    found->rcode = data[3] & 15;
+    for (int index = 0; index < 3; index++) {
+        found->start[index] = at;
+        for (unsigned left = two(data + 6 + 2 * index); left; left--) {
+            at = skip(data, limit, at, &size);
+            if (at < 0 || limit - at < 10) {
+                return 0;
+            }
+            unsigned type = two(data + at), class = two(data + at + 2), length = two(data + at + 8);
+            Py_ssize_t start = at + 10, end = start + (Py_ssize_t)length;
+            if (end > limit) {
+                return 0;
+            }
+            if (type == 2 || type == 5 || type == 12 || type == 39) {
+                if (skip(data, limit, start, &size) != end) {
+                    return 0;
+                }
+            }
+            else if (type == 41) {
+                if (found->opt || index != 2 || size != 1 || !are_options(data, start, end)) {
+                    return 0;
+                }
+                found->opt = at;
+                found->rcode |= data[at + 4] << 4;
+            }
+            else if (class == 1 && ((type == 1 && length < 4) || (type == 28 && length < 16))) {
+                return 0;
+            }
+            at = end;
+        }
+    }
+    return 1;
+}
+
+static PyObject *
+tuple_of(const struct sections *found)
+{
+    PyObject *made = PyTuple_New(5);
+    if (made == NULL) {
+        return NULL;
+    }
+    for (int index = 0; index < 5; index++) {
+        Py_ssize_t value = index < 3 ? found->start[index] : index == 3 ? found->opt : found->rcode;
+        PyObject *number = PyLong_FromSsize_t(value);
+        if (number == NULL) {
+            Py_DECREF(made);
+            return NULL;
+        }
+        PyTuple_SET_ITEM(made, index, number);
+    }
+    return made;
+}
+
+/* Four bytes as text, and how long that is. */
+static int
+dotted(const uint8_t *four_bytes, char *text)
+{
+    char *at = text;
+    for (int index = 0; index < 4; index++) {
+        unsigned byte = four_bytes[index];
+        if (index) {
+            *at++ = '.';
+        }
+        if (byte >= 100) {
+            *at++ = (char)('0' + byte / 100);
+        }
+        if (byte >= 10) {
+            *at++ = (char)('0' + byte / 10 % 10);
+        }
+        *at++ = (char)('0' + byte % 10);
+    }
+    return (int)(at - text);
+}
+
+static PyObject *
+text_of(const char *text, Py_ssize_t length)
+{
+    PyObject *made = PyUnicode_New(length, 127);
+    if (made != NULL) {
+        memcpy(PyUnicode_1BYTE_DATA(made), text, (size_t)length);
+    }
+    return made;
+}
+
+static int
+bytes_of(PyObject *object, const uint8_t **data, Py_ssize_t *size)
+{
+    if (!PyBytes_Check(object)) {
+        PyErr_Format(PyExc_TypeError, "bytes are needed, not %.100s", Py_TYPE(object)->tp_name);
+        return 0;
+    }
+    *data = (const uint8_t *)PyBytes_AS_STRING(object);
+    *size = PyBytes_GET_SIZE(object);
+    return 1;
+}
+
+static int
+two_arguments(Py_ssize_t given)
+{
+    if (given == 2) {
+        return 1;
+    }
+    PyErr_Format(PyExc_TypeError, "2 arguments are needed, not %zd", given);
+    return 0;
+}
+
+PyDoc_STRVAR(walk_doc, "walk(message, question_end)\n--\n\nAs dns/wire.py's, or None.");
+
+static PyObject *
+walk(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
+{
+    const uint8_t *data;
+    Py_ssize_t limit;
+    struct sections found;
+    if (!two_arguments(given) || !bytes_of(arguments[0], &data, &limit)) {
+        return NULL;
+    }
+    Py_ssize_t at = PyLong_AsSsize_t(arguments[1]);
+    if (at == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (!walk_all(data, limit, at, &found)) {
+        Py_RETURN_NONE;
+    }
+    return tuple_of(&found);
+}
+
+PyDoc_STRVAR(address_in_doc, "address_in(message, tail)\n--\n\nAs dns/wire.py's.");
+
+static PyObject *
+address_in(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
+{
+    static const uint8_t own[6] = {0xC0, 12, 0, 1, 0, 1}, root_opt[3] = {0, 0, 41}, asks[4] = {0, 1, 0, 1};
+    const uint8_t *data, *tail;
+    Py_ssize_t limit, length;
+    struct sections found;
+    char text[16];
+    if (!two_arguments(given) || !bytes_of(arguments[0], &data, &limit) || !bytes_of(arguments[1], &tail, &length)) {
+        return NULL;
+    }
+    Py_ssize_t end = 12 + length, rest = limit - end;
+    if (length < 4 || rest < 16 || memcmp(tail + length - 4, asks, 4) || memcmp(data + 12, tail, (size_t)length)) {
+        Py_RETURN_NONE;
+    }
+    unsigned authority = two(data + 8), additional = two(data + 10);
+    const uint8_t *record = data + end;
+    if ((two(data + 2) & 0xFA0F) != 0x8000 || two(data + 4) != 1 || two(data + 6) != 1 || memcmp(record, own, 6) ||
+        two(record + 10) != 4) {
+        Py_RETURN_NONE;
+    }
+    int more = 0;
+    if (rest == 27 && additional == 1 && authority == 0) {
+        if (memcmp(record + 16, root_opt, 3) || record[21] || two(record + 25)) {
+            Py_RETURN_NONE;
+        }
+    }
+    else if (rest > 16 || authority || additional) {
+        more = 1;
+        if (!walk_all(data, limit, end, &found) || found.rcode) {
+            Py_RETURN_NONE;
+        }
+    }
+    uint32_t ttl = four(record + 6);
+    PyObject *made = PyTuple_New(3);
+    if (made == NULL) {
+        return NULL;
+    }
+    int count = dotted(record + 12, text);
+    PyObject *address = text_of(text, count);
+    PyTuple_SET_ITEM(made, 0, PyLong_FromUnsignedLong(ttl & 0x80000000u ? 0 : ttl)); /* RFC 2181 §8 */
+    PyTuple_SET_ITEM(made, 1, address);
+    PyTuple_SET_ITEM(made, 2, more ? tuple_of(&found) : Py_NewRef(Py_None));
+    if (PyTuple_GET_ITEM(made, 0) == NULL || address == NULL || PyTuple_GET_ITEM(made, 2) == NULL) {
+        Py_DECREF(made);
+        return NULL;
+    }
+    return made;
+}
+
+/* The name at an offset as text, and a final dot if it is wanted; the length, 0 for what is not plain, or no name. */
+static Py_ssize_t
+name_text(const uint8_t *data, Py_ssize_t limit, Py_ssize_t at, int dot, char *text)
+{
+    int size;
+    Py_ssize_t length = 0;
+    if (skip(data, limit, at, &size) < 0) {
+        return 0;
+    }
+    while (data[at]) {
+        unsigned count = data[at];
+        if (count > 63) {
+            at = two(data + at) & 0x3FFF;
+            continue;
+        }
+        if (length) {
+            text[length++] = '.';
+        }
+        for (unsigned index = 1; index <= count; index++) {
+            uint8_t byte = data[at + index];
+            if (byte <= 0x20 || byte >= 0x7F || strchr("\"().;\\@$", byte) != NULL) {
+                return 0; /* it needs an escape (RFC 4343 §2.1) */
+            }
+            text[length++] = (char)byte;
+        }
+        at += (Py_ssize_t)count + 1;
+    }
+    if (length && dot) {
+        text[length++] = '.';
+    }
+    return length;
+}
+
+/* A record's data as text; the length, 0 for what is left to Python. */
+static Py_ssize_t
+data_text(const uint8_t *data, Py_ssize_t limit, Py_ssize_t at, unsigned type, unsigned class, unsigned length, char *text)
+{
+    if (type == 1 && class == 1 && length == 4) {
+        return dotted(data + at, text);
+    }
+    if (type == 28 && class == 1 && length == 16) {
+        return inet_ntop(AF_INET6, data + at, text, INET6_ADDRSTRLEN) == NULL ? 0 : (Py_ssize_t)strlen(text);
+    }
+    if (type == 5 || type == 2 || type == 12 || type == 39) {
+        return name_text(data, limit, at, 1, text);
+    }
+    return 0;
+}
+
+PyDoc_STRVAR(records_doc,
+             "records(message, at, count)\n--\n\nThe fields of each record of a section that ``walk`` has found, if all of "
+             "them are addresses and plain names, or None.");
+
+static PyObject *
+records(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
+{
+    const uint8_t *data;
+    Py_ssize_t limit;
+    char text[MOST_BYTES + 2];
+    if (given != 3) {
+        PyErr_Format(PyExc_TypeError, "3 arguments are needed, not %zd", given);
+        return NULL;
+    }
+    if (!bytes_of(arguments[0], &data, &limit)) {
+        return NULL;
+    }
+    Py_ssize_t at = PyLong_AsSsize_t(arguments[1]), count = PyLong_AsSsize_t(arguments[2]);
+    if ((at == -1 || count == -1) && PyErr_Occurred()) {
+        return NULL;
+    }
+    PyObject *found = PyList_New(0);
+    while (found != NULL && count-- > 0) {
+        int size;
+        Py_ssize_t owner = at, length = at < 12 ? 0 : name_text(data, limit, owner, 0, text);
+        if (length == 0) {
+            break;
+        }
+        at = skip(data, limit, owner, &size);
+        if (limit - at < 10 || limit - at - 10 < (Py_ssize_t)two(data + at + 8)) {
+            break;
+        }
+        unsigned type = two(data + at), class = two(data + at + 2), bytes = two(data + at + 8);
+        uint32_t ttl = four(data + at + 4);
+        at += 10 + (Py_ssize_t)bytes;
+        if (class == 1 && ((type == 1 && bytes > 4) || (type == 28 && bytes > 16))) {
+            continue; /* no record: see dns/wire.py */
+        }
+        PyObject *name = text_of(text, length);
+        if (name == NULL) {
+            Py_CLEAR(found);
+            break;
+        }
+        length = data_text(data, limit, at - (Py_ssize_t)bytes, type, class, bytes, text);
+        if (length == 0) {
+            Py_DECREF(name);
+            break;
+        }
+        PyObject *row = Py_BuildValue(
+            "(NIkNI)", name, type, (unsigned long)(ttl & 0x80000000u ? 0 : ttl), text_of(text, length), class);
+        if (row == NULL || PyList_Append(found, row) < 0) {
+            Py_CLEAR(found);
+        }
+        Py_XDECREF(row);
+    }
+    if (found != NULL && count >= 0) {
+        Py_SETREF(found, Py_NewRef(Py_None));
+    }
+    return found;
+}
+
+PyDoc_STRVAR(tail_doc, "tail(name, type)\n--\n\nThe question section for a plain name and class IN, or None.");
+
+static PyObject *
+tail(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
+{
+    uint8_t wire[MOST_BYTES + 4];
+    if (!two_arguments(given)) {
+        return NULL;
+    }
+    PyObject *name = arguments[0];
+    long type = PyLong_AsLong(arguments[1]);
+    if (type == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (!PyUnicode_Check(name) || type < 0 || type > 0xFFFF || !PyUnicode_IS_ASCII(name)) {
+        Py_RETURN_NONE;
+    }
+    Py_ssize_t length = PyUnicode_GET_LENGTH(name), label = 0;
+    const uint8_t *text = PyUnicode_1BYTE_DATA(name);
+    if (length < 1 || length > MOST_BYTES - 2) {
+        Py_RETURN_NONE;
+    }
+    for (Py_ssize_t at = 0; at <= length; at++) {
+        if (at == length || text[at] == '.') {
+            Py_ssize_t count = at - label;
+            if (count < 1 || count > 63) {
+                Py_RETURN_NONE;
+            }
+            wire[label] = (uint8_t)count;
+            label = at + 1;
+        }
+        else if (text[at] == '\\') {
+            Py_RETURN_NONE;
+        }
+        else {
+            wire[at + 1] = text[at];
+        }
+    }
+    const uint8_t end[5] = {0, (uint8_t)(type >> 8), (uint8_t)type, 0, 1};
+    memcpy(wire + length + 1, end, 5);
+    return PyBytes_FromStringAndSize((const char *)wire, length + 6);
+}
+
+static PyMethodDef methods[] = {
+    {"walk", (PyCFunction)(void (*)(void))walk, METH_FASTCALL, walk_doc},
+    {"address_in", (PyCFunction)(void (*)(void))address_in, METH_FASTCALL, address_in_doc},
+    {"records", (PyCFunction)(void (*)(void))records, METH_FASTCALL, records_doc},
+    {"tail", (PyCFunction)(void (*)(void))tail, METH_FASTCALL, tail_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot slots[] = {
+#if PY_VERSION_HEX >= 0x030c0000
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+#if PY_VERSION_HEX >= 0x030d0000
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "celadon.resolver.accel._codec", "Questions made and addresses read, in C.",
+    0, methods, slots, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC
+PyInit__codec(void)
+{
+    return PyModuleDef_Init(&definition);
+}
