@@ -561,6 +561,9 @@ def getaddrinfo(
 ) -> list[tuple[Any, Any, int, str, Any]]:
     """See ``socket.getaddrinfo``."""
     found = _getaddrinfo(host, port, family, type, proto, flags)
+    if len(found) == 1:  # spares the commonest result a call: 3.11's comprehensions are functions
+        one, kind, proto, name, to = found[0]
+        return [(_family(one, one), _kind(kind, kind), proto, name, to)]
     return [(_family(one, one), _kind(kind, kind), proto, name, to) for one, kind, proto, name, to in found]
 
 

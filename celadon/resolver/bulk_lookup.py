@@ -16,7 +16,6 @@ from ..hub.lowlevel import park
 from . import registry
 from .answers.cname import pruned
 from .dns.exchange import Tuning
-from .dns.wire import OneAddress
 from .errors import Kind, ResolveError, ResolverConfigError
 from .model import Answer, Config, Question, asking
 from .names.domain import to_ascii
@@ -167,7 +166,7 @@ class _Lookups(Generic[K]):
 
     def _done(self, key: Any, question: Question, outcome: Outcome) -> None:
         del self.flight[question]
-        if type(outcome) is not OneAddress and isinstance(outcome, Answer):
+        if isinstance(outcome, Answer) and outcome.one is None:
             outcome = pruned(outcome)
         self.ready.append((key, outcome))
         if self._twins:

@@ -23,6 +23,7 @@ from dns.message import make_query, make_response
 from dns.rrset import from_text
 
 from celadon.resolver import Question, ResolveError
+from celadon.resolver.cli.bulk.schemas import _row
 from celadon.resolver.dns import wire
 from tests.resolver.corpora import corpora, own_question
 from tests.resolver.dns.test_wire import DATA
@@ -99,6 +100,9 @@ def compare(codec, packet, seen):
         expected = [tuple(one) for one in answer._read(index)]
         assert rows is None or rows == expected, (packet.hex(), rows, expected)
         seen["sections"] += rows is not None
+        text = codec.rows(packet, theirs[index], count)
+        assert text is None or text == ",".join(map(_row, answer._read(index))), (packet.hex(), text)
+        seen["sections as JSON"] += text is not None
 
 
 def names(codec, draw, seen):

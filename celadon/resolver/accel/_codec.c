@@ -16,6 +16,8 @@
 #define MOST_BYTES 255
 #define MOST_JUMPS 128
 
+static const uint8_t root_opt[3] = {0, 0, 41}; /* how an OPT record begins: owner and type */
+
 struct sections {
     Py_ssize_t start[3], opt; /* opt: where the type of the OPT record is, 0 for none */
     int rcode;
@@ -220,7 +222,7 @@ PyDoc_STRVAR(address_in_doc, "address_in(message, tail)\n--\n\nAs dns/wire.py's.
 static PyObject *
 address_in(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
 {
-    static const uint8_t own[6] = {0xC0, 12, 0, 1, 0, 1}, root_opt[3] = {0, 0, 41}, asks[4] = {0, 1, 0, 1};
+    static const uint8_t own[6] = {0xC0, 12, 0, 1, 0, 1}, asks[4] = {0, 1, 0, 1};
     const uint8_t *data, *tail;
     Py_ssize_t limit, length;
     struct sections found;
@@ -316,6 +318,66 @@ data_text(const uint8_t *data, Py_ssize_t limit, Py_ssize_t at, unsigned type, u
     return 0;
 }
 
+struct record {
+    unsigned type, class;
+    uint32_t ttl;
+    Py_ssize_t name_length, data_length;
+    char name[MOST_BYTES + 2], data[MOST_BYTES + 2];
+};
+
+/* The record at an offset, which moves behind it: 1; 0 where that is left to Python; -1 for what is not among the records, as
+   dns/wire.py has it: the OPT record, and an address with too many bytes. */
+static int
+next_record(const uint8_t *data, Py_ssize_t limit, Py_ssize_t *at, struct record *found)
+{
+    int size;
+    if (*at < 12) {
+        return 0;
+    }
+    if (limit - *at >= 11 && memcmp(data + *at, root_opt, 3) == 0) {
+        *at += 11 + (Py_ssize_t)two(data + *at + 9);
+        return *at > limit ? 0 : -1;
+    }
+    found->name_length = name_text(data, limit, *at, 0, found->name);
+    if (found->name_length == 0) {
+        return 0;
+    }
+    Py_ssize_t here = skip(data, limit, *at, &size);
+    if (limit - here < 10) {
+        return 0;
+    }
+    unsigned bytes = two(data + here + 8);
+    found->type = two(data + here);
+    found->class = two(data + here + 2);
+    found->ttl = data[here + 4] & 0x80 ? 0 : four(data + here + 4); /* RFC 2181 §8 */
+    here += 10;
+    *at = here + (Py_ssize_t)bytes;
+    if (*at > limit) {
+        return 0;
+    }
+    if (found->class == 1 && ((found->type == 1 && bytes > 4) || (found->type == 28 && bytes > 16))) {
+        return -1;
+    }
+    found->data_length = data_text(data, limit, here, found->type, found->class, bytes, found->data);
+    return found->data_length > 0;
+}
+
+/* The arguments of those that read a section. */
+static int
+section_of(PyObject *const *arguments, Py_ssize_t given, const uint8_t **data, Py_ssize_t *limit, Py_ssize_t *at, Py_ssize_t *count)
+{
+    if (given != 3) {
+        PyErr_Format(PyExc_TypeError, "3 arguments are needed, not %zd", given);
+        return 0;
+    }
+    if (!bytes_of(arguments[0], data, limit)) {
+        return 0;
+    }
+    *at = PyLong_AsSsize_t(arguments[1]);
+    *count = PyLong_AsSsize_t(arguments[2]);
+    return !((*at == -1 || *count == -1) && PyErr_Occurred());
+}
+
 PyDoc_STRVAR(records_doc,
              "records(message, at, count)\n--\n\nThe fields of each record of a section that ``walk`` has found, if all of "
              "them are addresses and plain names, or None.");
@@ -324,57 +386,71 @@ static PyObject *
 records(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
 {
     const uint8_t *data;
-    Py_ssize_t limit;
-    char text[MOST_BYTES + 2];
-    if (given != 3) {
-        PyErr_Format(PyExc_TypeError, "3 arguments are needed, not %zd", given);
-        return NULL;
-    }
-    if (!bytes_of(arguments[0], &data, &limit)) {
-        return NULL;
-    }
-    Py_ssize_t at = PyLong_AsSsize_t(arguments[1]), count = PyLong_AsSsize_t(arguments[2]);
-    if ((at == -1 || count == -1) && PyErr_Occurred()) {
+    Py_ssize_t limit, at, count;
+    struct record one;
+    if (!section_of(arguments, given, &data, &limit, &at, &count)) {
         return NULL;
     }
     PyObject *found = PyList_New(0);
-    while (found != NULL && count-- > 0) {
-        int size;
-        Py_ssize_t owner = at, length = at < 12 ? 0 : name_text(data, limit, owner, 0, text);
-        if (length == 0) {
+    for (; found != NULL && count > 0; count--) {
+        int verdict = next_record(data, limit, &at, &one);
+        if (verdict == 0) {
+            Py_SETREF(found, Py_NewRef(Py_None));
             break;
         }
-        at = skip(data, limit, owner, &size);
-        if (limit - at < 10 || limit - at - 10 < (Py_ssize_t)two(data + at + 8)) {
-            break;
+        if (verdict > 0) {
+            PyObject *row = Py_BuildValue("(NIkNI)", text_of(one.name, one.name_length), one.type, (unsigned long)one.ttl,
+                                          text_of(one.data, one.data_length), one.class);
+            if (row == NULL || PyList_Append(found, row) < 0) {
+                Py_CLEAR(found);
+            }
+            Py_XDECREF(row);
         }
-        unsigned type = two(data + at), class = two(data + at + 2), bytes = two(data + at + 8);
-        uint32_t ttl = four(data + at + 4);
-        at += 10 + (Py_ssize_t)bytes;
-        if (class == 1 && ((type == 1 && bytes > 4) || (type == 28 && bytes > 16))) {
-            continue; /* no record: see dns/wire.py */
-        }
-        PyObject *name = text_of(text, length);
-        if (name == NULL) {
-            Py_CLEAR(found);
-            break;
-        }
-        length = data_text(data, limit, at - (Py_ssize_t)bytes, type, class, bytes, text);
-        if (length == 0) {
-            Py_DECREF(name);
-            break;
-        }
-        PyObject *row = Py_BuildValue(
-            "(NIkNI)", name, type, (unsigned long)(ttl & 0x80000000u ? 0 : ttl), text_of(text, length), class);
-        if (row == NULL || PyList_Append(found, row) < 0) {
-            Py_CLEAR(found);
-        }
-        Py_XDECREF(row);
-    }
-    if (found != NULL && count >= 0) {
-        Py_SETREF(found, Py_NewRef(Py_None));
     }
     return found;
+}
+
+#define MOST_ROWS 64
+#define ROW_BYTES (2 * MOST_BYTES + 80) /* a name, data, and what stands around them */
+
+PyDoc_STRVAR(rows_doc,
+             "rows(message, at, count)\n--\n\nThe records of a section as ``resolve bulk`` writes them in JSON, with commas "
+             "between, if all of them are of class IN, addresses and plain names, and not many; or None.");
+
+static PyObject *
+rows(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
+{
+    const uint8_t *data;
+    Py_ssize_t limit, at, count, length = 0;
+    struct record one;
+    if (!section_of(arguments, given, &data, &limit, &at, &count)) {
+        return NULL;
+    }
+    if (count < 0 || count > MOST_ROWS) {
+        Py_RETURN_NONE;
+    }
+    char *text = PyMem_Malloc((size_t)count * ROW_BYTES + 1);
+    if (text == NULL) {
+        return PyErr_NoMemory();
+    }
+    for (; count > 0; count--) {
+        int verdict = next_record(data, limit, &at, &one);
+        if (verdict == 0 || (verdict > 0 && one.class != 1)) {
+            PyMem_Free(text);
+            Py_RETURN_NONE;
+        }
+        if (verdict > 0) {
+            const char *type = one.type == 1 ? "A" : one.type == 28 ? "AAAA" : one.type == 5 ? "CNAME"
+                : one.type == 2 ? "NS" : one.type == 12 ? "PTR" : "DNAME";
+            length += snprintf(text + length, ROW_BYTES + 1,
+                               "%s{\"name\":\"%.*s\",\"type\":\"%s\",\"class\":\"IN\",\"ttl\":%lu,\"data\":\"%.*s\"}",
+                               length ? "," : "", (int)one.name_length, one.name, type, (unsigned long)one.ttl,
+                               (int)one.data_length, one.data);
+        }
+    }
+    PyObject *made = text_of(text, length);
+    PyMem_Free(text);
+    return made;
 }
 
 PyDoc_STRVAR(tail_doc, "tail(name, type)\n--\n\nThe question section for a plain name and class IN, or None.");
@@ -424,6 +500,7 @@ static PyMethodDef methods[] = {
     {"walk", (PyCFunction)(void (*)(void))walk, METH_FASTCALL, walk_doc},
     {"address_in", (PyCFunction)(void (*)(void))address_in, METH_FASTCALL, address_in_doc},
     {"records", (PyCFunction)(void (*)(void))records, METH_FASTCALL, records_doc},
+    {"rows", (PyCFunction)(void (*)(void))rows, METH_FASTCALL, rows_doc},
     {"tail", (PyCFunction)(void (*)(void))tail, METH_FASTCALL, tail_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -197,6 +197,14 @@ class WireAnswer(Undecoded):
             found = parsed[index] = tuple(made)
         return found
 
+    def rows(self, index: int) -> str | None:
+        """A section as JSON, as ``resolve bulk`` writes it, by the accelerator; None where it does not know."""
+        if _codec is None:
+            return None
+        data = self.told[0]
+        count = data[6 + 2 * index] << 8 | data[7 + 2 * index]
+        return _codec.rows(data, self._walked[index], count)  # type: ignore[no-any-return]
+
     def _read(self, index: int, only: int | None = None) -> Iterator[Record]:
         """The records of a section, or those of one type."""
         data = self.told[0]

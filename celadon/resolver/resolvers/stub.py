@@ -52,12 +52,9 @@ def ask(engine: Engine | Flights, questions: tuple[Question, ...], ends: float |
     Kind.TIMEOUT when the hub's clock reaches ``ends`` first.
     """
     hub = get_hub()
-    left = None if ends is None else max(ends - hub.now(), 0)
     if len(questions) == 1:
-        outcome = park_for(engine.submit(questions[0], partial(hub.unpark, getcurrent())), left)
-        if outcome is TIMED_OUT:
-            raise _over(questions[0])
-        return [outcome]
+        return [ask_one(hub, engine, questions[0], ends)]
+    left = None if ends is None else max(ends - hub.now(), 0)
     gather = _Gather(hub, len(questions))
     try:
         for index, question in enumerate(questions):
@@ -70,6 +67,15 @@ def ask(engine: Engine | Flights, questions: tuple[Question, ...], ends: float |
     elif park_for(gather.cancel, left) is TIMED_OUT:
         raise _over(questions[0])
     return gather.outcomes
+
+
+def ask_one(hub: Hub, engine: Engine | Flights, question: Question, ends: float | None) -> Outcome:
+    """As ``ask``, for one question."""
+    left = None if ends is None else max(ends - hub.now(), 0)
+    outcome: Any = park_for(engine.submit(question, partial(hub.unpark, getcurrent())), left)
+    if outcome is TIMED_OUT:
+        raise _over(question)
+    return outcome  # type: ignore[no-any-return]
 
 
 def _over(question: Question) -> ResolveError:
@@ -242,19 +248,22 @@ class StubResolver(CallResolver):
         hub.on_close(made.end)
         return made
 
-    def _run(self, lookup: _Lookup, work: Callable[..., T], *args: Any) -> T:
-        """``work(lookup, *args)``, counted; the engine that the lookup has taken is left at its end."""
+    def _run(self, lookup: _Lookup, plan: Plan[T], config: Config) -> T:
+        """A plan from its beginning to its end."""
         self._lookups += 1
         if self._observer is not None:
             self._observer.planned()
         try:
-            return work(lookup, *args)
+            return self._play(lookup, plan, config)
         except ResolveError as error:
-            self._errors[error.kind.value] = self._errors.get(error.kind.value, 0) + 1
+            self._count(error)
             raise
         finally:
             if lookup.seat is not None:
                 lookup.seat.leave()
+
+    def _count(self, error: ResolveError) -> None:
+        self._errors[error.kind.value] = self._errors.get(error.kind.value, 0) + 1
 
     def _play(self, lookup: _Lookup, plan: Plan[T], config: Config) -> T:
         """A plan, with whatever it wants to know."""
@@ -272,25 +281,46 @@ class StubResolver(CallResolver):
             return end.value  # type: ignore[no-any-return]  # a plan's value is its T
 
     def _short(
-        self,
-        lookup: _Lookup,
-        questions: tuple[Question, ...],
-        world: World,
-        host: Any,
-        port: Any,
-        family: int,
-        type: int,
+        self, lookup: _Lookup, question: Question, world: World, host: Any, port: Any, family: int, type: int
     ) -> list[AddrInfo]:
-        """The plan of ``getaddrinfo`` from its first questions on.
+        """As ``_run`` with the plan of ``getaddrinfo`` for one family, which begins with this question.
 
-        One IPv4 address needs no plan: that saves a third of the work that a lookup is in Python.
+        An IPv4 address needs no plan: that saves a third of what a lookup costs in Python. Nobody observes.
         """
-        outcomes = self._outcomes(questions, world.config, lookup)
-        first: Any = outcomes[0]
-        if len(outcomes) == 1 and first.__class__ is not ResolveError and first.one is not None:
-            return getaddrinfo.of_one(first.one, port, type)
-        plan = getaddrinfo.answered(world, host, port, family, type, questions, outcomes)
-        return self._play(lookup, plan, world.config)
+        self._lookups += 1
+        try:
+            outcome = self._outcome(question, world.config, lookup)
+            if outcome.__class__ is not ResolveError and (one := outcome.one) is not None:
+                return getaddrinfo.of_one(one, port, type)
+            plan = getaddrinfo.answered(world, host, port, family, type, (question,), [outcome])
+            return self._play(lookup, plan, world.config)
+        except ResolveError as error:
+            self._count(error)
+            raise
+        finally:
+            if lookup.seat is not None:
+                lookup.seat.leave()
+
+    def _outcome(self, question: Question, config: Config, lookup: _Lookup) -> Any:
+        """As ``_outcomes`` of a lookup's first question, where nobody observes."""
+        hub = get_hub()
+        seat: _Seat | None = hub.vars.get(self)
+        if seat is None or seat.config is not config:
+            seat = self._seat(hub, config)
+        lookup.seat = seat
+        seat.users += 1
+        cache = self.cache
+        if cache is not None:
+            now = hub.now()
+            entry = cache.get(question, now)
+            if entry is not None:
+                lookup.expires = entry.expires
+                if cache.policy.prefetch and cache.wants_refresh(entry, now):
+                    seat.flights.refresh(question)
+                answer = entry.answer
+                return answer if answer.one is not None else asked_as(question, answer)
+        lookup.asked = True
+        return ask_one(hub, seat.flights, question, lookup.ends)
 
     def _lookup(self, deadline: float | None = None) -> _Lookup:
         deadline = deadline or self.deadline
@@ -300,17 +330,14 @@ class StubResolver(CallResolver):
         """The engine that the lookup runs on from now to its end."""
         seat = lookup.seat
         if seat is None:
-            seat = hub.vars.get(self)
-            if seat is None or seat.config is not config:
-                seat = self._seat(hub, config)
-            lookup.seat = seat
+            seat = lookup.seat = self._seat(hub, config)
             seat.users += 1
         return seat
 
     def _read(self, questions: tuple[Question, ...], seat: _Seat, lookup: _Lookup, now: float) -> list[Entry | None]:
         """What the cache has for each question, empty if it has nothing. Renews what is near its end.
 
-        Nothing else reads the cache.
+        Only this and ``_outcome`` read the cache.
         """
         cache = self.cache
         # A loop, as a comprehension's cells are objects that lie around while we wait: work for the garbage collector.
@@ -336,9 +363,6 @@ class StubResolver(CallResolver):
         hub = get_hub()
         seat = self._take_seat(hub, config, lookup)
         entries = self._read(questions, seat, lookup, hub.now())
-        if len(entries) == 1 and (entry := entries[0]) is not None:  # what the lines below come to
-            answer = entry.answer
-            return [answer if answer.question is questions[0] else asked_as(questions[0], answer)]
         missing = questions
         if entries:
             missing = tuple([one for one, entry in zip(questions, entries, strict=True) if entry is None])
@@ -388,14 +412,14 @@ class StubResolver(CallResolver):
         generation = cache.generation if cache is not None else 0
         lookup = _Lookup(None) if self.deadline is None else self._lookup()
         questions = None
-        if numbers:
+        if numbers and family and self._observer is None:
             questions = getaddrinfo.first_questions(world, host, port, family, type, proto, flags)
         result: list[AddrInfo]
-        if questions is not None:
-            result = self._run(lookup, self._short, questions, world, host, port, family, type)
+        if questions is not None and len(questions) == 1:
+            result = self._short(lookup, questions[0], world, host, port, family, type)
         else:
-            plan = getaddrinfo.checked(world, host, port, family, type, proto, flags)
-            result = self._run(lookup, self._play, plan, world.config)
+            plan = getaddrinfo.getaddrinfo if numbers else getaddrinfo.checked
+            result = self._run(lookup, plan(world, host, port, family, type, proto, flags), world.config)
         if lookup.asked:
             return result  # kept from the second time on: most names of a crawl come once only
         expires = min(lookup.expires, get_hub().now() + _MEMO_SECONDS)
@@ -410,7 +434,7 @@ class StubResolver(CallResolver):
         if self._elsewhere is not None and (other := self._elsewhere(call.subject, call.reverse)) is not None:
             return call.on(other)
         world = self._world()
-        return self._run(self._lookup(), self._play, _PLANS[call.name](world, *call.args), world.config)
+        return self._run(self._lookup(), _PLANS[call.name](world, *call.args), world.config)
 
     def query(self, question: Question, deadline: float | None = None) -> Answer:
         """Ask one question as it stands, without hosts file and search list. Raises ResolveError when no reply came.
@@ -435,7 +459,7 @@ class StubResolver(CallResolver):
             seat.leave()
         outcome = outcomes[0]
         if isinstance(outcome, ResolveError):
-            self._errors[outcome.kind.value] = self._errors.get(outcome.kind.value, 0) + 1
+            self._count(outcome)
             raise outcome.fresh()
         return outcome
 

@@ -39,6 +39,7 @@ def test_bent_packets_and_odd_names_are_read_alike(codec):
         ("address_in", (b"", None)),
         ("records", (b"", 1)),
         ("records", (None, 12, 1)),
+        ("rows", (b"", 12, "1")),
         ("tail", ("a", None)),
     ],
 )
@@ -54,6 +55,7 @@ def test_no_offset_leads_out_of_the_message(at):
     assert accel.codec.walk(message, at) is None
     assert accel.codec.records(message, at, 1) is None
     assert accel.codec.records(message + b"\0" * 8, at, 65535) is None
+    assert accel.codec.rows(message + b"\0" * 8, at, 64) is None
 
 
 @pytest.mark.parametrize("name", ["a" * 63 + ".b", "a" * 64, "", "a..b", "a.", "a\\.b", "é", ".".join(["a" * 63] * 4)])

@@ -15,7 +15,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
-from ...dns.wire import OneAddress
+from ...dns.wire import Changed, OneAddress, WireAnswer
 from ...errors import Kind, ResolveError
 from ...model import Answer, Record, RRType, rcode_name, type_name
 from ...protocols import Outcome
@@ -86,7 +86,7 @@ def native(key: Key, outcome: Outcome) -> str:
     """A superset of massdns' keys, numbers as numbers, no final dots; every failure has a status."""
     name = key.text
     if type(outcome) is OneAddress and key.meta is None:
-        asked, _, ttl, data, _ = outcome.records[0]
+        asked, (ttl, data) = outcome.question.name, outcome.one
         message, _, server, rtt, tcp, tries = outcome.told
         given = "" if asked == name else f',"input":{_quoted(name)}'
         asked = _quoted(asked)
@@ -104,20 +104,31 @@ def native(key: Key, outcome: Outcome) -> str:
             f'{{"name":{_quoted(name)},"type":"{kind}","class":"IN","status":"{outcome.kind.value}",'
             f'"error":{_quoted(outcome.detail or outcome.strerror or "")}{server},"tries":{len(outcome.tried)}{meta}}}'
         )
-    records = outcome.records
     asked = outcome.question.name
     given = "" if asked == name else f',"input":{_quoted(name)}'
-    data = f'"answers":[{",".join(map(_row, records))}]'
-    if outcome.authority:
-        data += f',"authorities":[{",".join(map(_row, outcome.authority))}]'
-    if outcome.additional:
-        data += f',"additionals":[{",".join(map(_row, outcome.additional))}]'
-    nodata = "" if outcome.rcode or holds(outcome, key.rdtype) else ',"nodata":true'
+    data = f'"answers":[{_rows(outcome, 0, "records") if outcome.one is None else _address_row(outcome)}]'
+    for index, title, section in (1, "authorities", "authority"), (2, "additionals", "additional"):
+        rows = _rows(outcome, index, section)
+        if rows:
+            data += f',"{title}":[{rows}]'
+    nodata = "" if outcome.one or outcome.rcode or holds(outcome, key.rdtype) else ',"nodata":true'
     return (
         f'{{"name":{_quoted(asked)},"type":"{kind}","class":"IN","status":"{status(outcome)}","data":{{{data}}}{nodata},'
         f"{_told(outcome.flags, outcome.server, outcome.tcp, int(_now() * 1000))}"
         f'"rtt_ms":{outcome.rtt * 1000:.3f},"tries":{outcome.attempts}{given}{meta}}}'
     )
+
+
+def _rows(outcome: Answer, index: int, section: str) -> str:
+    """A section's records; by the accelerator if that can."""
+    rows = outcome.rows(index) if isinstance(outcome, WireAnswer) and not isinstance(outcome, Changed) else None
+    return ",".join(map(_row, getattr(outcome, section))) if rows is None else rows
+
+
+def _address_row(outcome: Answer) -> str:
+    assert outcome.one is not None
+    ttl, address = outcome.one
+    return f'{{"name":{_quoted(outcome.question.name)},"type":"A","class":"IN","ttl":{ttl},"data":"{address}"}}'
 
 
 def massdns(key: Key, outcome: Outcome) -> str:
