@@ -496,11 +496,122 @@ tail(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
     return PyBytes_FromStringAndSize((const char *)wire, length + 6);
 }
 
+/* c-ares' records, through functions of the library that pycares brings: cffi gives their addresses, so nothing is known
+   here of how a record is laid out but its head, and whether that is as expected the caller has looked at. Called from
+   c-ares' callback, with the GIL, while the record lives. */
+
+struct library {
+    size_t (*count)(const void *record, int section);
+    const void *(*get)(const void *record, int section, size_t index);
+    int (*type)(const void *rr);
+    int (*class)(const void *rr);
+    unsigned (*ttl)(const void *rr);
+    const char *(*name)(const void *rr);
+    const char *(*string)(const void *rr, int key);
+    const void *(*address)(const void *rr, int key);
+    const void *(*address6)(const void *rr, int key);
+    int sections[3], a, aaaa, cname, ns, ptr;
+};
+
+/* The data of an address or a name as bytes; None for a type that is not read at all; NULL without an error for what is left
+   to Python. */
+static PyObject *
+taken_data(const struct library *library, const void *rr, int type)
+{
+    const char *data = NULL;
+    switch (type) {
+    case 1:
+        data = library->address(rr, library->a);
+        return data == NULL ? NULL : PyBytes_FromStringAndSize(data, 4);
+    case 28:
+        data = library->address6(rr, library->aaaa);
+        return data == NULL ? NULL : PyBytes_FromStringAndSize(data, 16);
+    case 2:
+    case 5:
+    case 12:
+        data = library->string(rr, type == 2 ? library->ns : type == 5 ? library->cname : library->ptr);
+        return data == NULL ? NULL : PyBytes_FromString(data);
+    case 6:
+    case 15:
+    case 33:
+        return NULL;
+    default:
+        return Py_NewRef(Py_None);
+    }
+}
+
+static PyObject *
+taken_section(const struct library *library, const void *record, int section)
+{
+    size_t count = library->count(record, section);
+    PyObject *found = PyList_New(0);
+    for (size_t index = 0; found != NULL && index < count; index++) {
+        const void *rr = library->get(record, section, index);
+        int type = rr == NULL ? 0 : library->type(rr);
+        const char *name = rr == NULL ? NULL : library->name(rr);
+        PyObject *data = name == NULL ? NULL : taken_data(library, rr, type);
+        if (data == NULL) {
+            Py_CLEAR(found);
+        }
+        else if (data == Py_None) {
+            Py_DECREF(data);
+        }
+        else {
+            PyObject *row = Py_BuildValue("(yiIiN)", name, type, library->ttl(rr), library->class(rr), data);
+            if (row == NULL || PyList_Append(found, row) < 0) {
+                Py_CLEAR(found);
+            }
+            Py_XDECREF(row);
+        }
+    }
+    return found;
+}
+
+PyDoc_STRVAR(taken_doc, "taken(record, library)\n--\n\nThe three sections of c-ares' record at this address, as "
+                        "engines/ares/library.py takes them, and how many records its answer has; or None.");
+
+static PyObject *
+taken(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
+{
+    const uint8_t *bytes;
+    Py_ssize_t size;
+    struct library library;
+    if (!two_arguments(given) || !bytes_of(arguments[1], &bytes, &size)) {
+        return NULL;
+    }
+    const void *record = PyLong_AsVoidPtr(arguments[0]);
+    if (record == NULL && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (record == NULL || size != (Py_ssize_t)sizeof library) {
+        PyErr_SetString(PyExc_ValueError, "no record, or no library");
+        return NULL;
+    }
+    memcpy(&library, bytes, sizeof library);
+    PyObject *found[3] = {NULL, NULL, NULL};
+    int index = 0;
+    while (index < 3 && (found[index] = taken_section(&library, record, library.sections[index])) != NULL) {
+        index++;
+    }
+    if (index == 3) {
+        size_t count = library.count(record, library.sections[0]);
+        return Py_BuildValue("((NNN)n)", found[0], found[1], found[2], (Py_ssize_t)count);
+    }
+    for (index = 0; index < 3; index++) {
+        Py_XDECREF(found[index]);
+    }
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"walk", (PyCFunction)(void (*)(void))walk, METH_FASTCALL, walk_doc},
     {"address_in", (PyCFunction)(void (*)(void))address_in, METH_FASTCALL, address_in_doc},
     {"records", (PyCFunction)(void (*)(void))records, METH_FASTCALL, records_doc},
     {"rows", (PyCFunction)(void (*)(void))rows, METH_FASTCALL, rows_doc},
+    {"taken", (PyCFunction)(void (*)(void))taken, METH_FASTCALL, taken_doc},
     {"tail", (PyCFunction)(void (*)(void))tail, METH_FASTCALL, tail_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -2,4 +2,17 @@ def walk(message: bytes, question_end: int, /) -> tuple[int, int, int, int, int]
 def address_in(message: bytes, tail: bytes, /) -> tuple[int, str, tuple[int, int, int, int, int] | None] | None: ...
 def records(message: bytes, at: int, count: int, /) -> list[tuple[str, int, int, str, int]] | None: ...
 def rows(message: bytes, at: int, count: int, /) -> str | None: ...
+def taken(
+    record: int, library: bytes, /
+) -> (
+    tuple[
+        tuple[
+            list[tuple[bytes, int, int, int, bytes]],
+            list[tuple[bytes, int, int, int, bytes]],
+            list[tuple[bytes, int, int, int, bytes]],
+        ],
+        int,
+    ]
+    | None
+): ...
 def tail(name: str, type: int, /) -> bytes | None: ...

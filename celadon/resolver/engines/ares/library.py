@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import pycares
 
+from ... import accel
 from ...model import CLASS_IN, Config, RRType, Server, new_tuple
 
 _errno = pycares.errno
@@ -165,6 +166,7 @@ class Reply(NamedTuple):
 
 _ANSWER, _AUTHORITY, _ADDITIONAL = _lib.ARES_SECTION_ANSWER, _lib.ARES_SECTION_AUTHORITY, _lib.ARES_SECTION_ADDITIONAL
 _EMPTY = Reply()
+_SIZE, _POINTER = _ffi.typeof("size_t"), _ffi.typeof("void *")
 
 
 def _take(reply: Any, section: int, count: int) -> list[Taken]:
@@ -179,6 +181,22 @@ def _take(reply: Any, section: int, count: int) -> list[Taken]:
     return found
 
 
+def _functions() -> bytes:
+    """What the accelerator reads records with: addresses of functions, then numbers of sections and keys."""
+    names = (
+        *("record_rr_cnt", "record_rr_get_const", "rr_get_type", "rr_get_class", "rr_get_ttl", "rr_get_name"),
+        *("rr_get_str", "rr_get_addr", "rr_get_addr6"),
+    )
+    addresses = [int(_cast("uintptr_t", _ffi.addressof(_lib, f"ares_dns_{name}"))) for name in names]
+    keys = ("A_ADDR", "AAAA_ADDR", "CNAME_CNAME", "NS_NSDNAME", "PTR_DNAME")
+    numbers = (_ANSWER, _AUTHORITY, _ADDITIONAL, *[getattr(_lib, f"ARES_RR_{key}") for key in keys])
+    return struct.pack("@9P8i", *addresses, *numbers)
+
+
+_taken = None if accel.codec is None else accel.codec.taken
+_FUNCTIONS = b"" if _taken is None else _functions()
+
+
 def _read(reply: Any) -> Reply | None:
     """Header and records; None for what is no reply to a query."""
     rcode, flags = None, 0
@@ -187,6 +205,9 @@ def _read(reply: Any) -> Reply | None:
         if not bits & 1 or opcode:
             return None
         flags = _FLAGS_OF[bits & 0x7F]
+    if _taken is not None and (taken := _taken(int(_cast(_SIZE, reply)), _FUNCTIONS)) is not None:
+        sections, count = taken
+        return new_tuple(Reply, (sections, rcode, flags, count - len(sections[0])))  # type: ignore[no-any-return]
     count = _count(reply, _ANSWER)
     answers = _take(reply, _ANSWER, count)
     others = [_take(reply, one, number) if (number := _count(reply, one)) else () for one in (_AUTHORITY, _ADDITIONAL)]
@@ -196,7 +217,6 @@ def _read(reply: Any) -> Reply | None:
 # -- queries ---------------------------------------------------------------------------------------------------
 
 _numbers = count(1)
-_SIZE, _POINTER = _ffi.typeof("size_t"), _ffi.typeof("void *")
 _query, _NULL = _lib.ares_query_dnsrec, _ffi.NULL
 #: Number of a query inside c-ares -> its channel and what the engine knows it by.
 _inside: dict[int, tuple[Channel, Any]] = {}
