@@ -7,6 +7,7 @@ classes (0.1 million for a class). A start of a program is a third as long witho
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar, dataclass_transform
@@ -40,6 +41,26 @@ class _Form(NamedTuple):
     #: What is compared and hashed.
     key: Callable[[Any], Any]
     checked: bool
+
+
+class _ForDataclasses:
+    """``__dataclass_fields__``: ``dataclasses.replace``, ``fields`` and ``asdict`` take our values too.
+
+    Whoever calls these has imported that module; until then there is no such attribute.
+    """
+
+    def __get__(self, value: object, kind: Any) -> dict[str, Any]:
+        theirs: Any = sys.modules.get("dataclasses")
+        if theirs is None:
+            raise AttributeError("__dataclass_fields__")
+        made = {}
+        for one in fields(kind):
+            default = theirs.MISSING if one.default is _MISSING else one.default
+            factory = one.factory or theirs.MISSING
+            known = theirs.field(default=default, default_factory=factory, init=one.init, compare=one.compare)
+            known.name, known.type, known._field_type = one.name, Any, theirs._FIELD
+            made[one.name] = known
+        return made
 
 
 def field(
@@ -78,6 +99,7 @@ def frozen(kind: type[T]) -> type[T]:
         attrgetter(*[one.name for one in found.values() if one.compare]),
         hasattr(kind, "__post_init__"),
     )
+    names["__dataclass_fields__"] = _ForDataclasses()
     for method in _METHODS:
         names.setdefault(method.__name__, method)
     if names["__hash__"] is None:  # a class statement with __eq__ leaves it so

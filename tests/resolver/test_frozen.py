@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pytest
 
+from celadon.resolver import Config, Server
 from celadon.resolver import frozen as ours
 
 
@@ -127,3 +128,11 @@ def test_a_value_of_the_library_is_copied_and_pickled():
             assert repr(other) == repr(one)
     question = Question("www.example", 1, options=QueryOptions())
     assert {question: 1}[Question("www.example", 1, options=QueryOptions())] == 1
+
+
+def test_dataclasses_takes_our_values_too():
+    config = Config(servers=(Server("192.0.2.1"),), warnings=("a line",))
+    assert dataclasses.is_dataclass(config)
+    assert [one.name for one in dataclasses.fields(config)] == [one.name for one in ours.fields(Config)]
+    assert dataclasses.replace(config, ndots=2) == ours.replace(config, ndots=2) != config
+    assert dataclasses.asdict(Server("192.0.2.1"))["port"] == 53
