@@ -17,6 +17,7 @@ from typing import Any
 
 # Whose own threads and locks must stay the operating system's: our hub, and what our resolvers stand on.
 _OURS = ("celadon.hub", "celadon.resolver", "celadon.green.thread", "pycares")
+_BELOW_OURS = tuple(f"{name}." for name in _OURS)
 #: Libraries that keep threads, locks and queues of their own -> the modules that they must have the originals of. Each
 #: stands after those that it imports.
 _KEEPS = {"pycares": ("threading", "queue")}
@@ -34,7 +35,7 @@ ORIGINAL: dict[str, ModuleType] = {"_thread": _copy(_thread), "_queue": _copy(_q
 
 def is_ours(name: str) -> bool:
     """Whether a module keeps the originals whatever is patched."""
-    return any(name == one or name.startswith(one + ".") for one in _OURS)
+    return name in _OURS or name.startswith(_BELOW_OURS)
 
 
 def shield(module: ModuleType) -> None:

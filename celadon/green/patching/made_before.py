@@ -21,6 +21,7 @@ from types import (
     GeneratorType,
     GetSetDescriptorType,
     ModuleType,
+    NoneType,
 )
 from typing import Any
 
@@ -66,11 +67,13 @@ def bound_names(replaced: dict[int, tuple[Any, Any]]) -> Iterator[tuple[Any, str
 
     def places(holder: Any, home: str) -> Iterator[tuple[Any, str, Any, Any]]:
         for attribute, value in list(vars(holder).items()):
+            kind = type(value)
+            if kind is str or kind is int or kind is dict or kind is NoneType:
+                continue  # more than half of what there is; only what can be called is replaced
             if id(value) in replaced and (new := instead(value, home)) is not None:
                 yield holder, attribute, value, new
                 continue
             # By their types: what a proxy stands for may not be there now, and is nobody's business here.
-            kind = type(value)
             inner = value.__func__ if kind is staticmethod or kind is classmethod else value
             if kind is FunctionType or type(inner) is FunctionType:
                 if (inner.__defaults__ or inner.__kwdefaults__) and inner.__module__ == home:
