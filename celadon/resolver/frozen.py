@@ -1,8 +1,8 @@
-"""Frozen values with slots: what ``dataclass(frozen=True, slots=True)`` makes, at a fiftieth of its cost at start.
+"""Frozen values with slots: what ``dataclass(frozen=True, slots=True)`` makes, with methods that all classes share.
 
 The names are those of ``dataclasses``. That module brings ``inspect``, ``ast`` and ``dis`` with it (43 million
-instructions) and compiles the methods of each class (5 million for a class); these methods are shared by all
-classes (0.1 million for a class). A start of a program is a third as long without it.
+instructions) and compiles the methods of each class (5 million for one of six fields). The first step without it took
+107 million instructions of 702 from ``import celadon; patch_all()``.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def permit(address: str) -> None:
 
 
 def preload() -> None:
-    """Import c-ares now, so that the first lookup does not: it takes about 50 ms, in which no greenlet runs.
+    """Import c-ares now, so that the first lookup does not: it takes about 30 ms, in which no greenlet runs.
 
     ResolverUnavailable if pycares is not installed. Before or after ``patch_all``: its thread stays one of the system.
     """

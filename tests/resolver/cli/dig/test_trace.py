@@ -115,6 +115,9 @@ NOT_FOR_A_QUESTION = {
     "pycares", "dns", "dns.message", "asyncio", "importlib.metadata", "celadon.resolver.cli.manual",
     "celadon.resolver.cli.dig.formats", "celadon.resolver.cli.dig.trace", "celadon.resolver.cli.compare",
     "celadon.resolver.cli.bulk.bulk_command", "celadon.resolver.engines.ares.ares_engine", "encodings.idna",
+    "dataclasses", "inspect", "traceback", "json", "difflib", "ctypes", "random", "ssl", "argparse", "threading",
+    "socket", "celadon.green", "celadon.resolver.factory", "celadon.resolver.crawl.crawler",
+    "celadon.resolver.bulk_lookup", "celadon.hub.debug", "celadon.hub.greenlets.dagpool", "celadon.resolver.testing",
 }  # fmt: skip
 
 
