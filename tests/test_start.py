@@ -16,7 +16,12 @@ OURS |= {"celadon.hub.greenlets.greenpool", "celadon.hub.waiting.resource_pool",
 OURS |= {"celadon.resolver.bulk_lookup", "celadon.resolver.crawl.crawler", "celadon.resolver.crawl.guard"}
 OURS |= {"celadon.resolver.record_queries", "celadon.resolver.query_answer", "celadon.resolver.testing"}
 OURS |= {"celadon.resolver.engines.ares.ares_engine", "celadon.resolver.dns.rdata_dnspython"}
-OURS |= {"celadon.green.ssl", "celadon.green.asyncio", "celadon.green.subprocess", "celadon.green.multiprocessing"}
+OURS |= {
+    "celadon.green.tls_socket",
+    "celadon.green.asyncio",
+    "celadon.green.subprocess",
+    "celadon.green.multiprocessing",
+}
 OURS |= {"celadon.green.ctypes", "celadon.green.libraries.psycopg", "celadon.green.patching.import_patched"}
 #: Also by their beginnings.
 PARTS = ("celadon.hub", "celadon.resolver", "celadon.green")
@@ -51,6 +56,13 @@ import celadon; celadon.patch_all()
 import asyncio, ctypes, multiprocessing.connection, ssl, subprocess
 from celadon.green import is_patched
 assert all(map(is_patched, ("ssl", "subprocess", "asyncio", "multiprocessing", "ctypes")))
-assert ssl.SSLContext.sslsocket_class.__module__ == "celadon.green.ssl"
+assert ssl.SSLContext.sslsocket_class.__module__ == "celadon.green.tls_socket"
 """
-    assert {"celadon.green.ssl", "celadon.green.asyncio", "celadon.green.subprocess"} <= imported(code)
+    assert {"celadon.green.tls_socket", "celadon.green.asyncio", "celadon.green.subprocess"} <= imported(code)
+
+
+@pytest.mark.parametrize(
+    "name", ["ssl", "asyncio", "subprocess", "multiprocessing", "ctypes", "patching.import_patched"]
+)
+def test_a_green_module_may_come_before_the_one_that_it_is_for(name):
+    assert f"celadon.green.{name}" in imported(f"import celadon; celadon.patch_all()\nimport celadon.green.{name}")

@@ -92,7 +92,7 @@ TABLE: dict[str, dict[str, Attributes]] = {
         "selectors.PollSelector": {"_selector_cls": staticmethod(select.poll)},
         **({"selectors.EpollSelector": {"_selector_cls": select.epoll}} if hasattr(selectors, "EpollSelector") else {}),
     },
-    "ssl": {"ssl.SSLContext": _later("ssl", "context")},
+    "ssl": {"ssl.SSLContext": _later("tls_socket", "context")},
     "queue": {
         "_queue": queue.classes,
         "queue": queue.classes,
