@@ -12,6 +12,7 @@ from __future__ import annotations
 import _socket
 from collections.abc import Callable, Hashable
 from copy import copy
+from importlib import import_module
 from typing import Any
 
 from ...hub import ThreadPool, ThreadResult, get_hub
@@ -30,6 +31,10 @@ class _Lane:
     """One hub's threads, and the calls under way there with the number of greenlets that wait for each."""
 
     def __init__(self) -> None:
+        # Its calls import these. Threads that wait for each other's import wait in a hub of their own, and one that
+        # wakes there while the interpreter ends crashes it: greenlet's frames do not stand a thread's sudden end.
+        import_module("encodings.idna")
+        import_module("ctypes")
         self.pool = ThreadPool(_WIDTH, _IDLE)
         self._flights: dict[Hashable, list[Any]] = {}
 

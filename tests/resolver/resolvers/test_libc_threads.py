@@ -4,6 +4,8 @@ import _socket
 import _thread
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -11,7 +13,7 @@ from celadon import resolver
 from celadon.hub import Timeout, joinall, sleep, spawn
 from celadon.resolver.resolvers import libc
 from celadon.resolver.resolvers.libc_threads import ThreadResolver
-from celadon.resolver.testing import Delay, NameServer
+from celadon.resolver.testing import Delay, Drop, NameServer
 
 ROWS = [(2, 1, 6, "", ("192.0.2.1", 80))]
 
@@ -197,3 +199,21 @@ def free_server():
         made.add("many.test", "A", "192.0.2.7")
         made.script("many.test", Delay(0.05))
         yield made
+
+
+def test_threads_import_nothing(server):
+    """Threads that waited for each other's import did so in hubs, and a thread that woke there crashed the exit."""
+    server.script("n0.test", Drop(), Drop())
+    program = """
+import sys
+from celadon import patch_all
+patch_all(resolver="thread", servers=sys.argv[1:], timeout=30)
+import socket
+import subprocess
+import sys
+from celadon.hub import sleep, spawn
+spawn(socket.getaddrinfo, "n0.test", 80)
+sleep(0)
+assert {"ctypes", "encodings.idna"} <= sys.modules.keys()
+"""
+    subprocess.run([sys.executable, "-c", program, server.address], check=True, timeout=60)
