@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import builtins
+import importlib
 import io
 import linecache
 import os
 import pkgutil
 import runpy
 import sys
-from collections.abc import Callable
 from importlib.machinery import BuiltinImporter, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import Any
 
 import celadon
 
+from .patch_options import UsageError, patch_option, split
+
 _USAGE = """\
 usage: celadon [options] script.py | -m module | -c code | -   [args...]
+       celadon serve [options] module:application   (celadon serve --help)
 
 Run a program as python does, with the standard library made cooperative.
 
@@ -34,37 +37,14 @@ what is patched:
   --sys, --files         also standard streams; also regular files (in threads)
 others:
   -P                     do not put the program's folder in front of sys.path
-  -V, --version          print the version
-  -h, --help             print this text
+  -V, --version;  -h, --help
 
 python -m celadon is the same; options of the interpreter go before -m.
 """
 
 
-def _list(text: str) -> list[str]:
-    return [one for one in text.split(",") if one]
-
-
-def _cache(text: str) -> int | bool:
-    return int(text) or False
-
-
-#: Options with a value -> what makes the value of the keyword of ``patch_all``.
-_VALUES: dict[str, Callable[[str], Any]] = {
-    "--resolver": str,
-    "--servers": _list,
-    "--search": _list,
-    "--timeout": float,
-    "--attempts": int,
-    "--deadline": float,
-    "--cache": _cache,
-    "--concurrency": int,
-    "--rate": float,
-}
-
-
-class _UsageError(Exception):
-    """A command line that cannot be; the text is one line."""
+#: The first argument -> the module of ours whose ``main(args)`` is run in place of a program.
+_COMMANDS = {"serve": "green.servers.serve.serve_command"}
 
 
 def _options(args: list[str]) -> tuple[dict[str, Any], bool]:
@@ -72,26 +52,14 @@ def _options(args: list[str]) -> tuple[dict[str, Any], bool]:
     keywords: dict[str, Any] = {}
     safe = False
     while args and args[0].startswith("-") and args[0] != "-" and args[0][:2] not in ("-m", "-c"):
-        option, equals, value = args.pop(0).partition("=")
-        if option in _VALUES:
-            if not equals:
-                if not args:
-                    raise _UsageError(f"{option} needs a value")
-                value = args.pop(0)
-            elif not value and option != "--search":
-                raise _UsageError(f"{option} needs a value")
-            try:
-                keywords[option[2:]] = _VALUES[option](value)
-            except ValueError:
-                raise _UsageError(f"{option}: {value!r} is not a number") from None
+        option, value = split(args.pop(0))
+        found = patch_option(option, value, args)
+        if found is not None:
+            keywords[found[0]] = found[1]
         elif option == "-P":
             safe = True
-        elif option in ("--sys", "--files"):
-            keywords[option[2:]] = True
-        elif option.startswith("--no-"):
-            keywords[option[5:]] = False
         else:
-            raise _UsageError(f"unknown option {option}; celadon --help lists them")
+            raise UsageError(f"unknown option {option}; celadon --help lists them")
     return keywords, safe
 
 
@@ -182,6 +150,12 @@ def main(argv: list[str] | None = None) -> int:
     if args and args[0] in ("-V", "--version"):
         print(f"celadon {celadon.__version__}")
         return 0
+    if args and args[0] in _COMMANDS:
+        try:
+            command = importlib.import_module(f"celadon.{_COMMANDS[args[0]]}")
+        except ImportError as error:
+            return _complain(str(error))
+        return int(command.main(args[1:]))
     try:
         keywords, safe = _options(args)
         kind = "-" if args[:1] == ["-"] else ""
@@ -189,12 +163,12 @@ def main(argv: list[str] | None = None) -> int:
             kind, attached = args[0][:2], args.pop(0)[2:]
             args[:0] = [attached] if attached else []
         if not args:
-            raise _UsageError(f"{kind} needs an argument" if kind else "no program given; celadon --help says more")
+            raise UsageError(f"{kind} needs an argument" if kind else "no program given; celadon --help says more")
         script = b"" if kind else _read(os.path.abspath(args[0]))
         celadon.patch_all(**keywords)
     except OSError as error:
         return _complain(f"can't open file {os.path.abspath(args[0])!r}: [Errno {error.errno}] {error.strerror}")
-    except (_UsageError, ValueError, TypeError, LookupError, RuntimeError) as error:
+    except (UsageError, ValueError, TypeError, LookupError, RuntimeError) as error:
         return _complain(str(error))
     try:
         _run(kind, args, safe, script)

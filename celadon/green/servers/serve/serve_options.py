@@ -1,0 +1,201 @@
+"""The command line of ``celadon serve``, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ....patch_options import UsageError, listed, patch_option, split, value_of
+from ..listeners import parse_address
+from ..proxied import Trusted
+from .application import Name, parse_name
+
+USAGE = """\
+usage: celadon serve [options] module:application | module:factory()
+
+Serve a WSGI application over HTTP/1.1, from worker processes with the standard library made cooperative.
+
+where:
+  -b, --bind ADDRESS     host:port, [IPv6]:port, port, unix:path, or fd://N; may be repeated
+                         (default: what systemd has passed, or 127.0.0.1:8000)
+  --certfile FILE        TLS, with --keyfile FILE; --ca-certs FILE: clients need a certificate of these
+  --unix-mode MODE       of a Unix socket's file, such as 660;  --backlog N: the kernel's queue (256)
+  --proxy-protocol       connections begin with a PROXY header; --proxy-allow-ips LIST (127.0.0.1,::1)
+  --forwarded-allow-ips LIST
+                         proxies that are believed in Forwarded and X-Forwarded-*; * for all
+how many, how long:
+  -w, --workers N        processes (1);  --reuse-port: a socket for each of them
+  --max-requests N       replace a worker after so many connections;  --max-age SECONDS
+  --graceful-timeout S   that requests may take when a worker ends (30)
+  --silence-timeout S    after which a blocked worker is ended (30)
+  --max-connections N, --max-body BYTES, --keep-alive SECONDS (30), --header-timeout SECONDS (20)
+others:
+  --access-log FILE      - is stdout;  --access-log-format combined|json
+  --log-level LEVEL      of the servers' own log on stderr: debug, info (default), warning, error
+  --pid FILE             the master's number, for kill -HUP (reload), -TERM, -INT, -USR2, -TTIN, -TTOU
+  --reload               replace the workers when a module's file changes, for development
+  --preload              import the application once, in the master
+  --chdir FOLDER         the working directory, which also is the first on sys.path
+  --resolver NAME ...    and what else celadon --help says of the resolver and of what is patched
+"""
+
+_LEVELS = ("debug", "info", "warning", "error")
+DEFAULT_ADDRESS = "127.0.0.1:8000"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is served, where, and how. See ``USAGE``."""
+
+    name: Name
+    bind: tuple[str, ...] = ()
+    certfile: str | None = None
+    keyfile: str | None = None
+    ca_certs: str | None = None
+    unix_mode: int | None = None
+    backlog: int = 256
+    proxy_protocol: bool = False
+    proxy_allow_ips: tuple[str, ...] = ("127.0.0.1", "::1")
+    forwarded_allow_ips: tuple[str, ...] | None = None
+    workers: int = 1
+    reuse_port: bool = False
+    max_requests: int = 0
+    max_age: float = 0.0
+    graceful_timeout: float = 30.0
+    silence_timeout: float = 30.0
+    max_connections: int | None = None
+    max_body: int | None = None
+    keep_alive: float | None = None
+    header_timeout: float | None = None
+    access_log: str | None = None
+    access_log_format: str = "combined"
+    log_level: str = "info"
+    pid: str | None = None
+    reload: bool = False
+    preload: bool = False
+    chdir: str | None = None
+    #: Keywords for ``patch_all``.
+    patch: dict[str, Any] = field(default_factory=dict)
+
+
+def _count(text: str) -> int:
+    found = int(text)
+    if found < 1:
+        raise ValueError("a whole number, at least 1")
+    return found
+
+
+def _seconds(text: str) -> float:
+    found = float(text)
+    if not 0 < found < float("inf"):
+        raise ValueError("a number of seconds, more than 0")
+    return found
+
+
+def _octal(text: str) -> int:
+    try:
+        found = int(text, 8)
+    except ValueError:
+        found = -1
+    if not 0 <= found <= 0o777:
+        raise ValueError("in octal digits, such as 660")
+    return found
+
+
+def _peers(text: str) -> tuple[str, ...]:
+    return tuple(Trusted(listed(text)).peers)
+
+
+def _address(text: str) -> str:
+    number = text.removeprefix("fd://")
+    if number == text:
+        parse_address(text)
+    elif not (number.isascii() and number.isdigit()):
+        raise ValueError("fd:// and the number of an open socket")
+    return text
+
+
+def _one_of(*names: str) -> Callable[[str], str]:
+    def convert(text: str) -> str:
+        if text not in names:
+            raise ValueError(f"one of {', '.join(names)}")
+        return text
+
+    return convert
+
+
+_SHORT = {"-b": "--bind", "-w": "--workers"}
+_FLAGS = ("--proxy-protocol", "--reuse-port", "--reload", "--preload")
+_VALUES: dict[str, Callable[[str], Any]] = {
+    "--bind": _address,
+    "--certfile": str,
+    "--keyfile": str,
+    "--ca-certs": str,
+    "--unix-mode": _octal,
+    "--backlog": _count,
+    "--proxy-allow-ips": _peers,
+    "--forwarded-allow-ips": _peers,
+    "--workers": _count,
+    "--max-requests": _count,
+    "--max-age": _seconds,
+    "--graceful-timeout": _seconds,
+    "--silence-timeout": _seconds,
+    "--max-connections": _count,
+    "--max-body": _count,
+    "--keep-alive": _seconds,
+    "--header-timeout": _seconds,
+    "--access-log": str,
+    "--access-log-format": _one_of("combined", "json"),
+    "--log-level": _one_of(*_LEVELS),
+    "--pid": str,
+    "--chdir": str,
+}
+
+
+def parse(arguments: Sequence[str]) -> Settings:
+    """UsageError for a command line that cannot be."""
+    args = list(arguments)
+    names: list[str] = []
+    found: dict[str, Any] = {"bind": (), "patch": {}}
+    while args:
+        text = args.pop(0)
+        if not text.startswith("-"):
+            names.append(text)
+            continue
+        option, value = split(text)
+        option = _SHORT.get(option, option)
+        keyword = option[2:].replace("-", "_")
+        if option in _VALUES:
+            given = value_of(option, value, args, _VALUES[option])
+            found[keyword] = (*found["bind"], given) if option == "--bind" else given
+        elif option in _FLAGS:
+            if value is not None:
+                raise UsageError(f"{option} takes no value")
+            found[keyword] = True
+        else:
+            patched = patch_option(option, value, args)
+            if patched is None:
+                raise UsageError(f"unknown option {option}; celadon serve --help lists them")
+            found["patch"][patched[0]] = patched[1]
+    if len(names) != 1:
+        raise UsageError(
+            "name one application, as module:attribute" if names else "no application given; write module:attribute"
+        )
+    try:
+        made = Settings(parse_name(names[0]), **found)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    _check(made)
+    return made
+
+
+def _check(made: Settings) -> None:
+    """Options that have no meaning together."""
+    if made.certfile is None and (made.keyfile is not None or made.ca_certs is not None):
+        raise UsageError(f"{'--keyfile' if made.keyfile else '--ca-certs'} needs --certfile")
+    if made.reload and made.preload:
+        raise UsageError("--reload and --preload: what the master has imported stays as it is")
+
+
+__all__ = ["DEFAULT_ADDRESS", "USAGE", "Settings", "parse"]
