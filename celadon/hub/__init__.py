@@ -20,6 +20,7 @@ from .waiting.fds import notify_closing, wait_readable, wait_writable
 from .waiting.park import sleep
 from .waiting.sync import AsyncResult, BoundedSemaphore, DummySemaphore, Event, Lock, RLock, Semaphore
 from .waiting.timeouts import NotReady, Timeout, fail_after, move_on_after, shield, with_timeout
+from .worker_thread import WorkerThread
 
 if os.environ.get("CELADON_WATCHDOG"):
     from .debug import watchdog  # noqa: F401  (switches itself on)
@@ -116,6 +117,7 @@ __all__ = [
     "Token",
     "TokenPool",
     "WokenTwiceError",
+    "WorkerThread",
     "default_pool",
     "fail_after",
     "get_hub",

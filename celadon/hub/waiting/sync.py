@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 
 from greenlet import getcurrent, greenlet
 
-from ..loop.current import get_hub
+from ..loop.current import get_hub, hub_if_any
 from ..loop.failures import raisable
 from ..loop.hub import Hub
 from .park import TIMED_OUT, Waiters, first_time
@@ -68,7 +68,7 @@ class _Linkable(Waiters):
 
     def _call_links(self) -> None:
         links = self._links
-        here = get_hub()
+        here = hub_if_any()  # a thread that only brings results needs no hub
         mine = []
         while links:
             try:
@@ -79,8 +79,9 @@ class _Linkable(Waiters):
                 mine.append(callback)
             elif not hub.closed:
                 hub.call_soon_threadsafe(callback, self)
-        for callback in reversed(mine):
-            here.call_next(callback, self)
+        if here is not None:
+            for callback in reversed(mine):
+                here.call_next(callback, self)
 
 
 class Event(_Linkable):
