@@ -1,0 +1,29 @@
+"""Pools of database connections, over green sockets or in threads. See docs/database-pool.md."""
+
+from .connection_pool import Pool, pools, rollback
+from .errors import (
+    ConnectionBroken,
+    ConnectionReturned,
+    ConnectTimeout,
+    PoolClosed,
+    PoolError,
+    PoolTimeout,
+    TooManyWaiting,
+)
+from .lent import unwrap
+from .pool_stats import PoolStats
+
+__all__ = [
+    "ConnectTimeout",
+    "ConnectionBroken",
+    "ConnectionReturned",
+    "Pool",
+    "PoolClosed",
+    "PoolError",
+    "PoolStats",
+    "PoolTimeout",
+    "TooManyWaiting",
+    "pools",
+    "rollback",
+    "unwrap",
+]
