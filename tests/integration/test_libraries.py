@@ -177,3 +177,9 @@ def test_deadlines_of_queries(names, postgres):
 def test_a_pool_of_connections(names, postgres, mariadb):
     places = [f"postgres={postgres}", f"mariadb={mariadb}"]
     play(command(names, "ares", "-m", f"{PROGRAMS}.pools_sqlalchemy", *places))
+
+
+@needs("psycopg", "psycopg2", "pymysql")
+def test_our_own_pool(names, postgres, mariadb):
+    places = [f"postgres={postgres}", f"mariadb={mariadb}"]
+    play(command(names, "ares", "-m", f"{PROGRAMS}.databases_dbpool", *places))
