@@ -24,6 +24,11 @@ T = TypeVar("T")
 _DEPTH = 8
 
 
+#: Done in the clean-up after an interruption, where an error would hide the kill or the Timeout. There is nothing to
+#: do: the connection is going to be closed, and the server rolls back.
+_CLEANING_UP = frozenset(("close", "rollback", "__exit__"))
+
+
 class Member:
     """One connection of a pool, with what the pool knows of it."""
 
@@ -118,6 +123,8 @@ class _Watched:
         lent = self._celadon_lent()
         member, target = lent._celadon_here(), self._celadon_target
         member.touched = True
+        if member.interrupted and name in _CLEANING_UP:
+            return None
         return self._celadon_wrap(lent, member.run(_method, target, name, args, kwargs))
 
     def _celadon_wrap(self, lent: Lent, value: Any) -> Any:

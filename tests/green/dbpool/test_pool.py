@@ -349,6 +349,25 @@ def test_b_a_deadline_that_the_program_caught_is_remembered(make, server, kind):
     assert pool.stats().interrupted == 2
 
 
+def test_b_cleaning_up_does_not_hide_the_deadline(make, server):
+    pool = make(max_size=1)
+
+    def work():
+        with pool.connection() as c, c.cursor() as cursor:
+            try:
+                cursor.execute("slowly")
+            except BaseException:
+                c.rollback()
+                raise
+            finally:
+                cursor.close()
+
+    with pytest.raises(Timeout), Timeout(0.015):
+        work()
+    wait_all_parked()
+    assert server.made[0].said == []
+
+
 def test_b_an_error_that_the_driver_wraps(make, server):
     pool = make(max_size=1)
 
