@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "celadon"
 FILES = sorted(ROOT.rglob("*.py"))
 RANK = {"hub": 0, "resolver": 1, "green": 2}
-DOORS = {"celadon.hub", "celadon.hub.lowlevel", "celadon.hub.debug", "celadon.hub.testing"}
+DOORS = {"celadon.hub", "celadon.hub.lowlevel", "celadon.hub.debug", "celadon.hub.debug.page", "celadon.hub.testing"}
 DOORS |= {"celadon.resolver", "celadon.resolver.testing"}
 #: Folders of pure functions and values: no hub, no engine, no file, no socket is opened in them.
 PURE = {"names", "system", "policy", "answers", "dns"}
