@@ -25,6 +25,7 @@ PACKAGES = {
     "NSD": ("nsd", "nsd"),
     "Knot": ("knotd", "knot"),
     "dig": ("dig", "bind9-dnsutils"),
+    "Chromium": ("chromium", "chromium"),
 }
 _PLACES = os.pathsep.join(
     [os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -70,13 +71,24 @@ def plain(value: Any) -> Any:
     return text(value)
 
 
+def _short(place: str) -> str:
+    """A place in the code without the folder that the module was found in."""
+    for folder in sorted(filter(None, sys.path), key=len, reverse=True):
+        place = place.replace(folder.rstrip("/") + "/", "")
+    return place
+
+
 def _greenlets() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for hub in all_hubs():
         for one in ps(hub)[:_MOST]:
             place = where(one.greenlet).rstrip().splitlines()[-2:] if len(found) < _MOST else []
             found.append(
-                {"greenlet": text(one.greenlet), "waits on": one.waits_on, "at": " ".join(map(str.strip, place))}
+                {
+                    "greenlet": text(one.greenlet),
+                    "waits on": one.waits_on,
+                    "at": _short(" ".join(map(str.strip, place))),
+                }
             )
     return found[:_MOST]
 
@@ -155,7 +167,7 @@ class Page:
         now = time()
         return [
             {"seconds ago": round(now - when, 1), "seconds": round(block.seconds, 3), "who": block.who,
-             "at": block.place, "ended": block.ended, "thread": block.thread}
+             "at": _short(block.place), "ended": block.ended, "thread": block.thread}
             for when, block in reversed(list(self._blocks))
         ]  # fmt: skip
 

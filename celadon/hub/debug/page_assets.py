@@ -18,7 +18,7 @@ body { font: 14px/1.4 system-ui, sans-serif; margin: 1em 2em; color: #222; backg
 h1 small { font-size: 50%; color: #587 } h2 { margin: 1em 0 .2em; font-size: 110% }
 table { border-collapse: collapse } td, th { padding: .1em .8em .1em 0; text-align: left; vertical-align: top }
 th { color: #567; font-weight: normal } pre, td { white-space: pre-wrap; overflow-wrap: anywhere }
-td { font-family: ui-monospace, monospace; font-size: 12px; max-width: 60em }
+td { font-family: ui-monospace, monospace; font-size: 12px; max-width: 44em }
 figure { display: inline-block; margin: 0 1.5em 0 0 } figcaption { color: #567 }
 svg { width: 240px; height: 48px; border-bottom: 1px solid #ccd }
 polyline { fill: none; stroke: #2a7; stroke-width: 1.5 }

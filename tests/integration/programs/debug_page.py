@@ -1,0 +1,69 @@
+"""A program under some load that serves its own debug page; a blocking call is planted after ``block`` seconds."""
+
+import random
+import sqlite3
+import sys
+import time
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from celadon import resolver, sleep, spawn
+from celadon.green.dbpool import Pool
+from celadon.green.debug_page import ServerTimes, page
+from celadon.resolver.testing import NameServer
+
+from . import arguments
+
+
+class Threads(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *words):
+        """Nothing."""
+
+
+def look_up_names():
+    while True:
+        name = f"host{random.randrange(1000)}.test"
+        resolver.getaddrinfo(name, 80)
+        sleep(random.random() * 0.1)
+
+
+def use_the_pool(pool):
+    while True:
+        with pool.connection() as connection:
+            connection.execute("select 1")
+            sleep(random.random() * 0.2)
+
+
+def a_planted_blocking_call():
+    end = time.perf_counter() + 0.3
+    while time.perf_counter() < end:
+        pass
+
+
+def plant(after):
+    sleep(after)
+    a_planted_blocking_call()
+
+
+def main():
+    given = arguments()
+    times = ServerTimes()
+    with NameServer(synthetic=True) as names:
+        resolver.use("python", servers=names.servers, search=(), on_event=times)
+        pool = Pool(sqlite3, ":memory:", max_size=3, name="orders")
+        for _ in range(20):
+            spawn(look_up_names)
+        for _ in range(5):
+            spawn(use_the_pool, pool)
+        with make_server("127.0.0.1", 0, page(times=times), Threads, Quiet) as server:
+            print(server.server_port, flush=True)
+            spawn(plant, float(given["block"]))
+            server.serve_forever()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
