@@ -17,6 +17,7 @@ DOORS = [
     "celadon.hub.debug",
     "celadon.resolver",
     "celadon.resolver.testing",
+    "celadon.green.dbpool",
     "celadon.green.servers",
     "celadon.green.servers.wsgi",
     "celadon.green.servers.websocket",

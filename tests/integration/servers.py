@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +35,10 @@ _PLACES = os.pathsep.join(
 
 @dataclass(frozen=True)
 class Server:
-    """Where one listens, on 127.0.0.1."""
+    """Where one listens, on 127.0.0.1; ``restart()`` stops it at once, and starts it again on the same data."""
 
     port: int
+    restart: Callable[[], None] = lambda: None
 
 
 def find(program):
@@ -81,22 +83,35 @@ def _run(place, *command):
 
 @contextmanager
 def _running(place, ready, *command, stop=15):
-    """The server process from when ``ready()`` is true; ``stop`` is the signal that ends it at once."""
-    with (
-        open(place / "log", "w+b") as log,
-        subprocess.Popen([str(one) for one in command], cwd=place, stdout=log, stderr=log, **_user()) as process,
-    ):
-        try:
+    """The server process from when ``ready()`` is true; ``stop`` is the signal that ends it. Gives what restarts it."""
+    words = [str(one) for one in command]
+    with open(place / "log", "w+b") as log:
+
+        def start():
+            process = subprocess.Popen(words, cwd=place, stdout=log, stderr=log, **_user())
             ends = time.monotonic() + 60
             while not ready():
                 if process.poll() is not None or time.monotonic() > ends:
+                    process.kill()
+                    process.wait()
                     log.seek(0)
                     raise RuntimeError(f"{command[0]} did not come up: {log.read().decode(errors='replace')}")
                 time.sleep(0.05)
-            yield
+            return process
+
+        def end():
+            running[0].send_signal(stop)
+            running[0].wait(30)
+
+        def restart():
+            end()
+            running[0] = start()
+
+        running = [start()]
+        try:
+            yield restart
         finally:
-            process.send_signal(stop)
-            process.wait(30)
+            end()
 
 
 def _answers(*command):
@@ -124,8 +139,8 @@ def postgres():
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         ready = _answers(server.parent / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port))
-        with _running(place, ready, server, "-D", data, *options, stop=2):
-            yield Server(port)
+        with _running(place, ready, server, "-D", data, *options, stop=2) as restart:
+            yield Server(port, restart)
 
 
 @contextmanager
@@ -161,8 +176,8 @@ def mariadb():
                    f"--ssl-cert={place}/server.pem", f"--ssl-key={place}/server.key"]  # fmt: skip
         ready = _answers(_program("mariadb-admin"), "--no-defaults", "-h", "127.0.0.1", "-P", str(port),
                          "-u", "celadon", f"-p{PASSWORD}", "ping")  # fmt: skip
-        with _running(place, ready, *command):
-            yield Server(port)
+        with _running(place, ready, *command) as restart:
+            yield Server(port, restart)
 
 
 def install():

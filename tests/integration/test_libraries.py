@@ -179,7 +179,7 @@ def test_a_pool_of_connections(names, postgres, mariadb):
     play(command(names, "ares", "-m", f"{PROGRAMS}.pools_sqlalchemy", *places))
 
 
-@needs("psycopg", "psycopg2", "pymysql")
+@needs("psycopg", "psycopg2", "pymysql", "sqlalchemy")
 def test_our_own_pool(names, postgres, mariadb):
     places = [f"postgres={postgres}", f"mariadb={mariadb}"]
     play(command(names, "ares", "-m", f"{PROGRAMS}.databases_dbpool", *places))

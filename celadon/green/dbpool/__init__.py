@@ -11,12 +11,14 @@ from .errors import (
     TooManyWaiting,
 )
 from .lent import unwrap
+from .multi_pool import MultiPool
 from .pool_stats import PoolStats
 
 __all__ = [
     "ConnectTimeout",
     "ConnectionBroken",
     "ConnectionReturned",
+    "MultiPool",
     "Pool",
     "PoolClosed",
     "PoolError",

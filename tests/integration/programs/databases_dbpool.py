@@ -7,6 +7,8 @@ import random
 import psycopg
 import psycopg2
 import pymysql
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from celadon import Timeout, joinall, sleep, spawn
 from celadon.green.dbpool import Pool, PoolError
@@ -102,6 +104,22 @@ def forked(pool):
         assert run(connection, "select 1") == before, "the child has not said goodbye for its parent"
 
 
+def by_sqlalchemy(url, connect):
+    """SQLAlchemy over our pool: it makes no pool of its own."""
+    with Pool(connect, max_size=3) as pool:
+        engine = create_engine(url, creator=pool.getconn, poolclass=NullPool)
+
+        def work(n):
+            with engine.begin() as connection:
+                assert connection.execute(text(f"select {n}")).scalar() == n
+                sleep(0.01)
+
+        joinall([spawn(work, n) for n in range(20)], raise_error=True)
+        stats = pool.stats()
+        assert (stats.opened, stats.lent, stats.taken >= 20) == (3, 0, True), stats
+        engine.dispose()
+
+
 def prove(kind, connect, admin_connect, backend):
     pool = Pool(connect, min_size=2, max_size=5, acquire_timeout=30, backend=backend, name=f"{connect.__module__}")
     pool.kind = kind
@@ -152,3 +170,6 @@ for backend in ("green", "thread"):
     prove("postgres", lambda: psycopg.connect(**postgres), lambda: psycopg.connect(**postgres), backend)
     prove("postgres", lambda: psycopg2.connect(**postgres), lambda: psycopg2.connect(**postgres), backend)
     prove("mariadb", lambda: pymysql.connect(**mariadb), lambda: pymysql.connect(**mariadb), backend)
+
+by_sqlalchemy("postgresql+psycopg://", lambda: psycopg.connect(**postgres))
+by_sqlalchemy("mysql+pymysql://", lambda: pymysql.connect(**mariadb))
