@@ -171,7 +171,7 @@ class Pool:
                 raise PoolClosed(f"{self!r} is closed")
             member = None if books.line else books.pop_free()
             if member is not None:
-                books.lend(member, ref(getcurrent()))
+                books.lend(member, getcurrent(), get_hub())
                 return member
             if self.max_waiting is not None and books.in_vain >= self.max_waiting:
                 books.tally.refused += 1

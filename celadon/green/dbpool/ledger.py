@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from typing import Any
-from weakref import ref
 
 from ...hub import Event, Hub, get_hub, getcurrent
 from .lent import Member
@@ -27,7 +26,7 @@ class Turn(Event):
         super().__init__()
         self.pool = pool
         self.hub: Hub = get_hub()
-        self.who = ref(getcurrent())
+        self.who = getcurrent()
         self.member: Member | None = None
         self.error: BaseException | None = None
 
@@ -82,9 +81,9 @@ class Ledger:
             return None
         return self.free.pop() if self.lifo else self.free.popleft()
 
-    def lend(self, member: Member, holder: Any) -> None:
+    def lend(self, member: Member, holder: Any, hub: Hub) -> None:
         """It is lent from now on."""
-        member.holder = holder
+        member.hold(holder, hub)
         self.lent.add(member)
         self.all_back.clear()
 
@@ -103,7 +102,7 @@ class Ledger:
             if not turn.hub.closed:
                 member = self.pop_free()
                 assert member is not None
-                self.lend(member, turn.who)
+                self.lend(member, turn.who, turn.hub)
                 turn.member = member
                 turn.set()
 
@@ -141,7 +140,7 @@ class Ledger:
 
     def left_alone(self) -> list[Member]:
         """Take out the lent ones whose greenlet has ended; looked for only while somebody wants them."""
-        alone = [one for one in self.lent if _is_alone(one)] if self.line or self.closed else []
+        alone = [one for one in self.lent if one.is_alone()] if self.line or self.closed else []
         for member in alone:
             self.take(member)
         self.tally.reclaimed += len(alone)
@@ -197,11 +196,6 @@ class Ledger:
             waiting=len(self.line),
             last_error=None if self.last_error is None else repr(self.last_error),
         )
-
-
-def _is_alone(member: Member) -> bool:
-    holder = None if member.holder is None else member.holder()
-    return holder is None or bool(holder.dead)
 
 
 __all__ = ["Ledger", "Turn"]

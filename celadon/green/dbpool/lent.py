@@ -14,7 +14,7 @@ from types import FrameType, TracebackType
 from typing import Any, Protocol, TypeVar, cast
 from weakref import ref
 
-from ...hub import getcurrent
+from ...hub import Hub, get_hub, getcurrent
 from .backends import Backend
 from .errors import ConnectionBroken, ConnectionReturned
 
@@ -32,7 +32,18 @@ _CLEANING_UP = frozenset(("close", "rollback", "__exit__"))
 class Member:
     """One connection of a pool, with what the pool knows of it."""
 
-    __slots__ = ("backend", "gone", "holder", "idle_since", "interrupted", "opened", "retire_at", "stack", "touched")
+    __slots__ = (
+        "backend",
+        "gone",
+        "holder",
+        "hub",
+        "idle_since",
+        "interrupted",
+        "opened",
+        "retire_at",
+        "stack",
+        "touched",
+    )
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
@@ -44,9 +55,19 @@ class Member:
         self.touched = False
         #: It belongs to the process that forked this one.
         self.gone = False
-        #: The greenlet that has used it last, and the callers that took it, innermost first.
+        #: The greenlet that has used it last, its hub, and the callers that took it, innermost first.
         self.holder: ref[Any] | None = None
+        self.hub: Hub | None = None
         self.stack: tuple[tuple[str, int, str], ...] = ()
+
+    def hold(self, holder: Any, hub: Hub) -> None:
+        """Note who holds it."""
+        self.holder, self.hub = ref(holder), hub
+
+    def is_alone(self) -> bool:
+        """Whether the greenlet that held it has ended, or its thread."""
+        holder = None if self.holder is None else self.holder()
+        return holder is None or bool(holder.dead) or self.hub is None or self.hub.closed
 
     def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """Make a call of the driver."""
@@ -57,7 +78,7 @@ class Member:
                 "a call on this connection was broken off (a kill, a Timeout, an error of the network); nothing since "
                 "the last commit is kept: take another connection"
             )
-        self.holder = ref(getcurrent())  # who uses it holds it, if one greenlet took it for another
+        self.hold(getcurrent(), get_hub())  # who uses it holds it, if one greenlet took it for another
         try:
             return self.backend.run(function, *args, **kwargs)
         except BaseException as error:
@@ -71,8 +92,7 @@ class Member:
         return bool(getattr(raw, "closed", False) or getattr(raw, "broken", False)) or getattr(raw, "open", 1) is False
 
     def lend(self) -> None:
-        """Note who holds it now, and where that was."""
-        self.holder = ref(getcurrent())
+        """Note where it was taken."""
         frames: list[tuple[str, int, str]] = []
         frame: FrameType | None = sys._getframe(2)
         while frame is not None and len(frames) < _DEPTH:

@@ -722,10 +722,13 @@ def test_h_threads_share_a_pool(server, clock):
 
 def test_h_a_thread_that_ended_in_the_midst(make, server, caplog):
     pool = make(max_size=1)
-    held = []
-    thread = threading.Thread(target=lambda: held.append(pool.getconn()))
+    held, hubs = [], []
+    thread = threading.Thread(target=lambda: (hubs.append(get_hub()), held.append(pool.getconn())))
     thread.start()
     thread.join()
+    ends = time.monotonic() + 5
+    while not hubs[0].closed and time.monotonic() < ends:  # a moment after the join
+        time.sleep(0.001)
     with pool.connection() as c:
         assert c.number == 1
 

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from celadon import Timeout, joinall, sleep, spawn
 from celadon.green.dbpool import Pool, PoolError
-from celadon.hub import fail_after, get_hub
+from celadon.hub import Event, fail_after, get_hub
 
 from . import arguments
 
@@ -147,8 +147,21 @@ def prove(kind, connect, admin_connect, backend):
             one.kill(block=False)
     joinall(working + killed)
     assert not [one.exception for one in working + killed if one.exception]
-    stats = settled(pool, 2)
-    assert stats.interrupted > 0, stats
+    before = settled(pool, 2).interrupted
+    inside = [Event(), Event()]
+
+    def slowly(begun):
+        with pool.connection() as connection:
+            begun.set()
+            run(connection, SLEEP[kind], 2)
+
+    victims = [spawn(slowly, one) for one in inside]
+    for one in inside:
+        one.wait()
+    sleep(0.1)
+    for one in victims:
+        one.kill()
+    assert settled(pool, 2).interrupted == before + 2
     admin = admin_connect()
     lost_connections(pool, admin)
     assert not halves(pool), "a transaction was committed in part"
