@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .. import resolver
-from ..hub.debug.page import Page
+from ..hub.debug.page import Page, plain
 from .dbpool import pools
+from .servers import BaseServer
 
 
 class ServerTimes:
@@ -36,18 +37,11 @@ class ServerTimes:
         ]
 
 
-def _server(server: Any) -> dict[str, Any]:
-    stats = getattr(server, "stats", None)
-    return {
-        "name": repr(server),
-        "address": str(server.address),
-        "started": server.started,
-        "handled_now": len(server.pool),
-        **({"stats": stats()} if callable(stats) else {}),
-    }
+def _server(server: BaseServer) -> dict[str, Any]:
+    return {"name": repr(server), "address": str(server.address), **plain(server.statistics)}
 
 
-def page(servers: Iterable[Any] = (), times: ServerTimes | None = None, **options: Any) -> Page:
+def page(servers: Iterable[BaseServer] = (), times: ServerTimes | None = None, **options: Any) -> Page:
     """The page with sections for the resolver in use, ``servers``, and all pools of ``celadon.green.dbpool``.
 
     ``times`` adds the latency of each name server. The other arguments are ``Page``'s; ``sections`` are added to ours.

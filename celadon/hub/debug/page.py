@@ -16,7 +16,6 @@ import re
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
 from time import time
 from typing import Any
 from urllib.parse import parse_qs
@@ -55,15 +54,13 @@ _FILES = {
 
 
 def plain(value: Any) -> Any:
-    """``value`` as what JSON knows: dataclasses and named tuples as mappings, whatever else there is as text."""
+    """``value`` as what JSON knows: mappings of named tuples, dataclasses and their like; text of whatever else."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
-    if hasattr(value, "_asdict"):
-        return plain(value._asdict())
+    if not isinstance(value, type) and getattr(value, "__match_args__", ()):  # its fields, by whatever it was made
+        return {name: plain(getattr(value, name)) for name in value.__match_args__}
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset | deque):

@@ -1,4 +1,4 @@
-"""Work in other processes: persistent workers over pipes, and an executor of Python functions on top of them.
+"""Work in other processes: persistent workers over pipes.
 
 eventlet's ``processes`` mixed a worker's stderr into its answers, and its pool never took a living process back. Here a
 worker answers one request at a time; one that dies, or does not answer in time, is killed and replaced, and fails only
@@ -7,29 +7,23 @@ its own request. Pipes wait on the hub, patched or not; a worker's end is waited
 
 from __future__ import annotations
 
-import base64
-import concurrent.futures
 import fcntl
-import json
 import logging
 import os
-import pickle
 import signal
 import subprocess
-import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import Any, NamedTuple
 
-from ..hub import (
+from ...hub import (
     Event,
     Greenlet,
     Semaphore,
     fail_after,
     get_hub,
-    getcurrent,
     joinall,
     notify_closing,
     spawn,
@@ -37,11 +31,9 @@ from ..hub import (
     wait_readable,
     wait_writable,
 )
-from .futures import Future
-from .originals import original_module
+from ..originals import original_module
+from .framing import FRAMINGS, Framing
 
-P = ParamSpec("P")
-T = TypeVar("T")
 log = logging.getLogger("celadon.processes")
 
 #: Bytes that one read takes.
@@ -74,79 +66,6 @@ class ProcessPoolClosed(RuntimeError):
 
 class TooManyRequests(RuntimeError):
     """``max_waiting`` requests wait for a worker already."""
-
-
-class Framing(Protocol):
-    """How messages stand in a stream of bytes."""
-
-    def pack(self, message: Any) -> bytes:
-        """The bytes of one message. ValueError or TypeError for what cannot be one."""
-
-    def unpack(self, held: bytearray) -> tuple[Any] | None:
-        """Take one whole message out of the front of ``held``; None if there is none yet."""
-
-
-class Lines:
-    """A message is a line of bytes, without its end."""
-
-    def pack(self, message: bytes | str) -> bytes:
-        """See Framing."""
-        data = message.encode() if isinstance(message, str) else bytes(message)
-        if b"\n" in data:
-            raise ValueError("a message that is a line has no line end in it")
-        return data + b"\n"
-
-    def unpack(self, held: bytearray) -> tuple[Any] | None:
-        """See Framing."""
-        end = held.find(b"\n")
-        if end < 0:
-            return None
-        line = bytes(held[:end])
-        del held[: end + 1]
-        return (line,)
-
-
-class Lengths:
-    """A message is bytes after their number: four bytes, big-endian. At most ``limit`` bytes."""
-
-    def __init__(self, limit: int = 1 << 28) -> None:
-        self.limit = limit
-
-    def pack(self, message: bytes) -> bytes:
-        """See Framing."""
-        if len(message) > self.limit:
-            raise ValueError(f"a message of {len(message)} bytes; at most {self.limit} are allowed")
-        return len(message).to_bytes(4, "big") + message
-
-    def unpack(self, held: bytearray) -> tuple[Any] | None:
-        """See Framing."""
-        if len(held) < 4:
-            return None
-        size = int.from_bytes(held[:4], "big")
-        if size > self.limit:
-            raise ValueError(f"the worker announces {size} bytes; at most {self.limit} are allowed")
-        if len(held) < 4 + size:
-            return None
-        message = bytes(held[4 : 4 + size])
-        del held[: 4 + size]
-        return (message,)
-
-
-class Json(Lines):
-    """A message is a value as JSON, on one line."""
-
-    def pack(self, message: Any) -> bytes:
-        """See Framing."""
-        return super().pack(json.dumps(message, separators=(",", ":")))
-
-    def unpack(self, held: bytearray) -> tuple[Any] | None:
-        """See Framing."""
-        line = super().unpack(held)
-        return None if line is None else (json.loads(line[0]),)
-
-
-#: By name.
-FRAMINGS: dict[str, Callable[[], Framing]] = {"line": Lines, "length": Lengths, "json": Json}
 
 
 class _Pipe:
@@ -462,150 +381,10 @@ class ProcessPool:
         )  # fmt: skip
 
 
-#: What a worker of the executor runs: it keeps stdout for answers, and gives functions stderr to print to.
-_SERVE = """\
-import base64, os, pickle, sys, traceback
-sys.path[:] = pickle.loads(base64.b64decode(sys.argv[1]))
-reads, writes = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-os.dup2(2, 1)
-nothing = os.open(os.devnull, os.O_RDONLY)
-os.dup2(nothing, 0)
-os.close(nothing)
-main = sys.argv[2]
-if main:
-    import runpy, types
-    made = types.ModuleType("__mp_main__")
-    made.__dict__.update(runpy.run_path(main, run_name="__mp_main__"))
-    sys.modules["__main__"] = sys.modules["__mp_main__"] = made
-while len(size := reads.read(4)) == 4:
-    message = reads.read(int.from_bytes(size, "big"))
-    try:
-        function, args, kwargs = pickle.loads(message)
-        if kwargs is None:  # the initializer
-            try:
-                function(*args)
-            except BaseException:
-                traceback.print_exc()
-                sys.exit(1)
-            kwargs, function, args = {}, bool, ()
-        answer = pickle.dumps((True, function(*args, **kwargs), ""))
-    except BaseException as error:
-        if isinstance(error, (SystemExit, KeyboardInterrupt)):
-            raise
-        text = traceback.format_exc()
-        try:
-            answer = pickle.dumps((False, error, text))
-            pickle.loads(answer)
-        except Exception:
-            answer = pickle.dumps((False, RuntimeError(repr(error)), text))
-    writes.write(len(answer).to_bytes(4, "big") + answer)
-    writes.flush()
-"""
-
-
-class RemoteTraceback(Exception):
-    """The traceback in the worker, as text: the cause of the error that is raised here."""
-
-    def __str__(self) -> str:
-        return f"\n{self.args[0]}"
-
-
-class ProcessPoolExecutor(concurrent.futures.Executor):
-    """``concurrent.futures.ProcessPoolExecutor`` on the hub: functions are called in other Python processes.
-
-    A worker that dies fails only its own call, with WorkerDied; the standard library's breaks the whole pool.
-    ``timeout`` (seconds) holds for each call: a worker that is late is killed, and the call raises WorkerTimeout.
-    Workers are fresh interpreters (as with "spawn"): functions must be importable, arguments and results picklable,
-    and a script needs ``if __name__ == "__main__"``. ``initializer`` is called before each worker's first call; if it
-    fails the worker ends. For greenlets of one thread. ``concurrent.futures.wait`` and ``as_completed`` wait for the
-    results only in a patched program; ``result`` and ``map`` in any.
-    """
-
-    def __init__(
-        self,
-        max_workers: int | None = None,
-        mp_context: object = None,
-        initializer: Callable[..., object] | None = None,
-        initargs: tuple[Any, ...] = (),
-        *,
-        max_tasks_per_child: int | None = None,
-        timeout: float | None = None,
-        max_waiting: int | None = None,
-    ) -> None:
-        """``mp_context`` is the standard library's and does not matter."""
-        main = getattr(sys.modules.get("__main__"), "__file__", None) or ""
-        if getattr(sys.modules.get("__main__"), "__spec__", None) is not None:
-            main = ""  # run by -m: its functions are not found in a script
-        path = base64.b64encode(pickle.dumps([os.getcwd() if one == "" else one for one in sys.path])).decode()
-        health = pickle.dumps((initializer, initargs, None)) if initializer is not None else None
-        self._pool = ProcessPool(
-            [sys.executable, "-c", _SERVE, path, main],
-            max_workers or os.cpu_count() or 1,
-            max_requests=max_tasks_per_child,
-            timeout=timeout,
-            max_waiting=max_waiting,
-            health=health,
-            health_every=float("inf"),
-        )
-        self._calls: dict[Greenlet[Any], Future[Any]] = {}
-
-    def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Have ``function(*args, **kwargs)`` called in a worker. RuntimeError after ``shutdown``."""
-        if self._pool.closed:
-            raise RuntimeError("cannot schedule new futures after shutdown")
-        future: Future[T] = Future()
-        work = spawn(self._call, future, function, args, kwargs)
-        self._calls[work] = future
-        work.rawlink(lambda done: self._calls.pop(done, None))
-        return future
-
-    def _call(self, future: Future[Any], function: Any, args: Any, kwargs: Any) -> None:
-        try:
-            data = self._pool.framing.pack(pickle.dumps((function, args, kwargs)))
-            answer = self._pool._request(data, self._pool.timeout, future.set_running_or_notify_cancel)
-            if answer is None:
-                return
-            well, value, text = pickle.loads(answer)
-        except BaseException as error:  # noqa: BLE001  (it is the caller's, wherever the result is asked for)
-            future.set_exception(error)
-            return
-        if well:
-            future.set_result(value)
-        else:
-            value.__cause__ = RemoteTraceback(text)
-            future.set_exception(value)
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more calls; wait (``wait``) until all were made; ``cancel_futures``: those that have not begun."""
-        calls = [one for one in self._calls if one is not getcurrent()]
-        if cancel_futures:
-            for one in list(self._calls.values()):
-                one.cancel()
-        if wait:
-            joinall(calls)
-            self._pool.close()
-        else:
-            spawn(self._close_after, calls)
-
-    def _close_after(self, calls: Iterable[Greenlet[Any]]) -> None:
-        joinall(list(calls))
-        self._pool.close()
-
-    def stats(self) -> ProcessPoolStats:
-        """How its workers stand."""
-        return self._pool.stats()
-
-
 __all__ = [
-    "Framing",
-    "Json",
-    "Lengths",
-    "Lines",
     "ProcessPool",
     "ProcessPoolClosed",
-    "ProcessPoolExecutor",
     "ProcessPoolStats",
-    "RemoteTraceback",
     "TooManyRequests",
     "WorkerDied",
     "WorkerError",
