@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from .. import resolver
@@ -41,16 +41,15 @@ def _server(server: BaseServer) -> dict[str, Any]:
     return {"name": repr(server), "address": str(server.address), **plain(server.statistics)}
 
 
-def page(servers: Iterable[BaseServer] = (), times: ServerTimes | None = None, **options: Any) -> Page:
-    """The page with sections for the resolver in use, ``servers``, and all pools of ``celadon.green.dbpool``.
+def page(servers: Collection[BaseServer] = (), times: ServerTimes | None = None, **options: Any) -> Page:
+    """The page with sections for the resolver in use, ``servers`` (may grow), and pools of ``celadon.green.dbpool``.
 
     ``times`` adds the latency of each name server. The other arguments are ``Page``'s; ``sections`` are added to ours.
     """
-    watched = list(servers)
     more: Mapping[str, Any] = options.pop("sections", None) or {}
     sections = {
         "resolver": resolver.stats,
-        "servers": lambda: [_server(one) for one in watched],
+        "servers": lambda: [_server(one) for one in servers],
         "pools": lambda: [one.stats() for one in pools()],
         **({"name_servers": times.section} if times is not None else {}),
         **more,

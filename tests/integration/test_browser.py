@@ -9,7 +9,8 @@ from .browser import browser, chromium, program
 
 needs_chromium = pytest.mark.skipif(chromium() is None, reason="Chromium is not installed")
 needs_websockets = pytest.mark.skipif(
-    importlib.util.find_spec("websockets") is None, reason="websockets is not installed; make test-integration has it"
+    any(importlib.util.find_spec(one) is None for one in ("websockets", "httptools")),
+    reason="websockets or httptools is not installed; make test-integration has them",
 )
 
 
@@ -28,7 +29,7 @@ def test_the_debug_page_shows_a_planted_blocking_call_within_two_seconds():
         with browser(url) as tab:
             tab.until("document.getElementById('state').textContent === 'live'")
             assert tab.evaluate("document.querySelectorAll('#plots svg polyline').length") >= 5
-            for section in ("hubs", "greenlets", "timers", "fds", "resolver", "name_servers", "pools"):
+            for section in ("hubs", "greenlets", "timers", "fds", "resolver", "name_servers", "servers", "pools"):
                 assert tab.evaluate(f"document.querySelectorAll('#{section} td').length"), section
             assert "orders" in tab.evaluate("document.getElementById('pools').textContent")
             tab.evaluate("document.getElementById('name').value = 'host1.test'")

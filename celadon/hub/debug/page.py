@@ -59,8 +59,9 @@ def plain(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if not isinstance(value, type) and getattr(value, "__match_args__", ()):  # its fields, by whatever it was made
-        return {name: plain(getattr(value, name)) for name in value.__match_args__}
+    names: tuple[str, ...] | None = getattr(type(value), "__match_args__", None)  # its fields, whatever made it
+    if names:
+        return {name: plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset | deque):

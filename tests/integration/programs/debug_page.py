@@ -4,24 +4,14 @@ import random
 import sqlite3
 import sys
 import time
-from socketserver import ThreadingMixIn
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from celadon import resolver, sleep, spawn
 from celadon.green.dbpool import Pool
 from celadon.green.debug_page import ServerTimes, page
+from celadon.green.servers.wsgi import WSGIServer
 from celadon.resolver.testing import NameServer
 
 from . import arguments
-
-
-class Threads(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class Quiet(WSGIRequestHandler):
-    def log_message(self, *words):
-        """Nothing."""
 
 
 def look_up_names():
@@ -59,10 +49,13 @@ def main():
             spawn(look_up_names)
         for _ in range(5):
             spawn(use_the_pool, pool)
-        with make_server("127.0.0.1", 0, page(times=times), Threads, Quiet) as server:
-            print(server.server_port, flush=True)
-            spawn(plant, float(given["block"]))
-            server.serve_forever()
+        shown = []
+        server = WSGIServer(("127.0.0.1", 0), page(shown, times), log=None)
+        shown.append(server)
+        server.start()
+        print(server.server_port, flush=True)
+        spawn(plant, float(given["block"]))
+        server.serve_forever()
 
 
 if __name__ == "__main__":
