@@ -20,11 +20,13 @@ from time import time
 from typing import Any
 from urllib.parse import parse_qs
 
+from greenlet import greenlet
+
 from ..loop.current import all_hubs
 from ..loop.failures import text
 from ..waiting.park import sleep
 from .page_assets import HTML, SCRIPT, STYLE
-from .report import ps, statistics, where
+from .report import statistics
 from .watchdog import Block, Watchdog
 
 Section = Callable[[], Any]
@@ -76,19 +78,19 @@ def _short(place: str) -> str:
     return place
 
 
+def _place(who: greenlet) -> str:
+    """The line of the program where a greenlet waits: the innermost that is not ours, if there is one."""
+    frame = inner = who.gr_frame
+    while frame is not None and str(frame.f_globals.get("__name__", "")).startswith("celadon."):
+        frame = frame.f_back
+    one = frame or inner
+    return "" if one is None else _short(f"{one.f_code.co_filename}:{one.f_lineno} in {one.f_code.co_name}")
+
+
 def _greenlets() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for hub in all_hubs():
-        for one in ps(hub)[:_MOST]:
-            place = where(one.greenlet).rstrip().splitlines()[-2:] if len(found) < _MOST else []
-            found.append(
-                {
-                    "greenlet": text(one.greenlet),
-                    "waits on": one.waits_on,
-                    "at": _short(" ".join(map(str.strip, place))),
-                }
-            )
-    return found[:_MOST]
+    # Not by `ps`, which makes the texts of all: there may be very many.
+    parked = [item for hub in all_hubs() for item in list(hub.parked.items())[:_MOST]]
+    return [{"greenlet": text(who), "waits on": text(wait), "at": _place(who)} for who, wait in parked[:_MOST]]
 
 
 def _timers() -> list[dict[str, Any]]:

@@ -75,7 +75,7 @@ def test_read_only(make, method):
 
 
 def test_what_it_shows(make):
-    waiter = spawn(Event().wait)
+    waiter = spawn(lambda: Event().wait())
     waiter.name = "<script>alert(1)</script>"
     sleep(0)
 
@@ -88,7 +88,9 @@ def test_what_it_shows(make):
     data = json.loads(get(page, "/data.json")[2])["sections"]
     assert data["broken"] == {"error": "ZeroDivisionError('division by zero')"}
     assert data["hubs"][0]["parked"] >= 1
-    assert any("script" in one["greenlet"] and "Event" in one["waits on"] for one in data["greenlets"])
+    (mine,) = [one for one in data["greenlets"] if "script" in one["greenlet"]]
+    assert "Event" in mine["waits on"]
+    assert "test_page.py" in mine["at"]
     metrics = get(page, "/metrics")[2]
     assert 'celadon_pools_free{name="a \\"pool\\"\\n"} 3\n' in metrics
     assert 'celadon_resolver_errors{key="no-name"} 2\n' in metrics
