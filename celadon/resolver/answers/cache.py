@@ -214,8 +214,11 @@ class Cache:
 
         ``key`` is its question's ``key_of``, if the caller has it.
         """
-        policy = self.policy
-        seconds = lifetime(answer, policy)
+        policy, one = self.policy, answer.one
+        if one is not None and policy.min_ttl <= one[0] <= policy.max_ttl:
+            seconds: float = one[0]  # what ``lifetime`` comes to, without a call
+        else:
+            seconds = lifetime(answer, policy)
         if key is None:
             key = key_of(answer.question)
         entries = self._entries

@@ -10,6 +10,7 @@ The caller gives clock and timer. One object belongs to one hub.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..errors import ResolveError
@@ -63,10 +64,6 @@ class _Flight:
         """A waiter has left, perhaps the last."""
         if self.done is None and not self.others and not self.keep:
             self.home.abandon(self)
-
-    def landed(self, outcome: Outcome) -> None:
-        """The engine's outcome."""
-        self.home.landed(self, outcome)
 
 
 class _Waiter:
@@ -129,7 +126,7 @@ class Flights:
     def _start(self, key: Question, question: Question, done: Done | None) -> _Flight:
         cache = self._cache
         flight = _Flight(self, key, question, done, cache.generation if cache is not None else 0)
-        flight.cancel = self.engine.submit(question, flight.landed)
+        flight.cancel = self.engine.submit(question, partial(self.landed, flight))
         self._flights[key] = flight
         if cache is not None and cache.policy.stale:
             flight.stale = cache.stale(key, self._now())

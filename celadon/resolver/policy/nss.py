@@ -15,7 +15,7 @@ from typing import Any
 
 from ..answers.cname import follow
 from ..errors import Kind, ResolveError
-from ..model import Answer, Question, RRType, asking
+from ..model import CLASS_IN, Answer, Question, RRType, asking, new_tuple
 from ..names import domain
 from ..names.address import AF_INET, AF_INET6, digits_and_dots, reverse, unmapped
 from ..system.world import Source, World
@@ -128,7 +128,7 @@ def first_questions(world: World, name: str, family: int) -> tuple[Question, ...
     ):
         return None
     if family:
-        return (asking(name, TYPE_OF[family]),)
+        return (new_tuple(Question, (name, TYPE_OF[family], CLASS_IN, None)),)  # as ``asking``, without a call
     return asking(name, 1), asking(name, 28)
 
 
