@@ -109,7 +109,7 @@ class Message:
         except IndexError:
             raise WireError("a name runs out of the message") from None
         size, jumps, target = known
-        if target >= low:
+        if target and target >= low:
             raise WireError("a pointer that does not point back")
         for one in reversed(path):
             count = data[one]

@@ -16,6 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from celadon.resolver import Answer, Question, Record, ResolveError, RRType
+from celadon.resolver.dns.rdata import Message
 from celadon.resolver.dns.wire import WireAnswer, WireError, decode, encode_name, encode_question, question_tail
 from celadon.resolver.frozen import replace
 
@@ -347,3 +348,9 @@ def test_what_is_a_name_does_not_depend_on_what_was_read_before(owners, good):
     else:
         with pytest.raises(WireError):
             read(question, message)
+
+
+def test_a_name_may_begin_where_the_bytes_begin():
+    """As the command's readers of names have it, which are no messages."""
+    assert Message(b"\1a\4test\0").name(0) == ("a.test", 8)
+    assert Message(b"\0").name(0) == ("", 1)
