@@ -7,8 +7,8 @@ from .. import late
 if typing.TYPE_CHECKING:
     from .connections import create_connection, create_server, happy_eyeballs
     from .files.fileobject import FileObject, FileObjectBlock, FileObjectPosix, FileObjectThread
-    from .originals import original_module
     from .patching.import_patched import import_patched
+    from .patching.originals import original_module
     from .patching.patch_all import (
         DoNotPatch,
         Report,
@@ -26,7 +26,7 @@ __getattr__, __dir__ = late.door(
     {
         "connections": "create_connection create_server happy_eyeballs",
         "files.fileobject": "FileObject FileObjectBlock FileObjectPosix FileObjectThread",
-        "originals": "original_module",
+        "patching.originals": "original_module",
         "patching.import_patched": "import_patched",
         "patching.patch_all": "DoNotPatch Report after_patch before_patch is_patched original patch_all report restore",
     },

@@ -12,7 +12,7 @@ from typing import Any
 from ..hub import get_hub, getcurrent, spawn
 from .children import await_child
 from .files.open_file import FileModule
-from .hook import Extra
+from .patching.hook import Extra
 
 
 def popen(module: ModuleType) -> dict[str, Any]:

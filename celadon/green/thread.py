@@ -22,7 +22,7 @@ from ..hub import GreenletExit, Hub, HubClosedError, get_hub, getcurrent, spawn_
 from ..hub.lowlevel import TIMED_OUT, park_for, root_greenlet
 from ..tracebacks import traceback_text
 from .fairness import give_way, tried_in_vain
-from .originals import ORIGINAL
+from .patching.originals import ORIGINAL
 
 _new_native_lock = _thread.allocate_lock
 _native_ident = _thread.get_ident

@@ -14,8 +14,8 @@ from weakref import ref
 
 from ..hub.lowlevel import root_greenlet
 from . import local, thread
-from .as_builtin import builtin
 from .fairness import give_way
+from .patching.as_builtin import builtin
 
 
 def _dummy(module: ModuleType) -> type:

@@ -23,7 +23,7 @@ from weakref import WeakSet, ref
 from ...hub import Greenlet, Hub, HubClosedError, Timer, fail_after, get_hub, getcurrent, joinall, spawn
 from ...hub.lowlevel import hub_if_any
 from ..fairness import can_park
-from ..originals import ORIGINAL
+from ..patching.originals import ORIGINAL
 from .backends import BACKENDS, backend_for
 from .errors import ConnectTimeout, PoolClosed, PoolError, PoolTimeout, TooManyWaiting
 from .ledger import Ledger, Turn

@@ -17,7 +17,7 @@ from typing import Any
 
 from ...hub import notify_closing, to_thread
 from ..fairness import can_park
-from ..originals import original_module
+from ..patching.originals import original_module
 from ..thread import RLock
 from . import buffered, descriptor
 

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from ...hub import Timeout, wait_readable, wait_writable
-from ..hook import Hook
+from ..patching.hook import Hook
 from ..socket import getaddrinfo
 
 # -- psycopg2 --------------------------------------------------------------------------------------------------

@@ -25,8 +25,8 @@ from types import (
 )
 from typing import Any
 
-from ..originals import ORIGINAL, is_ours
 from ..thread import RLock, allocate_lock, lock
+from .originals import ORIGINAL, is_ours
 
 _NATIVE_LOCK: Any = type(ORIGINAL["_thread"].allocate_lock())
 _NATIVE_RLOCK: Any = ORIGINAL["_thread"].RLock

@@ -13,11 +13,11 @@ from ... import resolver as _resolver
 from ...resolver import ResolverLike, Server, check_option_names
 from .. import signal
 from ..files import std_streams
-from ..hook import Extra, Hook
-from ..originals import import_originals, is_ours, original_module, shield
 from . import made_before
 from .blocks_in_c import BLOCKS_IN_C, warn_of
+from .hook import Extra, Hook
 from .import_hook import Finder
+from .originals import import_originals, is_ours, original_module, shield
 from .table import BY_CHOICE, TABLE, Attributes
 
 _MISSING: Any = object()

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from ..as_builtin import builtins
 from ..fairness import tried_in_vain
+from .as_builtin import builtins
 
 
 def _polled(question: Any) -> Any:

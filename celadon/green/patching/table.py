@@ -16,9 +16,9 @@ from types import ModuleType
 from typing import Any
 
 from .. import children, connections, local, queue, select, signal, socket, thread, threading, time
-from ..as_builtin import builtins
 from ..files import buffered, descriptor, open_file
-from ..hook import Hook
+from .as_builtin import builtins
+from .hook import Hook
 from .polled import polled, repeated
 
 Attributes = Mapping[str, Any] | Callable[[ModuleType], Mapping[str, Any]] | Hook

@@ -31,7 +31,7 @@ from ...hub import (
     wait_readable,
     wait_writable,
 )
-from ..originals import original_module
+from ..patching.originals import original_module
 from .framing import FRAMINGS, Framing
 
 log = logging.getLogger("celadon.processes")

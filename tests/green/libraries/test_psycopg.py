@@ -7,8 +7,8 @@ import pytest
 
 from celadon import patch_all, resolver
 from celadon.green import is_patched, report, restore
-from celadon.green.hook import Hook
 from celadon.green.libraries import psycopg
+from celadon.green.patching.hook import Hook
 from celadon.green.patching.table import TABLE
 from celadon.resolver.testing import NameServer
 

@@ -7,7 +7,7 @@ import time
 
 from celadon import resolver, sleep, spawn
 from celadon.green.dbpool import Pool
-from celadon.green.debug_page import ServerTimes, page
+from celadon.green.servers.debug_page import ServerTimes, page
 from celadon.green.servers.wsgi import WSGIServer
 from celadon.resolver.testing import NameServer
 

@@ -6,8 +6,8 @@ import pytest
 
 from celadon import resolver
 from celadon.green.dbpool import Pool
-from celadon.green.debug_page import ServerTimes, page
 from celadon.green.servers import StreamServer
+from celadon.green.servers.debug_page import ServerTimes, page
 from celadon.resolver.testing import NameServer
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from .. import resolver
-from ..hub.debug.page import Page, plain
-from .dbpool import pools
-from .servers import BaseServer
+from ... import resolver
+from ...hub.debug.page import Page, plain
+from ..dbpool import pools
+from .base_server import BaseServer
 
 
 class ServerTimes:
