@@ -12,6 +12,10 @@ the hub being told.
   add where the kernel has forgotten it), so that a recycled number never inherits a waiter.
 
 All waiters of a direction are woken, and each tries again: one may take everything, or only a part.
+
+Besides both, ``Watch`` calls back without a greenlet. A number that only one watch is interested in has the watch
+itself in ``Hub.fds``. Otherwise an ``_Entry`` stands there, with the watches in it: it asks the poller anew after it
+has called them, because they are told again as long as something is ready.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ from greenlet import getcurrent, greenlet
 
 from ..errors import FdClosedError, HubClosedError
 from ..loop.current import _local, all_hubs, get_hub
-from ..loop.hub import Hub, hub_fds
+from ..loop.hub import FdEntry, Hub, hub_fds
 from ..loop.pollers import EDGE, ENDING, ERROR, HANGUP, ONESHOT, READ, READ_READY, URGENT, WRITE, WRITE_READY
 from .park import TIMED_OUT, may_park
 
@@ -62,9 +66,10 @@ class _Entry:
     ``rearm``: each wait must call ``modify``. ``empty``: a read has taken everything, and nothing was reported since.
     ``odd``: a short read no longer proves that. ``inside``: how many greenlets are in ``wait``, parked or woken and not
     yet running. ``duplicate``: another number for the same open file, which those greenlets get when the fd is closed.
+    ``watches``: those that share the number with the waiters.
     """
 
-    __slots__ = ("duplicate", "empty", "fd", "hub", "inside", "mask", "odd", "readers", "rearm", "writers")
+    __slots__ = ("duplicate", "empty", "fd", "hub", "inside", "mask", "odd", "readers", "rearm", "watches", "writers")
 
     def __init__(self, hub: Hub, fd: int, mask: int) -> None:
         self.hub = hub
@@ -77,6 +82,7 @@ class _Entry:
         self.odd = not (hub.poller.tells_endings and mask & EDGE)
         self.readers: list[greenlet] = []
         self.writers: list[greenlet] = []
+        self.watches: tuple[Watch, ...] = ()
 
     def __repr__(self) -> str:
         return f"fd {self.fd}"
@@ -95,6 +101,42 @@ class _Entry:
             for waiter in self.writers:
                 unpark(waiter)
             self.writers.clear()
+        if self.watches:
+            for one in self.watches:
+                one.fire(mask)
+            self.hub.call_soon(self._ask_again)
+
+    def _ask_again(self) -> None:
+        # After the callbacks: what they have left is reported once more, as a watch promises.
+        if self.watches and self.hub.fds.get(self.fd) is self:
+            with suppress(OSError):  # closed behind our back
+                self.ask()
+
+    def share(self, one: Watch) -> None:
+        """Take a watch in."""
+        self.watches = (*self.watches, one)
+        self.ask()
+
+    def unshare(self, one: Watch) -> None:
+        """Let a watch go."""
+        self.watches = tuple(other for other in self.watches if other is not one)
+        if self.hub.fds.get(self.fd) is self and not self.mask & EDGE:
+            if self.readers or self.writers or self.watches:
+                self.ask()
+            else:
+                self.disarm()
+
+    def ask(self) -> None:
+        """Have the poller report what is ready now to those who wait or watch."""
+        wanted = 0
+        for one in self.watches:
+            wanted |= one.wanted()
+        if self.mask & EDGE:
+            self.mask |= wanted
+        else:
+            self.mask = (READ if self.readers else 0) | (WRITE if self.writers else 0) | wanted | ONESHOT
+        self.empty = False
+        self.hub.poller.modify(self.fd, self.mask)
 
     def closing(self) -> None:
         """The number is about to be closed, or is another file by now: wake everyone with EBADF."""
@@ -102,6 +144,9 @@ class _Entry:
             for waiter in waiters:
                 self.hub.unpark_error(waiter, FdClosedError(-1 if self.duplicate is None else self.duplicate.fd))
             waiters.clear()
+        for one in self.watches:
+            one.closing()
+        self.watches = ()
         if self.duplicate is not None:
             # In the turn after the next callback, all waiters have run, in whatever order.
             self.hub.call_soon(self.hub.call_soon, self.drop_duplicate)
@@ -122,7 +167,7 @@ class _Entry:
         hub, fd = self.hub, self.fd
         self.empty = False
         other = hub.fds.get(fd)
-        if other is not None and other is not self:
+        if other is not None and other is not self and not self._take_over(other):
             # The number was closed without its owner knowing: the file that it was registered for is gone.
             hub.fds.pop(fd)
             hub.poller.remove(fd)
@@ -132,6 +177,28 @@ class _Entry:
         except FileExistsError:
             hub.poller.modify(fd, self.mask)
         hub.fds[fd] = self
+
+    def _take_over(self, other: FdEntry) -> bool:
+        """Go on for those who watch or wait for the bare number; False if that is another file by now."""
+        if isinstance(other, Watch):
+            if not other.is_there():
+                return False
+            self.watches = (other,)
+            self.mask |= other.wanted()
+            return True
+        if not isinstance(other, _Entry) or other.mask & EDGE:
+            return False
+        try:
+            self.hub.poller.modify(self.fd, other.mask)
+        except OSError:
+            return False
+        self.watches = other.watches
+        self.mask |= other.mask & (READ | WRITE)
+        # One list for both: who waits finds itself in that of the entry that it began with.
+        self.readers += other.readers
+        self.writers += other.writers
+        other.readers, other.writers = self.readers, self.writers
+        return True
 
     def disarm(self) -> None:
         """Leave the poller. From any thread; where the poller does not allow that, a moment later in its own thread."""
@@ -147,7 +214,7 @@ class _Entry:
     def rearm_now(self) -> None:
         """See ``FdEntry``."""
         self.empty = False
-        if self.readers or self.writers:
+        if self.readers or self.writers or self.watches:
             with suppress(OSError):  # closed meanwhile: there is nothing to report
                 self.hub.poller.modify(self.fd, self.mask)
 
@@ -280,7 +347,7 @@ def _take_leave(entry: _Entry) -> None:
     """Stop watching, before the number is closed, and wake who waits; in any thread."""
     entry.keep_duplicate()
     entry.disarm()
-    if not entry.readers and not entry.writers and entry.duplicate is None:
+    if not entry.readers and not entry.writers and not entry.watches and entry.duplicate is None:
         return
     if entry.hub is _local.hub:
         entry.closing()
@@ -293,14 +360,21 @@ def _take_leave(entry: _Entry) -> None:
 
 def _wait_bare(fd: int, write: bool, timeout: float | None) -> None:
     hub = get_hub()
-    entry = hub.fds.get(fd)
-    if not isinstance(entry, _Entry):
-        if entry is not None:
-            raise ValueError(f"fd {fd} belongs to {entry!r}: close that before anybody else waits for it")
+    found = hub.fds.get(fd)
+    if isinstance(found, _Entry):
+        entry = found
+    else:
         entry = _Entry(hub, fd, ONESHOT)
+        if isinstance(found, Watch) and found.is_there():
+            entry.watches = (found,)
+            hub.fds[fd] = entry
+        elif found is not None:
+            hub.fds.pop(fd)
+            found.closing()
     mask = WRITE if write else READ
     if entry.mask & EDGE:
         # An owner has registered this number. Arming it anew makes the kernel report what is ready already.
+        entry.mask |= mask
         try:
             hub.poller.modify(fd, entry.mask)
         except FileNotFoundError:
@@ -309,6 +383,8 @@ def _wait_bare(fd: int, write: bool, timeout: float | None) -> None:
             entry = _Entry(hub, fd, ONESHOT)
     if not entry.mask & EDGE:
         mask |= (READ if entry.readers else 0) | (WRITE if entry.writers else 0) | ONESHOT
+        for one in entry.watches:
+            mask |= one.wanted()
         entry.mask = mask
         try:
             hub.poller.modify(fd, mask)
@@ -319,11 +395,10 @@ def _wait_bare(fd: int, write: bool, timeout: float | None) -> None:
         entry.wait(entry.writers if write else entry.readers, timeout)
     finally:
         if not entry.mask & EDGE and hub.fds.get(fd) is entry:
-            if not entry.readers and not entry.writers:
+            if not entry.readers and not entry.writers and not entry.watches:
                 entry.disarm()
             else:
-                entry.mask = (READ if entry.readers else 0) | (WRITE if entry.writers else 0) | ONESHOT
-                hub.poller.modify(fd, entry.mask)
+                entry.ask()
 
 
 def _add_bare(hub: Hub, fd: int, mask: int) -> None:
@@ -364,51 +439,101 @@ def notify_closing(fd: int, fd_high: int | None = None) -> None:
             entry = hub.fds.get(number)
             if isinstance(entry, _Entry):
                 _take_leave(entry)
+            elif isinstance(entry, Watch) and hub is _local.hub:
+                entry.close()
 
 
 class Watch:
     """Callbacks for an fd whose owner has no greenlet (a DNS engine). Level-triggered. For the hub's own thread.
 
-    The callbacks run in the loop and must not park. A watch does not keep the loop from LoopExit: give a greenlet
-    that waits for its outcome a deadline.
+    The callbacks run in the loop and must not park. Several watches may share an fd, also with greenlets that wait for
+    it. ``ref`` True: the watch holds the loop open; otherwise it does not keep the loop from LoopExit, so give a
+    greenlet that waits for its outcome a deadline. ``ref`` may be set.
     """
 
-    __slots__ = ("_hub", "_on_readable", "_on_writable", "fd")
+    __slots__ = ("_hub", "_on_readable", "_on_writable", "_ref", "fd")
 
     def __init__(
         self,
         fd: int,
         on_readable: Callable[[], object] | None = None,
         on_writable: Callable[[], object] | None = None,
+        ref: bool = False,
     ) -> None:
         hub = get_hub()
-        stale = hub.fds.get(fd)
-        if stale is not None:
-            hub.fds.pop(fd)
-            hub.poller.remove(fd)
-            stale.closing()
         self.fd = fd
         self._hub = hub
         self._on_readable = on_readable
         self._on_writable = on_writable
-        hub.poller.add(fd, self._mask())
-        hub.fds[fd] = self
+        self._ref = ref
+        found = hub.fds.get(fd)
+        if found is not None and not self._share(found):
+            hub.fds.pop(fd)
+            hub.poller.remove(fd)
+            found.closing()
+            found = None
+        if found is None:
+            hub.poller.add(fd, self.wanted())
+            hub.fds[fd] = self
+        hub.holds += ref
+
+    def _share(self, found: FdEntry) -> bool:
+        """Go in with whoever has the number; False if that one's file was closed without its owner knowing."""
+        if isinstance(found, Watch):
+            if not found.is_there():
+                return False
+            entry = _Entry(self._hub, self.fd, ONESHOT)
+            entry.watches = (found,)
+            self._hub.fds[self.fd] = entry
+            found = entry
+        if not isinstance(found, _Entry):
+            raise ValueError(f"fd {self.fd} is the hub's own")
+        try:
+            found.share(self)
+        except FileNotFoundError:
+            found.watches = tuple(one for one in found.watches if one is not self)
+            return False
+        return True
 
     def __repr__(self) -> str:
         return f"<Watch of fd {self.fd}>"
 
-    def _mask(self) -> int:
+    def is_there(self) -> bool:
+        """Whether the number still is the file that is watched, as far as the poller can tell."""
+        try:
+            self._hub.poller.modify(self.fd, self.wanted())
+        except OSError:
+            return False
+        return True
+
+    def wanted(self) -> int:
+        """The directions that are watched."""
         return (READ if self._on_readable is not None else 0) | (WRITE if self._on_writable is not None else 0)
+
+    @property
+    def ref(self) -> bool:
+        """Whether it holds the loop open."""
+        return self._ref
+
+    @ref.setter
+    def ref(self, ref: bool) -> None:
+        if self.fd >= 0:
+            self._hub.holds += ref - self._ref
+        self._ref = ref
 
     def update(
         self, on_readable: Callable[[], object] | None = None, on_writable: Callable[[], object] | None = None
     ) -> None:
         """Call these from now on; None: do not watch this direction."""
-        before = self._mask()
+        before = self.wanted()
         self._on_readable = on_readable
         self._on_writable = on_writable
-        if self.fd >= 0 and self._mask() != before:
-            self._hub.poller.modify(self.fd, self._mask())
+        if self.fd >= 0 and self.wanted() != before:
+            entry = self._hub.fds.get(self.fd)
+            if isinstance(entry, _Entry):
+                entry.ask()
+            else:
+                self._hub.poller.modify(self.fd, self.wanted())
 
     def fire(self, mask: int) -> None:
         """Queue the callbacks."""
@@ -431,20 +556,34 @@ class Watch:
 
     def closing(self) -> None:
         """The number is another file by now: call nobody any more."""
+        if self.fd >= 0:
+            self._hub.holds -= self._ref
         self.fd = -1
         self._on_readable = self._on_writable = None
 
     def close(self) -> None:
         """Stop; call it before the fd is closed. Nothing happens the second time, nor after a fork."""
-        fd, self.fd = self.fd, -1
-        self._on_readable = self._on_writable = None
-        if fd >= 0 and self._hub.fds.get(fd) is self:
+        fd = self.fd
+        entry = self._hub.fds.get(fd) if fd >= 0 else None
+        mine = entry is self or (isinstance(entry, _Entry) and self in entry.watches)
+        if not mine:  # a forked child has forgotten it
+            self.fd = -1
+            self._on_readable = self._on_writable = None
+            return
+        self.closing()
+        if isinstance(entry, _Entry):
+            with suppress(OSError):  # closed before
+                entry.unshare(self)
+        else:
             del self._hub.fds[fd]
             self._hub.poller.remove(fd)
 
 
 def watch(
-    fd: int, on_readable: Callable[[], object] | None = None, on_writable: Callable[[], object] | None = None
+    fd: int,
+    on_readable: Callable[[], object] | None = None,
+    on_writable: Callable[[], object] | None = None,
+    ref: bool = False,
 ) -> Watch:
     """Have callbacks called when ``fd`` is ready; see ``Watch``."""
-    return Watch(fd, on_readable, on_writable)
+    return Watch(fd, on_readable, on_writable, ref)

@@ -6,7 +6,17 @@ import os
 
 import pytest
 
-from celadon.hub import Timeout, get_hub, joinall, notify_closing, sleep, spawn, wait_readable, wait_writable
+from celadon.hub import (
+    Timeout,
+    get_hub,
+    joinall,
+    notify_closing,
+    sleep,
+    spawn,
+    wait,
+    wait_readable,
+    wait_writable,
+)
 from celadon.hub.loop.pollers import EDGE, ONESHOT, READ, WRITE, EpollPoller, PollPoller, SelectPoller
 from celadon.hub.lowlevel import Registration, watch
 from celadon.hub.testing import MockClock, wait_all_parked
@@ -199,3 +209,84 @@ def test_what_is_ready_is_not_kept_waiting_by_all_timers_that_are_due(pair):
     assert order.index("read") < 1000
     order.remove("read")
     assert sorted(order) == list(range(3000))
+
+
+def test_watches_and_waits_share_a_number(pair):
+    """Several watches, a greenlet that waits for the number, and its owner's reader: each hears of what comes."""
+    left, right = pair
+    fd, log = left.fileno(), []
+    first = watch(fd, lambda: log.append("first"))
+    second = watch(fd, lambda: (log.append("second"), second.update()))
+    bare = spawn(wait_readable, fd)
+    sleep(0)
+    right.send(b"x")
+    bare.get(timeout=1)
+    sleep(0.001)
+    assert log.count("second") == 1
+    assert log.count("first") >= 2, "a watch is told again as long as there is something to read"
+    left.recv(1)
+    first.close()
+    registration = Registration(fd)
+    third = watch(fd, lambda: (log.append("third"), third.update()))
+    owner = spawn(registration.wait_readable)
+    sleep(0)
+    right.send(b"y")
+    owner.get(timeout=1)
+    sleep(0)
+    assert log[-1] == "third"
+    assert "first" not in log[log.index("third") :]
+    second.close()
+    third.close()
+    registration.close()
+    assert fd not in get_hub().fds
+
+
+def test_an_owner_that_closes_ends_the_watches(pair):
+    left, _ = pair
+    registration, log = Registration(left.fileno()), []
+    one = watch(left.fileno(), lambda: log.append(1), ref=True)
+    waiter = spawn(registration.wait_readable)
+    sleep(0)
+    assert get_hub().holds == 1
+    registration.close()
+    assert isinstance(joinall([waiter])[0].exception, OSError)
+    assert (one.fd, get_hub().holds, log) == (-1, 0, [])
+    one.close()
+
+
+def test_a_watch_that_holds_the_loop(pair):
+    left, right = pair
+    one = watch(left.fileno(), lambda: (left.recv(1), one.close()), ref=True)
+    spawn(sleep, 0.005).rawlink(lambda _: right.send(b"x"))
+    assert wait() is True, "not before the watch has let go"
+    assert one.fd == -1
+    other = watch(left.fileno(), print)
+    assert wait(timeout=1) is True, "without ref it is nothing to wait for"
+    other.ref = True
+    assert wait(timeout=0.001) is False
+    other.close()
+    assert get_hub().holds == 0
+
+
+def test_an_owner_comes_to_a_number_that_others_wait_for(pair):
+    left, right = pair
+    bare, killed = spawn(wait_readable, left.fileno()), spawn(wait_readable, left.fileno())
+    sleep(0)
+    registration = Registration(left.fileno())
+    owner = spawn(registration.wait_readable)
+    sleep(0)
+    killed.kill()
+    right.send(b"x")
+    joinall([bare, owner], timeout=1, raise_error=True)
+    registration.close()
+    assert left.fileno() not in get_hub().fds
+
+
+def test_a_wait_to_write_for_a_number_whose_owner_only_reads(pair):
+    left, _ = pair
+    registration = Registration(left.fileno())
+    owner = spawn(registration.wait_readable)
+    sleep(0)
+    wait_writable(left.fileno(), timeout=1)
+    registration.close()
+    assert isinstance(joinall([owner])[0].exception, OSError)
