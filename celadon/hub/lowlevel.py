@@ -6,7 +6,9 @@ descriptors with the loop. See "Primitives of your own" in docs/hub.md.
 
 from .errors import FdClosedError
 from .greenlets.greenlet import spawn_ahead
+from .greenlets.ident import IdentRegistry
 from .loop.current import hub_if_any, root_greenlet, wake_at_signals
+from .loop.gevent_names import LoopGreenlet
 from .loop.hub import hub_fds
 from .waiting.fds import Registration, Watch, watch
 from .waiting.park import TIMED_OUT, WaitQueue, park, park_for, unpark, unpark_error
@@ -14,6 +16,8 @@ from .waiting.park import TIMED_OUT, WaitQueue, park, park_for, unpark, unpark_e
 __all__ = [
     "TIMED_OUT",
     "FdClosedError",
+    "IdentRegistry",
+    "LoopGreenlet",
     "Registration",
     "WaitQueue",
     "Watch",

@@ -11,6 +11,20 @@ from greenlet import getcurrent, greenlet
 from .failures import text
 
 
+class LoopGreenlet(greenlet):
+    """The greenlet that the loop runs in; in gevent it is the hub itself."""
+
+    #: The Hub whose loop it runs.
+    hub: Any
+
+    @classmethod
+    def of(cls, hub: Any, run: Callable[..., object], main: greenlet) -> LoopGreenlet:
+        """The one that calls ``run`` for ``hub``."""
+        made = cls(run, main)
+        made.hub = hub
+        return made
+
+
 class GeventNames:
     """The base of Hub."""
 

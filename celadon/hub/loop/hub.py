@@ -34,7 +34,7 @@ from .callees import waits_in
 from .clock import monotonic
 from .dead_end import EndlessWaits, dead_end
 from .failures import raisable, report, text
-from .gevent_names import GeventNames
+from .gevent_names import GeventNames, LoopGreenlet
 from .held_up import LATE, LONG_TURN, HeldUp
 from .other_threads import PATIENCE, OtherThreads, Wait
 from .pending_errors import ForCaller, PendingErrors
@@ -169,7 +169,7 @@ class Hub(GeventNames):
         self.poller = poller if poller is not None else default_poller()
         self._wakeup = Wakeup()
         self._watch_wakeup()
-        self.greenlet = greenlet(self._run, self.main)
+        self.greenlet = LoopGreenlet.of(self, self._run, self.main)
         # Begun at once: an error thrown into a greenlet that has not begun would end it, and be raised in its parent.
         self.greenlet.switch(getcurrent())
         #: Switches from a greenlet into the loop. Bound once; only ``leave`` calls it.
@@ -419,7 +419,7 @@ class Hub(GeventNames):
             deadline = timers.next_deadline()
             if deadline is not None:
                 rest = max(deadline - self.now(), 0)
-                if not self.on_drained or len(timers) > sum(one is not None for one in self.on_drained.values()):
+                if len(timers) > timers.loose + sum(one is not None for one in self.on_drained.values()):
                     return rest
         if self.holds or self.io_waiters:
             return rest

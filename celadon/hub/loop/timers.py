@@ -81,16 +81,38 @@ class Timer:
             callback(*args)
 
 
+class LooseTimer(Timer):
+    """A deadline that does not hold the loop: if nothing else is left that could wake anyone, it never comes."""
+
+    __slots__ = ("_all",)
+
+    _all: Timers
+
+    def cancel(self) -> None:
+        """See ``Timer.cancel``."""
+        if self.callback is not None:
+            self._all.loose -= 1
+            super().cancel()
+
+    def fire(self) -> None:
+        """See ``Timer.fire``."""
+        if self.callback is not None:
+            self._all.loose -= 1
+            super().fire()
+
+
 class Timers:
     """The heap of one hub's deadlines. Not thread-safe: only the hub's own thread may touch it."""
 
-    __slots__ = ("_sequence", "dead", "due", "heap")
+    __slots__ = ("_sequence", "dead", "due", "heap", "loose")
 
     def __init__(self) -> None:
         self.heap: list[tuple[float, int, Timer]] = []
         self.dead = 0
         #: Taken out of the heap and not yet all fired: the caller of ``expire`` clears it.
         self.due: list[Timer] = []
+        #: How many of those to come do not hold the loop.
+        self.loose = 0
         self._sequence = 0
 
     def __len__(self) -> int:
@@ -108,6 +130,19 @@ class Timers:
         timer._timers = self
         self._sequence = sequence = self._sequence + 1
         heappush(self.heap, (when, sequence, timer))
+        return timer
+
+    def add_loose(self, when: float, callback: Callable[..., object], args: tuple[Any, ...] = ()) -> LooseTimer:
+        """As ``add``, but the loop does not stay for it."""
+        timer = LooseTimer()
+        timer._all = self
+        timer.when = when
+        timer.callback = callback
+        timer.args = args
+        timer._timers = self
+        self._sequence = sequence = self._sequence + 1
+        heappush(self.heap, (when, sequence, timer))
+        self.loose += 1
         return timer
 
     @staticmethod
@@ -189,4 +224,4 @@ class Timers:
             timer.callback = None
         self.heap = []
         self.due = []
-        self.dead = 0
+        self.dead = self.loose = 0

@@ -111,7 +111,8 @@ def unpark_error(waiter: greenlet, error: BaseException) -> None:
 def sleep(seconds: float = 0, ref: bool = True) -> None:
     """Let others run for ``seconds``; 0 or less: until all that is ready now has run once.
 
-    Interrupted by a kill or a Timeout; then no timer stays behind. ``ref`` is gevent's and does not matter.
+    Interrupted by a kill or a Timeout; then no timer stays behind. ``ref`` False: the sleep does not hold the loop, so
+    it never ends when nothing else is left that could wake anyone.
     """
     hub = _local.hub or get_hub()
     me = getcurrent()
@@ -119,7 +120,10 @@ def sleep(seconds: float = 0, ref: bool = True) -> None:
         may_park(hub, me, "sleep")
     try:
         if seconds > 0:
-            hub.parked[me] = hub.timers.add(hub.now() + seconds, hub.resume, (me,))
+            if ref:
+                hub.parked[me] = hub.timers.add(hub.now() + seconds, hub.resume, (me,))
+            else:
+                hub.parked[me] = hub.timers.add_loose(hub.now() + seconds, hub.unpark, (me, None))
             hub.leave(me)
             return
         hub.ready.append((me, AFTER_ALL))

@@ -25,7 +25,8 @@ class Timeout(BaseException):
 
     ``exception`` is raised in its place if it is an exception or a class of one; a text is only said; ``False`` makes
     the ``with`` block end silently; TypeError for anything else. ``seconds`` None never fires. A BaseException, so
-    that ``except Exception`` in the block does not swallow it. ``ref`` and ``priority`` are gevent's and do not matter.
+    that ``except Exception`` in the block does not swallow it. ``ref`` False: it does not hold the loop, so it never
+    comes when nothing else is left that could wake anyone. ``priority`` is gevent's and does not matter.
 
     It may stand in the place of the seconds of a wait, which then lasts as long as it runs: it is started unless it
     runs already, and cancelled at the end. What raises after so many seconds (``get``, ``put``) raises this Timeout.
@@ -50,6 +51,8 @@ class Timeout(BaseException):
             _check_class(exception)
         self.seconds = seconds
         self.exception = exception
+        if not ref:
+            self.start = self._start_loose  # type: ignore[method-assign]  # so that all others need not ask
 
     @classmethod
     def start_new(cls, timeout: Timeout | float | None = None, exception: Any = None, ref: bool = True) -> Timeout:
@@ -58,7 +61,7 @@ class Timeout(BaseException):
             if not timeout.pending:
                 timeout.start()
             return timeout
-        made = cls(timeout, exception)
+        made = cls(timeout, exception) if ref else cls(timeout, exception, ref=False)
         made.start()
         return made
 
@@ -86,6 +89,14 @@ class Timeout(BaseException):
             if hub.pending.shields:
                 self._inside = hub.pending.depth(me)
             self._timer = hub.timers.add(hub.now() + seconds, self._fire, (hub, me))
+
+    def _start_loose(self) -> None:
+        """``start``, with a timer that does not hold the loop."""
+        type(self).start(self)
+        timer = self._timer
+        if timer is not None:
+            self._timer = get_hub().timers.add_loose(timer.when, self._fire, timer.args)
+            timer.cancel()
 
     def _fire(self, hub: Hub, who: greenlet) -> None:
         exception = self.exception

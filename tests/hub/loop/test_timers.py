@@ -78,3 +78,20 @@ def test_very_many_at_once_come_in_order_and_each_once():
         assert len(timers) == len(wanted) - len(fired)
     assert timers.heap == []
     assert timers.dead == 0
+
+
+def test_loose_deadlines_are_counted_until_they_are_over():
+    timers, seen = Timers(), []
+    cancelled = timers.add_loose(1.0, seen.append, (1,))
+    timers.add_loose(2.0, seen.append, (2,))
+    timers.add(3.0, seen.append, (3,))
+    assert (len(timers), timers.loose) == (3, 2)
+    cancelled.cancel()
+    cancelled.cancel()
+    assert (len(timers), timers.loose) == (2, 1)
+    for timer in timers.expire(2.0):
+        timer.fire()
+    assert (seen, len(timers), timers.loose) == ([2], 1, 0)
+    timers.add_loose(9.0, print)
+    timers.clear()
+    assert timers.loose == 0
