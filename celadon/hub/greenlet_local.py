@@ -61,6 +61,13 @@ class local:  # noqa: N801  (threading's name)
         else:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
+    def __copy__(self) -> local:
+        """Another one, with this greenlet's attributes."""
+        args, kwargs = object.__getattribute__(self, "_local__args")
+        made = type(self)(*args, **kwargs)
+        _attributes(made).update(_attributes(self))
+        return made
+
 
 def _on_class(kind: type, name: str) -> Any:
     for one in kind.__mro__:

@@ -1,6 +1,7 @@
 """What a program that seems to hang is doing: who waits on what, and where; and who keeps all others from running."""
 
 from ..accel import AccelStats, accel_stats
+from ..greenlets.greenlet import keep_spawning_stack
 from ..loop.current import all_hubs
 from .instruments import Instrument, RunTimes, assert_switches, instrument
 from .report import (
@@ -34,6 +35,7 @@ __all__ = [
     "format_run_info",
     "hub_blocking_detection",
     "instrument",
+    "keep_spawning_stack",
     "print_run_info",
     "ps",
     "statistics",

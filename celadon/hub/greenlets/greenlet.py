@@ -6,9 +6,12 @@ joined it and calls its links.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
+from traceback import StackSummary, extract_stack
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
@@ -21,6 +24,7 @@ from ..loop.shuffle import AHEAD, RAISE, START
 from ..loop.timers import Timer
 from ..waiting.park import first_time, may_park, sleep
 from ..waiting.timeouts import Seconds, not_ready
+from .ident import IdentRegistry
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,6 +38,19 @@ class Home(Protocol):
 
 
 _NEW, _SCHEDULED, _RUNNING, _DONE = range(4)
+_IDENTS = object()
+_spawn_callbacks: list[Callable[[Greenlet[Any]], object]] = []
+
+
+def keep_spawning_stack(made: Greenlet[Any]) -> None:
+    """A spawn callback for those who look for a leak: notes the ten innermost frames of the starter as text."""
+    # Frames themselves would keep alive whatever they hold.
+    made.spawning_stack = extract_stack(sys._getframe(3), 10)
+
+
+def _tell_spawned(made: Greenlet[Any]) -> None:
+    for callback in _spawn_callbacks:
+        callback(made)
 
 
 class Greenlet(greenlet, Generic[T]):
@@ -60,6 +77,9 @@ class Greenlet(greenlet, Generic[T]):
         "kwargs",
         "spawn_tree_locals",
     )
+
+    #: Where it was started, if ``keep_spawning_stack`` was asked to note that.
+    spawning_stack: StackSummary | None = None
 
     def __init__(self, run: Callable[..., T] | None = None, *args: Any, **kwargs: Any) -> None:
         if run is not None and not callable(run):
@@ -108,6 +128,8 @@ class Greenlet(greenlet, Generic[T]):
         """Run it in the loop's next turn. Nothing happens if it was started or killed before."""
         if self._state == _NEW:
             self._state = _SCHEDULED
+            if _spawn_callbacks:
+                _tell_spawned(self)
             self._hub.ready.append((self, START))
 
     def start_later(self, seconds: float) -> None:
@@ -116,8 +138,23 @@ class Greenlet(greenlet, Generic[T]):
             self.start()
         elif self._state == _NEW:
             self._state = _SCHEDULED
+            if _spawn_callbacks:
+                _tell_spawned(self)
             hub = self._hub
             self._timer = hub.timers.add(hub.now() + seconds, self.switch)
+
+    @staticmethod
+    def add_spawn_callback(callback: Callable[[Greenlet[Any]], object]) -> None:
+        """Call ``callback(greenlet)`` for each greenlet as it is started, before it runs. It must not wait."""
+        _must_be_callable(callback)
+        if callback not in _spawn_callbacks:
+            _spawn_callbacks.append(callback)
+
+    @staticmethod
+    def remove_spawn_callback(callback: Callable[[Greenlet[Any]], object]) -> None:
+        """Do not call it any more; nothing happens if it is not called."""
+        with suppress(ValueError):
+            _spawn_callbacks.remove(callback)
 
     # -- running ---------------------------------------------------------------------------------------------
 
@@ -186,10 +223,8 @@ class Greenlet(greenlet, Generic[T]):
         hub = self._hub
         if hub.pending:
             hub.pending.pop(self, None)
-        links = self._links
-        if links:
-            self._links = None
-            hub.call_next(self._notify, links)
+        if self._links:
+            hub.call_next(self._notify)
         elif self._joiners:
             self._wake_joiners()
         if self._group is not None:
@@ -202,9 +237,10 @@ class Greenlet(greenlet, Generic[T]):
         if self.kwargs:
             self.kwargs = {}
 
-    def _notify(self, links: list[Callable[[Greenlet[T]], object]]) -> None:
+    def _notify(self) -> None:
         """Run the links. The loop calls it first of all that is ready, so they have run when a join returns."""
-        for link in links:
+        while self._links:  # one of them may unlink others
+            link = self._links.pop(0)
             try:
                 link(self)
             except BaseException as error:
@@ -238,6 +274,12 @@ class Greenlet(greenlet, Generic[T]):
     def spawning_greenlet(self) -> greenlet | None:
         """Who made it; None once it has ended."""
         return self._spawner
+
+    @property
+    def minimal_ident(self) -> int:
+        """The least number that no other living greenlet of this thread that was asked has; 0 is the first."""
+        registry: IdentRegistry = self._hub.vars.setdefault(_IDENTS, IdentRegistry())
+        return registry.get_ident(self)
 
     @property
     def value(self) -> T | BaseException | None:
@@ -415,15 +457,17 @@ class Greenlet(greenlet, Generic[T]):
     # -- as a block ------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Greenlet[T]:
-        """``with spawn(…) as one:`` joins it at the end of the block, and kills it before if the block failed."""
+        """``with spawn(…) as one:`` joins it at the end of the block, and kills it if the block or that wait fails."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
+        try:
+            if error is None:
+                self.join()
+        finally:
             self.kill()
-        self.join()
 
 
 class SpawnedLink:
@@ -460,6 +504,8 @@ def spawn(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Gre
     """Run ``function(*args, **kwargs)`` in a new greenlet from the loop's next turn on."""
     made: Greenlet[T] = Greenlet(function, *args, **kwargs)
     made._state = _SCHEDULED
+    if _spawn_callbacks:
+        _tell_spawned(made)
     made._hub.ready.append((made, START))
     return made
 

@@ -11,6 +11,7 @@ from typing import Any, overload
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..loop.current import get_hub
+from ..loop.failures import raisable
 from ..waiting.park import TIMED_OUT, WaitQueue, park, sleep
 from ..waiting.timeouts import Seconds, Timeout
 from .greenlet import Greenlet, kill_raw
@@ -173,12 +174,18 @@ def killall(
 ) -> None:
     """Kill all, then wait (``block``) until all have ended; raises Timeout if they have not after ``timeout`` seconds.
 
-    Bare greenlets are killed as well; as they cannot be joined, they get one turn of the loop to end in.
+    Bare greenlets are killed as well; as they cannot be joined, they get one turn of the loop to end in. If the caller
+    is among them, ``exception`` is raised in it last: when the others have ended, or (not ``block``) at its next wait.
     """
-    victims = [victim for victim in greenlets if victim is not getcurrent()]
+    me = getcurrent()
+    every = list(greenlets)
+    victims = [victim for victim in every if victim is not me]
+    mine = raisable(exception) if len(victims) < len(every) else None
     for victim in victims:
         kill(victim, exception, block=False)
     if not block:
+        if mine is not None:
+            get_hub().cancel(me, mine)
         return
     # No ``with``: also a silent Timeout is raised, as in gevent.
     deadline = Timeout.start_new(timeout)
@@ -188,6 +195,8 @@ def killall(
             sleep(0)
     finally:
         deadline.cancel()
+    if mine is not None:
+        raise mine
 
 
 __all__ = ["idle", "iwait", "joinall", "kill", "killall", "wait"]

@@ -53,9 +53,11 @@ class _Linkable(Waiters):
             with first_time:
                 if self._links is None:
                     self._links = []
-        self._links.append((callback, get_hub()))
-        if self.ready():
-            self._call_links()
+        hub = get_hub()
+        link = (callback, hub)
+        self._links.append(link)
+        if self.ready():  # in the order in which it is asked of several
+            hub.call_soon(self._notify, [link])
 
     def unlink(self, callback: Callable[[Any], object]) -> None:
         """Remove one callback that equals (``==``) ``callback``, if it is linked."""
@@ -66,22 +68,32 @@ class _Linkable(Waiters):
                     links.remove(link)
                 return
 
+    def linkcount(self) -> int:
+        """How many callbacks and waiting greenlets there are."""
+        return len(self._links or ()) + len(self._waiters or ())
+
     def _call_links(self) -> None:
-        links = self._links
+        links = list(self._links or ())
         here = hub_if_any()  # a thread that only brings results needs no hub
-        mine = []
-        while links:
-            try:
-                callback, hub = links.pop(0)
-            except IndexError:  # another thread was faster
-                break
+        for hub in dict.fromkeys(hub for _, hub in links):
+            due = [link for link in links if link[1] is hub]
             if hub is here:
-                mine.append(callback)
+                hub.call_next(self._notify, due)
             elif not hub.closed:
-                hub.call_soon_threadsafe(callback, self)
-        if here is not None:
-            for callback in reversed(mine):
-                here.call_next(callback, self)
+                hub.call_soon_threadsafe(self._notify, due)
+
+    def _notify(self, due: list[tuple[Callable[[Any], object], Hub]]) -> None:
+        """Call those of the links that are still linked."""
+        for link in due:
+            try:
+                assert self._links is not None
+                self._links.remove(link)
+            except ValueError:  # an earlier one has unlinked it, or it was called before
+                continue
+            try:
+                link[0](self)
+            except BaseException as error:
+                link[1].failed(None, error)
 
 
 class Event(_Linkable):

@@ -23,6 +23,7 @@ from celadon.hub import (
     spawn_raw,
     wait,
 )
+from celadon.hub.debug import keep_spawning_stack
 from celadon.hub.testing import MockClock
 
 
@@ -255,3 +256,57 @@ def test_names_and_str():
     one.name = "worker-7"
     assert "worker-7" in repr(one)
     one.join()
+
+
+def test_minimal_idents_are_the_least_free_numbers():
+    first, second = spawn(sleep, 0), spawn(sleep, 0)
+    assert (second.minimal_ident, first.minimal_ident, second.minimal_ident) == (0, 1, 0)
+    joinall([first, second])
+    del second
+    gc.collect()
+    assert Greenlet(print).minimal_ident == 0
+
+
+def test_spawn_callbacks():
+    """Each greenlet that is started is shown, by whomever and however it is started."""
+    seen = []
+    Greenlet.add_spawn_callback(seen.append)
+    try:
+        made = [spawn(int), spawn_later(0.001, int), Greenlet.spawn(int), Greenlet(int)]
+        made[3].start()
+        assert seen == made
+    finally:
+        Greenlet.remove_spawn_callback(seen.append)
+    Greenlet.remove_spawn_callback(seen.append)
+    made.append(spawn(int))
+    assert len(seen) == 4
+    joinall(made)
+
+
+def test_the_stack_of_the_starter_is_kept_by_choice():
+    assert spawn(int).spawning_stack is None
+    Greenlet.add_spawn_callback(keep_spawning_stack)
+    try:
+        one = spawn(int)
+    finally:
+        Greenlet.remove_spawn_callback(keep_spawning_stack)
+    assert one.spawning_stack[-1].name == "test_the_stack_of_the_starter_is_kept_by_choice"
+    assert len(one.spawning_stack) == 10
+    one.join()
+
+
+def test_a_link_unlinks_another_that_is_about_to_be_called():
+    one, log = spawn(int), []
+
+    def first(source):
+        log.append("first")
+        source.unlink(second)
+
+    def second(source):
+        log.append("second")
+
+    one.rawlink(first)
+    one.rawlink(second)
+    one.join()
+    sleep(0)
+    assert log == ["first"]

@@ -11,6 +11,10 @@ from celadon.hub import (
     Event,
     Greenlet,
     GreenletExit,
+    Group,
+    LoopExit,
+    Semaphore,
+    Timeout,
     get_hub,
     idle,
     kill,
@@ -151,3 +155,58 @@ def test_a_family_shares_its_locals():
     for name in ("a", "b"):
         spawn_me[name].get()
     assert seen == {"a/child": "a", "b/child": "b"}
+
+
+@pytest.mark.parametrize("block", [True, False])
+def test_killall_of_who_calls_it_too(block):
+    """A member that kills its whole group ends as well, and last."""
+    log = []
+
+    def other():
+        try:
+            sleep(10)
+        finally:
+            log.append("other")
+
+    def member():
+        group.kill(block=block)
+        sleep(0)
+        log.append("went on")
+
+    group = Group()
+    group.spawn(other)
+    sleep(0)
+    one = group.spawn(member)
+    group.join(timeout=1)
+    assert log == ["other"]
+    assert isinstance(one.value, GreenletExit)
+    assert not group
+
+
+def test_what_does_not_hold_the_loop(monkeypatch):
+    """A sleep or a Timeout with ``ref=False`` is nothing that the end of the loop waits for."""
+    monkeypatch.setattr(other_threads, "_count_others", lambda: 0)
+    with MockClock() as clock:
+        sleeper = spawn(sleep, 50, ref=False)
+        sleep(0)
+        begin = clock.now()
+        assert wait() is True
+        assert clock.now() == begin
+        with Timeout(60, ref=False), pytest.raises(LoopExit):
+            Event().wait()
+        sleep(50)  # while something else holds it, they come
+        sleep(0)
+        assert sleeper.dead
+        with pytest.raises(Timeout), Timeout(1, ref=False):
+            sleep(2)
+
+
+def test_objects_that_are_ready_come_in_the_order_given():
+    first, second = Semaphore(), Semaphore()
+    assert wait([first, second]) == [first, second]
+
+
+def test_a_block_whose_wait_fails_kills_its_greenlet():
+    with pytest.raises(Timeout), Timeout(0.001), spawn(sleep, 10) as one:
+        pass
+    assert one.dead

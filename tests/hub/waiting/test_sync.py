@@ -181,3 +181,26 @@ def test_local_is_each_greenlets_own():
     del mine.n
     with pytest.raises(AttributeError):
         _ = mine.n
+
+
+@pytest.mark.parametrize("make", [Event, AsyncResult])
+def test_links_that_unlink_and_fail(make, capsys):
+    one, log = make(), []
+
+    def first(source):
+        log.append("first")
+        source.unlink(second)
+        raise ValueError("of the first")
+
+    def second(source):
+        log.append("second")
+
+    one.rawlink(first)
+    one.rawlink(second)
+    one.rawlink(lambda _: log.append("third"))
+    assert one.linkcount() == 3
+    one.set()
+    sleep(0)
+    assert log == ["first", "third"]
+    assert one.linkcount() == 0
+    assert "of the first" in capsys.readouterr().err
