@@ -331,6 +331,16 @@ def is_patched(module: str, name: str | None = None) -> bool:
     return any((path == module or path.startswith(module + ".")) and name in (None, found) for path, found in done)
 
 
+def keywords() -> frozenset[str]:
+    """The keywords of the table that are patched now."""
+    return frozenset(_now.keywords)
+
+
+def changes() -> list[tuple[str, str, Any]]:
+    """Each attribute that is replaced now: the dotted name of its module or class, its name, what stood there."""
+    return [(path, name, old) for _, path, name, old, _ in _now.changes if old is not _MISSING]
+
+
 def original(module: str, name: str) -> Any:
     """What ``module.name`` is, or was before the patch."""
     for _, path, attribute, old, _ in _now.changes:
