@@ -16,7 +16,7 @@ from typing import Any
 
 import celadon
 
-from .patch_options import UsageError, patch_option, split
+from .patch_options import UsageError, is_resolver_option, patch_option, split, value_of
 
 _USAGE = """\
 usage: celadon [options] script.py | -m module | -c code | -   [args...]
@@ -35,6 +35,8 @@ options of the resolver:
 what is patched:
   --no-MODULE            leave out a module, such as --no-ssl
   --sys, --files         also standard streams; also regular files (in threads)
+a program of another library:
+  --as gevent            gives it Celadon by that name; it patches by itself
 others:
   -P                     do not put the program's folder in front of sys.path
   -V, --version;  -h, --help
@@ -47,12 +49,16 @@ python -m celadon is the same; options of the interpreter go before -m.
 _COMMANDS = {"serve": "green.servers.serve.serve_command"}
 
 
-def _options(args: list[str]) -> tuple[dict[str, Any], bool]:
-    """Take the options from the front of ``args``: keywords for ``patch_all``, and whether there was -P."""
+def _options(args: list[str]) -> tuple[dict[str, Any], bool, str]:
+    """Take the options from the front of ``args``: keywords for ``patch_all``, whether -P was there, who --as is."""
     keywords: dict[str, Any] = {}
     safe = False
+    peer = os.environ.get("CELADON_AS", "")
     while args and args[0].startswith("-") and args[0] != "-" and args[0][:2] not in ("-m", "-c"):
         option, value = split(args.pop(0))
+        if option == "--as":
+            peer = value_of(option, value, args, str)
+            continue
         found = patch_option(option, value, args)
         if found is not None:
             keywords[found[0]] = found[1]
@@ -60,7 +66,20 @@ def _options(args: list[str]) -> tuple[dict[str, Any], bool]:
             safe = True
         else:
             raise UsageError(f"unknown option {option}; celadon --help lists them")
-    return keywords, safe
+    return keywords, safe, peer
+
+
+def _prepare(keywords: dict[str, Any], peer: str) -> None:
+    """Patch; or, for a program of another library, which patches by itself, put ours in that one's place."""
+    if not peer:
+        celadon.patch_all(**keywords)
+        return
+    odd = [name for name in keywords if not is_resolver_option(name)]
+    if odd:
+        raise UsageError(f"--as {peer}: the program itself says what is patched, so {odd[0]} cannot be chosen here")
+    celadon.compat.install(peer)
+    if keywords:
+        celadon.resolver.use(keywords.pop("resolver", None), **keywords)
 
 
 def _read(path: str) -> bytes:
@@ -157,7 +176,7 @@ def main(argv: list[str] | None = None) -> int:
             return _complain(str(error))
         return int(command.main(args[1:]))
     try:
-        keywords, safe = _options(args)
+        keywords, safe, peer = _options(args)
         kind = "-" if args[:1] == ["-"] else ""
         if args and args[0][:2] in ("-m", "-c"):
             kind, attached = args[0][:2], args.pop(0)[2:]
@@ -165,7 +184,7 @@ def main(argv: list[str] | None = None) -> int:
         if not args:
             raise UsageError(f"{kind} needs an argument" if kind else "no program given; celadon --help says more")
         script = b"" if kind else _read(os.path.abspath(args[0]))
-        celadon.patch_all(**keywords)
+        _prepare(keywords, peer)
     except OSError as error:
         return _complain(f"can't open file {os.path.abspath(args[0])!r}: [Errno {error.errno}] {error.strerror}")
     except (UsageError, ValueError, TypeError, LookupError, RuntimeError) as error:

@@ -67,4 +67,9 @@ def patch_option(option: str, value: str | None, args: list[str]) -> tuple[str, 
     return None
 
 
-__all__ = ["UsageError", "listed", "patch_option", "split", "value_of"]
+def is_resolver_option(keyword: str) -> bool:
+    """Whether a keyword is the resolver's: it chooses nothing that is patched."""
+    return f"--{keyword}" in _VALUES
+
+
+__all__ = ["UsageError", "is_resolver_option", "listed", "patch_option", "split", "value_of"]

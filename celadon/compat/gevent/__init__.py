@@ -1,0 +1,48 @@
+"""Not gevent itself: Celadon, by gevent's names. docs/migrate-from-gevent.md says what is different."""
+
+from celadon.hub import (
+    Greenlet,
+    GreenletExit,
+    Timeout,
+    getcurrent,
+    iwait,
+    joinall,
+    killall,
+    sleep,
+    spawn,
+    spawn_later,
+    spawn_raw,
+    wait,
+    with_timeout,
+)
+
+from ._config import config
+from ._version import __version__ as __version__
+from ._version import version_info as version_info
+from .hub import get_hub, getswitchinterval, idle, kill, reinit, setswitchinterval, signal_handler
+from .os import fork
+
+__all__ = [
+    "Greenlet",
+    "GreenletExit",
+    "Timeout",
+    "config",
+    "fork",
+    "get_hub",
+    "getcurrent",
+    "getswitchinterval",
+    "idle",
+    "iwait",
+    "joinall",
+    "kill",
+    "killall",
+    "reinit",
+    "setswitchinterval",
+    "signal_handler",
+    "sleep",
+    "spawn",
+    "spawn_later",
+    "spawn_raw",
+    "wait",
+    "with_timeout",
+]

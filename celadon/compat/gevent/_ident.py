@@ -1,0 +1,5 @@
+"""``minimal_ident``'s numbers."""
+
+from celadon.hub.lowlevel import IdentRegistry
+
+__all__ = ["IdentRegistry"]

@@ -1,0 +1,5 @@
+"""Semaphores."""
+
+from celadon.hub import BoundedSemaphore, Semaphore
+
+__all__ = ["BoundedSemaphore", "Semaphore"]

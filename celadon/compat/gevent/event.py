@@ -1,0 +1,5 @@
+"""Events and results."""
+
+from celadon.hub import AsyncResult, Event
+
+__all__ = ["AsyncResult", "Event"]

@@ -1,0 +1,12 @@
+"""Celadon's engine ``python``, for gevent's resolver ``dnspython``."""
+
+from .engines import EngineResolver
+
+
+class Resolver(EngineResolver):
+    """See ``EngineResolver``."""
+
+    engine = "python"
+
+
+__all__ = ["Resolver"]

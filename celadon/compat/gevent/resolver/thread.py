@@ -1,0 +1,12 @@
+"""Celadon's engine ``thread``, for gevent's resolver ``thread``."""
+
+from .engines import EngineResolver
+
+
+class Resolver(EngineResolver):
+    """See ``EngineResolver``."""
+
+    engine = "thread"
+
+
+__all__ = ["Resolver"]

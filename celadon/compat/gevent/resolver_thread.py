@@ -1,0 +1,5 @@
+"""The old place of ``resolver.thread``."""
+
+from .resolver.thread import Resolver
+
+__all__ = ["Resolver"]

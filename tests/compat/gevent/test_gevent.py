@@ -1,0 +1,340 @@
+"""What gevent documents, by its names. Its own suite is run by tests/peers; here is what must hold in each run."""
+
+import gc
+import os
+import signal
+import socket
+import sys
+import time
+
+import pytest
+
+from celadon.green import restore
+from celadon.hub import Greenlet, LoopExit, get_hub, getcurrent, sleep, spawn, wait
+from celadon.hub.loop import other_threads
+from celadon.hub.loop.failures import report
+from celadon.hub.lowlevel import LoopGreenlet
+
+gevent = pytest.importorskip("celadon.compat.gevent")
+from celadon.compat.gevent import _config, backdoor, core, events, exceptions, monkey, pool, threadpool, util  # noqa: E402
+from celadon.compat.gevent import hub as ghub  # noqa: E402
+from celadon.compat.gevent import local as glocal  # noqa: E402
+from celadon.compat.gevent import os as gos  # noqa: E402
+from celadon.compat.gevent import queue as gqueue  # noqa: E402
+from celadon.compat.gevent import socket as gsocket  # noqa: E402
+from celadon.compat.gevent import ssl as gssl  # noqa: E402
+from celadon.compat.gevent import subprocess as gsubprocess  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def hub():
+    """gevent's hub, which is made of this thread's loop and is only that again afterwards."""
+    face = gevent.get_hub()
+    yield face
+    if face.__dict__.get("_threadpool") is not None:
+        face.threadpool.kill()
+    mine = get_hub()
+    mine.exception_handler = report
+    mine.greenlet.__dict__.clear()
+    mine.greenlet.hub = mine
+    mine.greenlet.__class__ = LoopGreenlet
+
+
+def test_the_hub_is_the_greenlet_of_the_loop(hub):
+    assert hub is get_hub().greenlet
+    assert isinstance(hub, ghub.Hub)
+    assert gevent.spawn(lambda: getcurrent().parent).get() is hub
+    assert hub.main_hub
+    assert hub.loop.default
+    assert "Hub" in repr(hub)
+
+
+def test_errors_go_through_handle_error(hub, capsys):
+    """A program may replace it on the hub; what is a SYSTEM_ERROR is raised in the main greenlet."""
+    seen = []
+    hub.handle_error = lambda *args: seen.append(args[1])
+    gevent.spawn(lambda: 1 / 0).join()
+    del hub.handle_error
+    assert seen == [ZeroDivisionError]
+    gevent.spawn(lambda: 1 / 0).join()
+    assert "failed with ZeroDivisionError" in capsys.readouterr().err
+    hub.exception_stream = None
+    with pytest.raises(SystemError):
+        gevent.spawn(lambda: (_ for _ in ()).throw(SystemError())).join() or sleep(1)
+    assert capsys.readouterr().err == ""
+
+
+def test_waiter(hub):
+    waiter = ghub.Waiter()
+    hub.loop.run_callback(waiter.switch, "value")
+    assert waiter.get() == "value"
+    hub.loop.timer(0.001).start(waiter.throw, ValueError("thrown"))
+    with pytest.raises(ValueError, match="thrown"):
+        waiter.get()
+    waiter.clear()
+    waiter.switch("before")
+    assert waiter.get() == "before"
+    victim = spawn(ghub.Waiter(hub).get)
+    sleep(0)
+    victim.kill()
+    assert not get_hub().parked
+
+
+def test_hub_wait_and_cancel_wait(hub):
+    left, right = socket.socketpair()
+    with left, right, hub.loop.io(left.fileno(), core.READ) as watcher:
+        waiting = spawn(hub.wait, watcher)
+        sleep(0)
+        right.send(b"x")
+        assert waiting.get(timeout=1) is None
+        left.recv(1)
+        waiting = spawn(hub.wait, watcher)
+        sleep(0)
+        hub.cancel_wait(watcher, OSError(9, "closed"))
+        waiting.join(timeout=1)
+        assert waiting.exception.errno == 9
+        with pytest.raises(ValueError, match="illegal event mask"):
+            hub.loop.io(left.fileno(), 8)
+
+
+def test_timers(hub, monkeypatch):
+    monkeypatch.setattr(other_threads, "_count_others", lambda: 0)
+    log = []
+    with hub.loop.timer(0.001, repeat=0.001) as timer:
+        timer.start(lambda: (log.append(1), len(log) == 3 and timer.stop()))
+        assert timer.active
+        assert gevent.wait() is True
+    assert log == [1, 1, 1]
+    loose = hub.loop.timer(50, ref=False)
+    loose.start(log.append, 2)
+    assert gevent.wait() is True
+    loose.ref = True
+    assert gevent.wait(timeout=0.001) is False
+    loose.close()
+    assert not loose.active
+    with pytest.raises(TypeError):
+        loose.start(None)
+
+
+def test_other_watchers(hub, tmp_path):
+    log = []
+    sent = hub.loop.async_()
+    sent.start(log.append, "async")
+    hub.threadpool.apply(sent.send)
+    sleep(0)
+    assert log == ["async"]
+    sent.close()
+    idle = hub.loop.idle()
+    idle.start(lambda: (log.append("idle"), idle.stop()))
+    sleep(0.001)
+    assert log[-1] == "idle"
+    file = tmp_path / "file"
+    stat = hub.loop.stat(str(file), 0.001)
+    stat.start(lambda: log.append("stat"))
+    file.write_text("x")
+    gevent.sleep(0.02)
+    stat.close()
+    assert log[-1] == "stat"
+    child = hub.loop.child(pid := os.posix_spawn(sys.executable, [sys.executable, "-c", "exit(3)"], os.environ))
+    child.start(lambda: log.append("child"))
+    assert gevent.wait() is True
+    assert (child.rpid, os.waitstatus_to_exitcode(child.rstatus)) == (pid, 3)
+    call = hub.loop.run_callback(log.append, "never")
+    call.stop()
+    sleep(0)
+    assert log[-1] == "child"
+    assert get_hub().holds == 0
+
+
+def test_signals(hub):
+    log = []
+    before = signal.getsignal(signal.SIGUSR1)
+    handler = gevent.signal_handler(signal.SIGUSR1, log.append, "handler")
+    os.kill(os.getpid(), signal.SIGUSR1)
+    gevent.sleep(0.01)
+    handler.cancel()
+    watcher = hub.loop.signal(signal.SIGUSR1)
+    watcher.start(log.append, "watcher")
+    os.kill(os.getpid(), signal.SIGUSR1)
+    gevent.sleep(0.01)
+    watcher.close()
+    assert log == ["handler", "watcher"]
+    assert signal.getsignal(signal.SIGUSR1) is before
+
+    def fail():
+        raise ValueError("of the handler")
+
+    handler = gevent.signal_handler(signal.SIGUSR1, fail)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    with pytest.raises(ValueError, match="of the handler"):
+        gevent.sleep(1)
+    handler.cancel()
+
+
+def test_loop_exit_is_gevents(monkeypatch):
+    monkeypatch.setattr(other_threads, "_count_others", lambda: 0)
+    with pytest.raises(exceptions.LoopExit):
+        gqueue.Queue().get()
+    assert exceptions.LoopExit is LoopExit
+
+
+def test_os(hub):
+    read, write = os.pipe()
+    assert gos.make_nonblocking(read) is True
+    assert gos.make_nonblocking(read) is None
+    gos.make_nonblocking(write)
+    reading = spawn(gos.nb_read, read, 10)
+    sleep(0)
+    assert gos.nb_write(write, b"through") == 7
+    assert reading.get(timeout=1) == b"through"
+    assert gos.tp_write(write, b"threads") == 7
+    assert gos.tp_read(read, 10) == b"threads"
+    os.close(read)
+    os.close(write)
+    ended = []
+    pid = gos.fork_and_watch(lambda watcher: ended.append(watcher.rpid))
+    if not pid:
+        os._exit(5)
+    assert gos.waitpid(pid, 0) == (pid, 5 << 8)
+    sleep(0)
+    assert ended == [pid]
+
+
+def test_modules_of_the_standard_librarys_shape(hub):
+    """They are green with nothing patched, and have all names of the standard library's."""
+    left, right = gsocket.socketpair()
+    reading = spawn(left.recv, 1)
+    sleep(0)
+    right.send(b"x")
+    assert reading.get(timeout=1) == b"x"
+    with pytest.raises(TimeoutError):
+        gsocket.wait_read(left.fileno(), 0.001)
+    with pytest.raises(ZeroDivisionError):
+        gsocket.wait_read(left.fileno(), 0.001, ZeroDivisionError())
+    gsocket.wait_write(left.fileno())
+    gsocket.wait_readwrite(left.fileno())
+    left.close()
+    right.close()
+    assert {*socket.__all__} <= {*gsocket.__all__}
+    assert gssl.create_default_context().sslsocket_class is not gssl.SSLSocket.__mro__[1]
+    ticks = []
+    ticking = spawn(lambda: [(ticks.append(1), sleep(0.001)) for _ in range(5)])
+    assert gsubprocess.run([sys.executable, "-c", "print(1)"], capture_output=True).stdout == b"1\n"
+    assert len(ticks) == 5
+    ticking.join()
+
+
+def test_pools_and_queues():
+    group = pool.Group()
+    log = []
+    assert group.map_async(len, ["a"], log.append).get() == [1]
+    sleep(0)
+    assert log == [[1]]
+    one = pool.Pool(1)
+    one.spawn(sleep, 0.01)
+    with pytest.raises(pool.PoolFull):
+        one.start(Greenlet(sleep), timeout=0.001)
+    one.join()
+    queue = gqueue.Queue(1)
+    queue.put(1)
+    queue.task_done()
+    assert queue.join(timeout=1) is True
+
+
+def test_a_pool_of_threads(hub):
+    """``spawn`` waits for a thread; ``apply`` in a thread of the pool is made at once; ``kill`` is not for ever."""
+    threads = threadpool.ThreadPool(1)
+    begin = time.monotonic()
+    first = threads.spawn(time.sleep, 0.05)
+    assert threads.full()
+    second = threads.spawn(threads.apply, abs, (-2,))
+    assert time.monotonic() - begin > 0.04
+    assert (first.get(), second.get()) == (None, 2)
+    threads.kill()
+    assert threads.size == 0
+    assert threads.apply(abs, (-3,)) == 3
+    threads.kill()
+
+
+def test_config(monkeypatch):
+    monkeypatch.setenv("GEVENT_MAX_BLOCKING_TIME", "0.5")
+    monkeypatch.setenv("GEVENT_MONITOR_MEMORY_MAX", "2kb")
+    one = _config.Config()
+    assert (one.max_blocking_time, one.max_memory_usage, one.resolver_nameservers) == (0.5, 2048, None)
+    assert one.is_set("max_memory_usage")
+    assert not one.is_set("resolver")
+    one.resolver = "no.such.module.Resolver,block"
+    assert one.resolver.engine == "block"
+    for wrong, error in (("no_such", AttributeError), ("max_blocking_time", ValueError)):
+        with pytest.raises(error):
+            setattr(one, wrong, -1)
+    with pytest.raises(ImportError, match="no_such"):
+        one.fileobject = "no_such"
+
+
+def test_resolvers():
+    for name in ("thread", "ares", "block", "dnspython"):
+        made = _config.Config().settings["resolver"].convert(name)()
+        assert made.gethostbyname("127.0.0.1") == "127.0.0.1"
+        made.close()
+
+
+def test_monkey(hub):
+    """What is replaced can be asked for, and a subscriber hears of it and may forbid it."""
+    assert not monkey.is_module_patched("socket")
+    assert monkey.get_original("time", "sleep") is time.sleep
+    heard = []
+
+    def hear(event):
+        heard.append(event)
+        if getattr(event, "module_name", "") == "ssl":
+            raise events.DoNotPatch
+
+    real = socket.socket, time.sleep
+    events.subscribers.append(hear)
+    try:
+        monkey.patch_all(thread=False, builtins=False, signal=False)
+    finally:
+        events.subscribers.remove(hear)
+    assert monkey.is_object_patched("socket", "socket")
+    assert [monkey.get_original("socket", ["socket"])[0], monkey.get_original("time", "sleep")] == [*real]
+    assert "socket" in monkey.saved
+    assert isinstance(heard[0], events.GeventWillPatchAllEvent)
+    assert isinstance(heard[-1], events.GeventDidPatchAllEvent)
+    assert {"time", "socket"} <= {one.module_name for one in heard if isinstance(one, events.GeventDidPatchModuleEvent)}
+    with pytest.warns(monkey.MonkeyPatchWarning, match="more than once"):
+        monkey.patch_all(thread=False, signal=False)
+    restore()
+    assert time.sleep is real[1]
+
+
+def test_util():
+    assert isinstance(util.wrap_errors(ValueError, int)("x"), ValueError)
+    with util.assert_switches():
+        sleep(0)
+    with pytest.raises(AssertionError, match="To any greenlet"), util.assert_switches():
+        pass
+    with pytest.raises(AssertionError, match="blocked"), util.assert_switches(max_blocking_time=0.001):
+        time.sleep(0.005)
+    assert "Greenlets:" in util.format_run_info()
+    assert str(util.GreenletTree.current_tree())
+
+
+def test_locals_of_a_greenlet():
+    mine = glocal.local()
+    mine.value = 1
+    found = glocal.all_local_dicts_for_greenlet(getcurrent())
+    assert {"value": 1} in [attributes for _, attributes in found]
+    del mine, found
+    gc.collect()
+
+
+def test_backdoor():
+    with backdoor.BackdoorServer(("127.0.0.1", 0), {"number": 7}, "hello") as server:
+        client = gsocket.create_connection(server.address)
+        reader = client.makefile()
+        assert reader.readline() == "hello\n"
+        client.sendall(b"print(number * 6)\nexit()\n")
+        assert "42" in reader.read()
+        client.close()
+    assert wait() is True
