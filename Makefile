@@ -8,7 +8,7 @@ SERVERS := --ignore=tests/integration/test_dig.py --ignore=tests/integration/tes
 
 .DEFAULT_GOAL := help
 .PHONY: help demo format check test test-suite test-pythons test-fast test-shuffle test-poll test-soak test-bulk-scale test-bulk-signals test-corpora test-flood bench-crowd test-parity test-stdlib \
-  test-stdlib-names test-integration fuzz fuzz-codec bench bench-hub bench-bulk bench-scrapy bench-requests bench-http clean
+  test-stdlib-names test-integration test-peers fuzz fuzz-codec bench bench-hub bench-bulk bench-scrapy bench-requests bench-http clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,6 +98,20 @@ test-integration: .venv-integration/.ready .venv-niquests/.ready ## Real servers
 	.venv-integration/bin/python -m pytest tests/resolver/adapters tests/integration
 	.venv-niquests/bin/python -m pytest tests/resolver/adapters/test_niquests.py
 
+# One environment for each Python, never committed: make test-peers PYTHON=python3.13
+PEERS = .venv-peers-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+
+.venv-peers-%/.ready: pyproject.toml
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[serve,peers]' pytest pytest-timeout
+	touch $@
+
+# gevent's own tests from its wheel, by gevent and by us through the facade; then programs written for it, unmodified.
+test-peers: ## gevent's own tests and programs written for gevent, through celadon.compat: half an hour
+	$(MAKE) $(PEERS)/.ready
+	status=0; $(PEERS)/bin/python -m tests.peers.run gevent --table .peers/gevent.md || status=1; \
+	$(PEERS)/bin/python -m pytest tests/integration/test_gevent_programs.py || status=1; exit $$status
+
 bench: ## Time beside gevent, eventlet, asyncio and uvloop; PYTHON= chooses another Python
 	$(MAKE) $(BENCH)/.ready
 	$(BENCH)/bin/python -m benchmarks.run
@@ -186,4 +200,4 @@ test-stdlib-names: $(VENV)/.ready ## CPython's tests that look names up, with ea
 	done; exit $${failed:-0}
 
 clean: ## Remove what was built
-	rm -rf $(VENV) .venv-3.* .venv-bench-* .venv-integration .venv-niquests build *.egg-info .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-3.* .venv-bench-* .venv-peers-* .venv-integration .venv-niquests build *.egg-info .mypy_cache .ruff_cache

@@ -15,12 +15,14 @@ sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != os.p
 def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("module")
+    parser.add_argument("--package", default="test", help="where the module is")
     parser.add_argument("--events", required=True)
     parser.add_argument("--done", help="a file with the ids of tests that are not to be run again")
     parser.add_argument("--only", help="run only the tests whose id contains this")
     parser.add_argument("--patch", help="a statement to run first")
     parser.add_argument("--per-test", type=float, default=60, metavar="SECONDS")
     parser.add_argument("--resources", default="walltime")
+    parser.add_argument("--alarm", action="store_true", help="end a hang by SIGALRM: no thread watches then")
     return parser.parse_args()
 
 
@@ -54,6 +56,7 @@ def main():
 
     import faulthandler
     import importlib
+    import signal
     import traceback
     import unittest
 
@@ -61,9 +64,12 @@ def main():
 
     getpid, me = os.getpid, os.getpid()
     later, errors = faulthandler.dump_traceback_later, _high(2, 701)
+    itimer, real = signal.setitimer, signal.ITIMER_REAL
 
     def arm(seconds=options.per_test):
-        if getpid() == me:
+        if getpid() == me and options.alarm:
+            itimer(real, seconds)
+        elif getpid() == me:
             later(seconds, exit=True, file=errors)
 
     faulthandler.enable(file=errors)
@@ -140,9 +146,9 @@ def main():
     arm(max(options.per_test, 120))
     try:
         try:
-            module = importlib.import_module("test." + options.module)
+            module = importlib.import_module(f"{options.package}.{options.module}")
         except ModuleNotFoundError as error:
-            if error.name not in ("test." + options.module, "test." + options.module.split(".")[0]):
+            if error.name not in (f"{options.package}.{options.module}", f"test.{options.module.split('.')[0]}"):
                 raise
             emit("ABSENT")
             emit("END")

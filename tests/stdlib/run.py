@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import ClassVar
 
 from .modules import FAST, MODULES, NAMES, RESOURCES
 from .wanted import reason
@@ -38,6 +39,10 @@ def _fresh_signals():
 
 class Module:
     """One test module: how each of its tests ended, with what message, and what is to be said of the whole."""
+
+    #: What the driver and its environment are given besides.
+    arguments = ()
+    environment: ClassVar = {}
 
     def __init__(self, name, patch, options):
         self.name = name
@@ -80,11 +85,12 @@ class Module:
                 *("--per-test", str(self.options.per_test)),
                 *(("--patch", self.patch) if self.patch else ()),
                 *(("--only", self.options.only) if self.options.only else ()),
+                *self.arguments,
             ]
             log = self.options.logs / f"{'patched' if self.patch else 'plain'}-{self.name}.log"
             with log.open("ab" if done else "wb") as output:
                 start = output.tell()
-                env = {**os.environ, "TMPDIR": str(cwd), "PYTHONPATH": str(ROOT)}
+                env = {**os.environ, "TMPDIR": str(cwd), "PYTHONPATH": str(ROOT), **self.environment}
                 child = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=cwd, env=env,
                     start_new_session=True, preexec_fn=_fresh_signals,
@@ -97,7 +103,7 @@ class Module:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(child.pid, signal.SIGKILL)  # our own session: the module and whatever it left
                 child.wait()
-            hung = late or b"Timeout (" in log.read_bytes()[start:]
+            hung = late or code == -signal.SIGALRM or b"Timeout (" in log.read_bytes()[start:]
             lines = events.read_text("utf-8", "replace").split("\n") if events.exists() else []
             return self._read(lines, code, hung, done)
 

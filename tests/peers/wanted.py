@@ -1,0 +1,147 @@
+# ruff: noqa: E501  (a row is a line)
+"""Why a test that the peer passes does not pass here: each difference is judged, and stands here with its reason."""
+
+from fnmatch import fnmatchcase
+
+#: wanted: we do otherwise on purpose. internals: the test looks at what only the peer's own code has, or at its words.
+#: bug: ours, known, to be mended.
+KINDS = ("wanted", "internals", "bug")
+
+_ERRORS = (
+    "the error's class is ResolveError, a subclass of gaierror that says what was asked; the test wants no subclass"
+)
+_CANNOT = "what cannot be raised is refused by the call with TypeError, not raised in the greenlet"
+_LOOP = "gevent's C loop, and objects that its cffi has"
+_NO_MODULE = "a private module of gevent"
+_NAMES = "private attributes of gevent's class"
+_REPR = "another repr"
+_TEXT = "another text of an error"
+_REPORTS = "another report, with the same in it"
+_KEPT = "the standard library's class stays, and parks"
+
+#: peer -> (file, test, kind, reason): the first row whose patterns match.
+TABLE = {
+    "gevent": [
+        ("test___config", "*", "internals", "the classes behind the settings"),
+        ("*", "TestCExt.*", "internals", "whether gevent was compiled"),
+        ("test___monitor", "*", "wanted", "no thread that samples: celadon.hub.debug.watchdog reports a blocked hub"),
+        ("test__hub", "TestPeriodicMonitoringThread.*", "wanted", "no thread that samples: celadon's watchdog"),
+        ("test__all__", "Test_gevent_time.*", "internals", "names that the test's own list lacks"),
+        ("test__all__", "*test_all_formula", "internals", "skipped: names of ours besides"),
+        ("test__all__", "*", "internals", _NO_MODULE),
+        ("test__execmodules", "*", "internals", _NO_MODULE),
+        ("test__api", "*invalid_switch*", "wanted", "a foreign switch into a parked greenlet is not detected"),
+        ("test__api", "Test.test_killing_dormant", "wanted", "as before: the test before it leaves a greenlet awake"),
+        ("test__api_timeout", "*update_now", "internals", "the loop's clock is never old"),
+        ("test__ares_host_result", "*", "internals", "the result class of gevent's binding of c-ares"),
+        ("test__ares_timeout", "*", "wanted", "errors and deadlines are libc's with every engine: EAI_AGAIN"),
+        ("test__close_backend_fd", "*", "internals", _LOOP),
+        ("test__core", "*", "internals", _LOOP),
+        ("test__core_stat", "*", "internals", "attributes of libev's stat watcher"),
+        ("test__core_timer", "*", "internals", "a loop of its own beside the hub's"),
+        ("test__core_watcher", "*", "internals", "a loop of its own beside the hub's"),
+        ("test__destroy", "*", "internals", "hubs and loops made by hand"),
+        ("test__environ", "*", "internals", "GEVENT_BACKEND names libev's backends; CELADON_POLLER chooses here"),
+        ("test__event", "*CrossThread*", "internals", "the loop's methods replaced by the test's"),
+        ("test__event", "TestEventBasics.test_wait_while_notifying", "wanted", "a wait for what is set does not let others run"),
+        ("test__event", "TestEvent_SetThenClear*", "wanted", "a timer that is late comes before the rest of a crowd of 1,000"),
+        ("test__events", "*", "internals", "zope.interface's descriptions of the events"),
+        ("test__fileobject", "*OpenDescript*", "internals", "the class behind FileObject"),
+        ("test__fileobject", "*name_after_close", "wanted", "a closed file keeps its name, as io's does"),
+        ("test__fileobject", "*seek_raises_ioerror", "internals", _NAMES),
+        ("test__greenlet", "*non_exc_exception*", "wanted", _CANNOT),
+        ("test__greenlet", "TestBasic.test_minimal_ident_parent_not_hub", "internals", "where the number is kept"),
+        ("test__greenlet", "TestBasic.test_tree_locals", "wanted", "spawn_raw gives a bare greenlet, outside of the spawn tree"),
+        ("test__greenlet", "TestContextManager.*", "wanted", "a block that fails kills its greenlet by GreenletExit, silently"),
+        ("test__greenlet", "TestStr.*", "internals", _REPR),
+        ("test__greenletset", "Test.test_kill_fires_once", "wanted", "a second kill is raised as well"),
+        ("test__greenletset", "Test.test_kill_noblock", "wanted", "what has not begun ends at once"),
+        ("test__hub", "TestLoopInterface.*", "internals", "zope.interface's description of the loop"),
+        ("test__hub", "TestWaiter.test", "internals", _REPR),
+        ("test__hub_join", "*doesnt_leak*", "internals", _NO_MODULE),
+        ("test__issue2013", "*", "wanted", "get_ident that was taken before the patch is replaced as well"),
+        ("test__issue330", "*test_throw", "wanted", "throw comes back to its caller, and lets others run first"),
+        ("test__iwait", "*nogarbage", "wanted", "a free semaphore is ready at once, not at its next release"),
+        ("test__lock", "*dueling_threads*", "internals", _NAMES),
+        ("test__semaphore", "*dueling_threads*", "internals", _NAMES),
+        ("test__monkey", "TestMonkey.test_os", "wanted", "os.fork is not replaced: a forked child's hub is new by itself"),
+        ("test__monkey", "TestMonkey.test_thread", "wanted", _KEPT),
+        ("test__monkey", "TestMonkey.test_patch_queue", "wanted", _KEPT),
+        ("test__monkey", "TestMonkey.test_patch_events", "wanted", "what is patched already is not patched, and told, again"),
+        ("test__monkey", "TestMonkey.test_patch_twice*", "internals", "a private key in monkey.saved"),
+        ("test__monkey_fork_atomic", "*", "internals", "16 Pythons in 2 seconds: too many on a busy machine"),
+        ("test__monkey_module_run", "TestRun.test_issue_302", "internals", "that the class is called gevent's"),
+        ("test__monkey_module_run", "*threadpool*", "wanted", "in a thread of a pool get_ident is the thread's own"),
+        ("test__monkey_queue", "*", "wanted", _KEPT),
+        ("test__monkey_select", "*", "wanted", "select.epoll stays, and parks"),
+        ("test__monkey_selectors", "*", "wanted", "selectors.EpollSelector stays, and parks"),
+        ("test__monkey_sigchld", "*", "wanted", "what a signal's handler raises is raised in the main greenlet, as in CPython"),
+        ("test__os", "TestOS_nb.*", "internals", "the watchers that nb_read makes"),
+        ("test__os", "*waitpid_all", "internals", "a private function that forgets children"),
+        ("test__pool", "*", "internals", _NAMES),
+        ("test__pywsgi", "TestInputRaw.*", "internals", "the class behind wsgi.input"),
+        ("test__pywsgi", "ChunkedInputTests.test_close_before_finished", "wanted", "a client that goes away is no error of the hub's"),
+        ("test__pywsgi", "ChunkedInputTests.*", "wanted", "a bad request is refused with 400 before the application is called"),
+        ("test__pywsgi", "TestChunkedPost.*", "wanted", "a bad trailer is refused with 400"),
+        ("test__pywsgi", "Expect100ContinueTests.*", "wanted", "100 Continue carries no fields of the application's"),
+        ("test__pywsgi", "MultipleCookieHeadersTest.*", "wanted", "fields of one name are joined by a comma (RFC 9110 section 5.3)"),
+        ("test__pywsgi", "TestConnectionUpgrades.*", "wanted", "101 only where the client asked for an upgrade (RFC 9110 15.2.2)"),
+        ("test__pywsgi", "TestContentLength304.*", "wanted", "a 304 may have a Content-Length (RFC 9110 section 8.6)"),
+        ("test__pywsgi", "TestHandlerSubclass.*", "wanted", "read_requestline is not asked: the head is read in one piece"),
+        ("test__pywsgi", "TestLogging.*", "internals", "how a logger is called"),
+        ("test__pywsgi", "TestMultiLineHeader.*", "wanted", "folded fields are refused (RFC 9112 section 5.2)"),
+        ("test__pywsgi", "TestNonLatin1*", "wanted", "a target with bytes above ASCII is refused with 400"),
+        ("test__pywsgi", "TestErrorInApplication.*", "internals", _TEXT),
+        ("test__pywsgi", "TestEnviron.*", "internals", _REPR),
+        ("test__pywsgi", "*", "internals", _TEXT),
+        ("test__queue", "TestChannel.test_subscript", "internals", "Queue[int] is typing's, not types.GenericAlias"),
+        ("test__queue", "*test_subscript", "internals", "Queue[int] is typing's, not types.GenericAlias"),
+        ("test__queue", "TestChannel.*", "wanted", "the getter goes on before the second putter"),
+        ("test__queue", "*", "wanted", "a subclass does not replace _put and _get: where items are kept is the queue's own"),
+        ("test__refcount", "*", "internals", _NAMES),
+        ("test__resolver_dnspython", "*", "internals", "gevent's private copy of dnspython"),
+        ("test__select", "*", "internals", _NAMES),
+        ("test__selectors", "*", "wanted", "DefaultSelector is EpollSelector, with its errors"),
+        ("test__server", "*repr*", "internals", _REPR),
+        ("test__server", "TestNoneSpawn.*", "wanted", "spawn=None is a greenlet each: a handler may wait"),
+        ("test__server", "*wrap_failure", "internals", _NAMES),
+        ("test__server_pywsgi", "*repr*", "internals", _REPR),
+        ("test__server_pywsgi", "*wrap_failure", "internals", _NAMES),
+        ("test__server_pywsgi", "*invalid_callback", "wanted", "the client gets the 500 of an application that cannot be called"),
+        ("test__server_pywsgi", "*closes_client_sockets", "wanted", "an application that never calls start_response is told so"),
+        ("test__socket", "TestCreateConnection.test_base_exception", "internals", "names of the module replaced by the test's"),
+        ("test__socket", "TestFunctions.test_resolve_ipv6_scope_id", "internals", _NAMES),
+        ("test__socket_close", "Test.test_recv_twice", "wanted", "two greenlets may read one socket"),
+        ("test__socket_dns*", "*", "wanted", _ERRORS),
+        ("test__socket_ex", "TestClosedSocket.*", "wanted", "send has no timeout of its own: settimeout, or Timeout"),
+        ("test__socket_ex", "TestRef.*", "internals", "the two watchers of gevent's socket"),
+        ("test__subprocess", "*native_thread", "wanted", "children may be started in any thread"),
+        ("test__subprocess", "*", "internals", "private methods of gevent's Popen; ours is the standard library's"),
+        ("test__threading", "TestCleanup.*", "wanted", "dummy threads are removed when the next one is made"),
+        ("test__threading_2", "*forked*", "wanted", "the parent's greenlets do not run in a forked child"),
+        ("test__threading_2", "*foreign_thread", "wanted", "a dummy thread goes with its greenlet"),
+        ("test__threading_2", "*no_threading_threads", "wanted", "a dummy thread goes with its greenlet"),
+        ("test__threading_2", "*sleep*", "internals", _REPR),
+        ("test__threading_2", "ThreadTests.test_join_nondaemon_on_shutdown", "internals", _REPR),
+        ("test__threading_monkey_in_thread", "*", "wanted", "patch_all outside the main thread is refused"),
+        ("test__threading_vs_settrace", "*", "internals", "whether gevent was compiled"),
+        ("test__threadpool", "TestMaxsize.*", "wanted", "a pool has room for one thread at least"),
+        ("test__threadpool", "TestSize.*", "wanted", "threads come and go with the calls"),
+        ("test__threadpool", "TestSpawn.*", "wanted", "threads come and go with the calls"),
+        ("test__threadpool", "TestTPE.*", "wanted", "concurrent.futures.wait works with these futures"),
+        ("test__threadpool", "*", "internals", "the greenlet in gevent's worker thread"),
+        ("test__timeout", "*non_exception", "wanted", _CANNOT),
+        ("test__util", "TestAssertSwitches.*", "internals", _NAMES),
+        ("test__util", "TestFuncs.*", "internals", "a private helper"),
+        ("test__util", "*", "internals", _REPORTS),
+    ],
+}  # fmt: skip
+
+
+def reason(peer, module, test):
+    """(kind, reason), or None if nobody has judged it."""
+    short = test.split(".tests.", 1)[-1].removeprefix(module + ".")
+    for where, what, kind, text in TABLE[peer]:
+        if fnmatchcase(module, where) and fnmatchcase(short, what):
+            return kind, text
+    return None
