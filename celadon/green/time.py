@@ -7,6 +7,7 @@ import time as _std
 from sys import is_finalizing
 from typing import Any
 
+from ..hub import get_hub, getcurrent
 from ..hub import sleep as _sleep
 
 _native_sleep = _std.sleep
@@ -25,7 +26,10 @@ def sleep(seconds: Any, /) -> None:
         raise OverflowError("timestamp too large to convert to C _PyTime_t")
     if seconds < 0:
         raise ValueError("sleep length must be non-negative")
-    (_native_sleep if is_finalizing() else _sleep)(seconds)
+    if is_finalizing() or (not seconds and getcurrent() is get_hub().greenlet):
+        _native_sleep(seconds)  # a callback of the loop cannot give way, and has not asked to wait
+    else:
+        _sleep(seconds)
 
 
 __all__ = ["sleep"]

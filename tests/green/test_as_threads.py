@@ -7,6 +7,13 @@ import textwrap
 import pytest
 
 CASES = {
+    "a sleep of 0 in a callback of the loop waits for nothing": """
+        from celadon.hub import get_hub
+        seen = []
+        get_hub().call_soon(lambda: seen.append(time.sleep(0)))
+        time.sleep(0)
+        assert seen == [None]
+    """,
     "a released lock is free for whoever looks, though somebody waits": """
         import threading
         lock = threading.Lock()
