@@ -205,12 +205,12 @@ class World:
         except BaseException:
             self.modules.pop(name, None)
             raise
-        self._replace(made)
         if name in EXECUTED:
             # Error classes are shared: an `except` outside the copies must catch what the copies raise.
             for attribute, value in vars(importlib.import_module(name)).items():
                 if isinstance(value, type) and issubclass(value, BaseException) and hasattr(made, attribute):
                     setattr(made, attribute, value)
+        self._replace(made)
         if name == "threading":
             atexit.register(vars(made)["_shutdown"])
         return self.modules.get(name, made)

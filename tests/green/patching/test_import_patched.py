@@ -94,8 +94,11 @@ def test_threads_children_and_errors_that_all_know():
     assert len(ticks) > 1, "the hub ran meanwhile; how often is the machine's affair"
     with pytest.raises(subprocess.CalledProcessError):
         processes.run(["false"], check=True)
-    with pytest.raises(subprocess.TimeoutExpired):
-        processes.run(["sleep", "10"], timeout=0.01)
+    with processes.Popen(["sleep", "10"]) as child:
+        with pytest.raises(subprocess.TimeoutExpired) as caught:
+            child.wait(timeout=0.01)
+        child.kill()
+    assert caught.value.timeout == 0.01, "what is replaced in the copy catches the shared error as well"
     request = import_patched("urllib.request")
     opener = request.build_opener(request.ProxyHandler({}))
     with pytest.raises(urllib.error.URLError):
