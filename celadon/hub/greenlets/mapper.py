@@ -242,6 +242,10 @@ class Ordered(Generic[T]):
                 if feed.room is not None:
                     feed.room.release()
 
+    def next(self) -> T:
+        """``next(self)``, by the peers' name."""
+        return self.__next__()
+
 
 class _Unordered(Ordered[T]):
     """The calls' results in the order in which they come."""

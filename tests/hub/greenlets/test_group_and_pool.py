@@ -97,6 +97,13 @@ def test_an_interrupted_next_loses_nothing(name):
     assert sorted(results) == [7, 8]
 
 
+def test_an_imap_by_hand():
+    results = Group().imap(abs, [-1])
+    assert results.next() == 1
+    with pytest.raises(StopIteration):
+        results.next()
+
+
 @pytest.mark.parametrize("name", ["imap", "imap_unordered"])
 def test_bounded_imap_over_endless_inputs(name):
     begun = []
