@@ -16,7 +16,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 #: Which libraries there are facades for, and the version of each that the facade answers for.
-PEERS = {"gevent": "26.9.0"}
+PEERS = {"gevent": "26.9.0", "eventlet": "0.41.3"}
 _HERE = os.path.dirname(__file__)
 
 

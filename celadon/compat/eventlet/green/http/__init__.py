@@ -1,0 +1,7 @@
+"""``eventlet.green.http``."""
+
+from http import HTTPStatus
+
+from . import client
+
+__all__ = ["HTTPStatus", "client"]

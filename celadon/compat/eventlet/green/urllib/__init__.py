@@ -1,0 +1,5 @@
+"""``eventlet.green.urllib``."""
+
+from . import error, parse, request, response
+
+__all__ = ["error", "parse", "request", "response"]
