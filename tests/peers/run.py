@@ -17,6 +17,7 @@ import re
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
@@ -33,22 +34,79 @@ GOOD = ("pass", "xfail")
 _CASES = re.compile(r"^class |TestSuite|load_tests", re.MULTILINE)
 
 
+class Gevent:
+    """Its tests are a package inside of its own."""
+
+    package = "gevent.tests"
+    pattern = "test_*.py"
+    arguments = ("--alarm",)
+
+    @staticmethod
+    def folder(options, said):
+        return Path(said[2]) / "tests"
+
+    @staticmethod
+    def environment(options, tests):
+        if tests is None:
+            return {}
+        return {"PYTHONPATH": f"{HERE / 'site'}:{ROOT}", "CELADON_PEER": "gevent", "CELADON_PEER_TESTS": str(tests)}
+
+    @staticmethod
+    def beside(options):
+        return {}
+
+
+class Eventlet:
+    """Its tests are in its source distribution only, as a package ``tests``, and some are functions for pytest."""
+
+    package = "tests"
+    pattern = "*test*.py"
+    arguments = ("--functions",)
+
+    @staticmethod
+    def folder(options, said):
+        place = KEPT / f"eventlet-{said[1]}"
+        if not (place / "tests").exists():
+            command = [options.python, "-m", "pip", "download", "--quiet", "--no-binary", ":all:", "--no-deps"]
+            with tempfile.TemporaryDirectory(prefix="peer_") as fetched:
+                subprocess.run([*command, "--dest", fetched, f"eventlet=={said[1]}"], check=True)
+                with tarfile.open(next(Path(fetched).glob("*.tar.gz"))) as packed:
+                    root = f"eventlet-{said[1]}/tests"
+                    members = [one for one in packed.getmembers() if one.name.startswith(root)]
+                    packed.extractall(KEPT, members, filter="data")
+        return place / "tests"
+
+    @staticmethod
+    def environment(options, tests):
+        site = [] if tests is None else [HERE / "site"]
+        path = ":".join(map(str, [*site, options.tests.parent, ROOT]))
+        return {"PYTHONPATH": path, "EVENTLET_TESTS": "1", **({"CELADON_PEER": "eventlet"} if site else {})}
+
+    @staticmethod
+    def beside(options):
+        return {"tests": options.tests}
+
+
+PEERS = {"gevent": Gevent, "eventlet": Eventlet}
+
+
 class Ours(Module):
     """A file of the peer's tests, run by us or, without ``tests``, by the peer."""
 
     def __init__(self, name, options, tests=None):
         super().__init__(name, None, options)
-        self.arguments = ("--package", f"{options.peer}.tests", "--alarm")
+        peer = PEERS[options.peer]
+        self.arguments = ("--package", peer.package, *peer.arguments)
+        self.environment = peer.environment(options, tests)
+        self.beside = peer.beside(options)
         if tests is not None:
-            path = f"{HERE / 'site'}:{ROOT}"
-            self.environment = {"PYTHONPATH": path, "CELADON_PEER": options.peer, "CELADON_PEER_TESTS": str(tests)}
             self.patch = "pass"  # the log's name
 
 
 def program(name, options, tests):
     """A file without test cases: its exit status is the outcome."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **Ours(name, options, tests).environment}
-    command = ["nice", options.python, str(options.package / "tests" / f"{name}.py")]
+    command = ["nice", options.python, str(options.tests / f"{name}.py")]
     log = options.logs / f"{'plain' if tests is None else 'patched'}-{name}.log"
     with tempfile.TemporaryDirectory(prefix="peer_") as place, log.open("wb") as output:
         child = subprocess.Popen(
@@ -72,7 +130,7 @@ def found(module):
 
 def run(name, options, tests=None):
     """How each test of a file ended; what failed has had a second try."""
-    if not _CASES.search((options.package / "tests" / f"{name}.py").read_text("utf-8")):
+    if options.peer == "gevent" and not _CASES.search((options.tests / f"{name}.py").read_text("utf-8")):
         return program(name, options, tests)
     first = found(Ours(name, options, tests).run())
     bad = [test for test, status in first["status"].items() if status not in (*GOOD, "skip")]
@@ -107,7 +165,7 @@ def table(rows, peer):
 
 def options_of(argv):
     parser = argparse.ArgumentParser(prog="python -m tests.peers.run", description=__doc__.split("\n")[0])
-    parser.add_argument("peer", choices=["gevent"])
+    parser.add_argument("peer", choices=list(PEERS))
     parser.add_argument("modules", nargs="*", help="names or patterns; default: all")
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--table", help="write the table here")
@@ -124,12 +182,13 @@ def options_of(argv):
     options.version, options.package = f"{said[1]}-{said[0]}", Path(said[2])
     options.logs = KEPT / f"{options.peer}-{options.version}"
     options.logs.mkdir(parents=True, exist_ok=True)
+    options.tests = PEERS[options.peer].folder(options, said)
     return options
 
 
 def main(argv=None):
     options = options_of(argv)
-    every = sorted(path.stem for path in (options.package / "tests").glob("test_*.py"))
+    every = sorted(path.stem for path in options.tests.glob(PEERS[options.peer].pattern))
     names = [one for one in every if not options.modules or any(fnmatch(one, pattern) for pattern in options.modules)]
     with tempfile.TemporaryDirectory(prefix="peer_") as place, ThreadPoolExecutor(options.jobs) as pool:
         for part in ("tests", "testing"):

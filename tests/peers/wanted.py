@@ -3,6 +3,8 @@
 
 from fnmatch import fnmatchcase
 
+from .wanted_eventlet import ROWS
+
 #: wanted: we do otherwise on purpose. internals: the test looks at what only the peer's own code has, or at its words.
 #: bug: ours, known, to be mended.
 KINDS = ("wanted", "internals", "bug")
@@ -135,12 +137,13 @@ TABLE = {
         ("test__util", "TestFuncs.*", "internals", "a private helper"),
         ("test__util", "*", "internals", _REPORTS),
     ],
+    "eventlet": ROWS,
 }  # fmt: skip
 
 
 def reason(peer, module, test):
     """(kind, reason), or None if nobody has judged it."""
-    short = test.split(".tests.", 1)[-1].removeprefix(module + ".")
+    short = test.split(".tests.", 1)[-1].removeprefix("tests.").removeprefix(module + ".")
     for where, what, kind, text in TABLE[peer]:
         if fnmatchcase(module, where) and fnmatchcase(short, what):
             return kind, text

@@ -16,6 +16,7 @@ def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("module")
     parser.add_argument("--package", default="test", help="where the module is")
+    parser.add_argument("--functions", action="store_true", help="run its functions test_* as well, as pytest does")
     parser.add_argument("--events", required=True)
     parser.add_argument("--done", help="a file with the ids of tests that are not to be run again")
     parser.add_argument("--only", help="run only the tests whose id contains this")
@@ -45,6 +46,19 @@ def _high(fd, least):
     import fcntl
 
     return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, least)
+
+
+def functions(module):
+    """The functions of a module that pytest would run, as test cases."""
+    import unittest
+
+    for name, one in list(vars(module).items()):
+        if name.startswith("test") and type(one) is type(functions) and one.__module__ == module.__name__:
+            marks = [mark for mark in getattr(one, "pytestmark", ()) if mark.name == "skipif" and mark.args[0]]
+            case = type(
+                "Function", (unittest.FunctionTestCase,), {"id": lambda self, name=name: f"{module.__name__}.{name}"}
+            )
+            yield case(unittest.skip(marks[0].kwargs.get("reason", ""))(one) if marks else one)
 
 
 def main():
@@ -163,6 +177,8 @@ def main():
         else:
             loader = unittest.TestLoader()
             suite = loader.loadTestsFromModule(module)
+            if options.functions:
+                suite.addTests(functions(module))
             for one in loader.errors:
                 emit("BROKEN", "loader", one[-300:])
             unittest.TextTestRunner(stream=sys.stdout, verbosity=1).run(suite)

@@ -43,6 +43,8 @@ class Module:
     #: What the driver and its environment are given besides.
     arguments = ()
     environment: ClassVar = {}
+    #: What stands in its working folder, by name.
+    beside: ClassVar = {}
 
     def __init__(self, name, patch, options):
         self.name = name
@@ -77,6 +79,8 @@ class Module:
         with tempfile.TemporaryDirectory(prefix="stdlib_", ignore_cleanup_errors=True) as place:
             events, skip, cwd = (Path(place) / name for name in ("events", "done", "cwd"))
             cwd.mkdir()
+            for name, target in self.beside.items():
+                (cwd / name).symlink_to(target)
             skip.write_text("\n".join(done), encoding="utf-8", errors="backslashreplace")
             resources = ",".join(filter(None, ("walltime", RESOURCES.get(self.name))))
             command = [
