@@ -1,0 +1,1 @@
+"""Programs written for eventlet, as they are: they never name Celadon."""
