@@ -1,5 +1,7 @@
 """eventlet by Celadon: eventlet's names, whose objects are Celadon's. See docs/migrate-from-eventlet.md."""
 
+import greenlet
+
 from celadon.hub import getcurrent
 
 from . import (
@@ -57,6 +59,7 @@ __all__ = [
     "getcurrent",
     "green",
     "greenio",
+    "greenlet",
     "greenpool",
     "greenthread",
     "hubs",

@@ -43,7 +43,11 @@ is_accepting = True
 #: ``already_handled``, set by an application that has answered by itself: the connection is closed.
 WSGI_LOCAL = local()
 ChunkReadError = BodyError
-_BROKEN = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ESHUTDOWN, _ssl.SSL_ERROR_EOF, _ssl.SSL_ERROR_SSL)
+BAD_SOCK = {errno.EBADF}
+BROKEN_SOCK = {errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN}
+#: After these errors of ``accept`` the server ends without a word.
+ACCEPT_EXCEPTIONS = (OSError, _ssl.SSLError)
+ACCEPT_ERRNO = {*BROKEN_SOCK, errno.ENOTCONN, _ssl.SSL_ERROR_EOF, _ssl.SSL_ERROR_SSL}
 
 
 def format_date_time(timestamp: float) -> str:
@@ -446,8 +450,8 @@ def _accept(serv: Server, sock: Any, pool: Any, connections: dict[int, list[Any]
     while is_accepting:
         try:
             client, address = sock.accept()
-        except OSError as error:
-            if get_errno(error) not in (*_BROKEN, errno.EBADF):
+        except ACCEPT_EXCEPTIONS as error:
+            if get_errno(error) not in ACCEPT_ERRNO | BAD_SOCK:
                 raise
             return
         except (KeyboardInterrupt, SystemExit):
