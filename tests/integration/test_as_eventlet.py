@@ -28,7 +28,7 @@ def leaves_nothing():
 def needs(*modules):
     for one in modules:
         if importlib.util.find_spec(one) is None:
-            pytest.skip(f"{one} is not installed: pip install -e '.[integration]'")
+            pytest.skip(f"{one} is not installed: pip install -e '.[peers]'")
 
 
 @contextmanager
@@ -88,6 +88,15 @@ def test_flask_socketio(tmp_path):
     with running(tmp_path, "-m", f"{PROGRAMS}.chat", str(port), status=-15) as child:
         listening(port, child)
         client("chat_client", str(port))
+
+
+def test_openstacks_libraries(tmp_path):
+    needs("oslo_service", "futurist")
+    command = [sys.executable, "-W", "ignore", "-m", "celadon", "--as", "eventlet", "-m", f"{PROGRAMS}.openstack"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=50, check=False)
+    assert done.stdout == "served\nstopped\n", done.stdout + done.stderr
+    assert done.returncode == 0
 
 
 def test_gunicorn(tmp_path):
