@@ -3,13 +3,16 @@
 import io
 import os
 import socket as std
-import ssl
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from celadon.compat.eventlet import backdoor, convenience, greenio
 from celadon.compat.eventlet.greenthread import kill, sleep, spawn
 from celadon.compat.eventlet.timeout import Timeout
+
+TLS = Path(__file__).parents[3] / "fixtures" / "tls"
 
 
 @pytest.fixture
@@ -243,9 +246,30 @@ class TestServer:
 
 
 def test_a_slow_handshake_does_not_stop_who_accepts(listener):
-    from celadon.compat.eventlet.green import ssl as green
+    secure = convenience.wrap_ssl(listener, str(TLS / "server.key"), str(TLS / "server.pem"), server_side=True)
 
+    def handle(conn, address):
+        with conn, suppress(OSError):
+            conn.sendall(conn.recv(10).upper())
+
+    def accept():
+        for _ in range(2):
+            spawn(handle, *secure.accept())
+
+    accepting = spawn(accept)
+    with (
+        convenience.connect(secure.getsockname()) as silent,
+        convenience.wrap_ssl(convenience.connect(secure.getsockname())) as one,
+        Timeout(5),
+    ):
+        one.sendall(b"hello")
+        assert one.recv(10) == b"HELLO"
+        accepting.wait()
+        silent.sendall(b"no TLS, and so the end of its handler")
+    sleep(0.01)
+    secure.close()
+
+
+def test_a_server_needs_a_certificate(listener):
     with pytest.raises(ValueError, match="certfile"):
-        green.wrap_socket(listener, server_side=True)
-    assert green.wrap_socket is convenience.wrap_ssl_impl
-    assert green.SSLContext is not ssl.SSLContext
+        convenience.wrap_ssl(listener, server_side=True)
