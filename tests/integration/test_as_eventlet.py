@@ -110,5 +110,6 @@ def test_gunicorn(tmp_path):
         begin = time.monotonic()
         with ThreadPoolExecutor(30) as threads:
             answers = list(threads.map(lambda _: urllib.request.urlopen(f"http://127.0.0.1:{port}/").read(), range(30)))
-        assert answers == [b"celadon.compat.eventlet"] * 30
+        assert len(answers) == 30
+        assert all(one.endswith(b"/celadon/compat/eventlet/__init__.py") for one in answers)
         assert time.monotonic() - begin < 10, "one after the other they take 15 s"

@@ -23,7 +23,7 @@ def fails():
 
 @app.task(name="library")
 def library():
-    return sys.modules["eventlet"].__name__
+    return "/celadon/compat/" in sys.modules["eventlet"].__file__
 
 
 def main():
@@ -31,7 +31,7 @@ def main():
     results = [slow.delay(n) for n in range(40)]
     assert sorted(one.get(timeout=30) for one in results) == list(range(0, 80, 2))
     assert time.monotonic() - begin < 10, "one after the other they take 20 s"
-    assert library.delay().get(timeout=10) == "celadon.compat.eventlet"
+    assert library.delay().get(timeout=10), "it runs on eventlet itself"
     failed = fails.delay()
     assert str(failed.get(timeout=10, propagate=False)) == "mine"
     assert failed.failed()
