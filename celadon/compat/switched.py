@@ -30,7 +30,7 @@ def switch_to_loop(hub: Hub) -> Any:
     out = getattr(me, "switch_out", None)
     if out is not None:
         out()
-    error = hub.pending.take(me) if hub.pending else None
+    error = hub.pending.take(me, hub.greenlet) if hub.pending else None
     if error is not None:
         raise error
     hub.parked[me] = _SWITCHED

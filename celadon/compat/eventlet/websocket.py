@@ -252,7 +252,7 @@ class RFC6455WebSocket:
 
     # -- sending
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes | bytearray) -> None:
         with self._sending:
             self.socket.sendall(data)
 

@@ -196,6 +196,11 @@ class TestHub:
         with pytest.raises(GreenletExit):
             one.wait()
 
+    def test_a_kill_before_a_bare_switch(self):
+        one = greenthread.spawn(lambda: (get_hub().cancel(getcurrent(), ValueError("early")), hubs.get_hub().switch()))
+        with pytest.raises(ValueError, match="early"):
+            one.wait()
+
     def test_timers(self):
         hub, seen = hubs.get_hub(), []
         timer = hub.schedule_call_global(0.001, seen.append, 1)
