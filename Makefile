@@ -107,10 +107,11 @@ PEERS = .venv-peers-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.versio
 	touch $@
 
 # gevent's own tests from its wheel, by gevent and by us through the facade; then programs written for it, unmodified.
-test-peers: ## gevent's own tests and programs written for gevent, through celadon.compat: half an hour
+test-peers: ## The peers' own tests, and programs written for them, through celadon.compat: three quarters of an hour
 	$(MAKE) $(PEERS)/.ready
 	status=0; $(PEERS)/bin/python -m tests.peers.run gevent --table .peers/gevent.md || status=1; \
-	$(PEERS)/bin/python -m pytest tests/integration/test_gevent_programs.py || status=1; exit $$status
+	$(PEERS)/bin/python -m tests.peers.run eventlet --table .peers/eventlet.md || status=1; \
+	$(PEERS)/bin/python -m pytest tests/integration/test_gevent_programs.py tests/integration/test_as_eventlet.py || status=1; exit $$status
 
 bench: ## Time beside gevent, eventlet, asyncio and uvloop; PYTHON= chooses another Python
 	$(MAKE) $(BENCH)/.ready
