@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celadon.compat.shaped import fill
 from celadon.green import import_patched
-from celadon.green.hook import Extra
+from celadon.green.patching.hook import Extra
 from celadon.green.subprocess import popen
 
 _green = import_patched("subprocess")

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
-from traceback import StackSummary, extract_stack
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
+from ... import late
 from ..loop.current import _local, get_hub
 from ..loop.failures import raisable, text
 from ..loop.hub import Hub
@@ -25,6 +25,11 @@ from ..loop.timers import Timer
 from ..waiting.park import first_time, may_park, sleep
 from ..waiting.timeouts import Seconds, not_ready
 from .ident import IdentRegistry
+
+if TYPE_CHECKING:
+    from traceback import StackSummary
+
+traceback = late.module("traceback")  # only a kept stack needs it
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,7 +50,7 @@ _spawn_callbacks: list[Callable[[Greenlet[Any]], object]] = []
 def keep_spawning_stack(made: Greenlet[Any]) -> None:
     """A spawn callback for those who look for a leak: notes the ten innermost frames of the starter as text."""
     # Frames themselves would keep alive whatever they hold.
-    made.spawning_stack = extract_stack(sys._getframe(3), 10)
+    made.spawning_stack = traceback.extract_stack(sys._getframe(3), 10)
 
 
 def _tell_spawned(made: Greenlet[Any]) -> None:
