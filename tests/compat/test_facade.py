@@ -55,7 +55,10 @@ def test_what_is_refused_with_one_line(tmp_path):
     done = run("-c", late, str(tmp_path))
     assert done.stderr.splitlines()[-1].startswith("RuntimeError: gevent itself is imported already, from ")
     done = run("-m", "celadon", "--as", "twisted", "-c", "0")
-    assert (done.returncode, done.stderr) == (2, "celadon: there is no facade for 'twisted'; there is one for gevent, eventlet\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "celadon: there is no facade for 'twisted'; there is one for gevent, eventlet\n",
+    )
     done = run("-m", "celadon", "--as", "gevent", "--no-ssl", "-c", "0")
     assert done.returncode == 2
     assert "the program itself says what is patched" in done.stderr
