@@ -22,7 +22,8 @@ def run(name, *args, stream="stdout"):
         line = getattr(program, stream).readline()
         found = re.search(r"', (\d+)\)", line)
         yield program, ("127.0.0.1", int(found[1]) if found else 0)
-        program.send_signal(signal.SIGTERM)
+        if program.poll() is None:
+            program.send_signal(signal.SIGTERM)
         assert program.wait(20) == 0
     finally:
         program.kill()
@@ -37,6 +38,7 @@ def test_echo():
             assert one.recv(100) == b"hello"
         program.send_signal(signal.SIGINT)
         assert "accepted=1, handled=1, active=0" in program.stdout.readline()
+        assert program.wait(20) == 0
 
 
 def test_port_forwarder():

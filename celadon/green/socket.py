@@ -89,11 +89,14 @@ class socket(_base, metaclass=_Meta):  # noqa: N801  (the standard library's nam
         _base.__init__(self, family, type, proto, fileno)
         self._follow()
 
+    #: In the class, because at the interpreter's end the module's globals may be None.
+    _free = _raw.__del__
+
     def __del__(self) -> None:
         registered = getattr(self, "_registered", None)
         if registered is not None:
             registered.close()
-        _raw.__del__(self)
+        self._free()
 
     # -- timeouts --------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from typing import Any
 
 from ..console import converse
@@ -36,13 +37,13 @@ def _address(address: Any) -> str:
 
 
 def _serve(conn: Any, address: Any, locals: dict[str, Any] | None) -> None:
+    stream = conn.makefile("rw", encoding="utf-8", errors="replace", newline="\n")
     try:
-        converse(
-            conn.makefile("rw", encoding="utf-8", errors="replace", newline="\n"), {} if locals is None else locals
-        )
-    except OSError:  # the client is gone
-        pass
+        with suppress(OSError):  # the client is gone
+            converse(stream, {} if locals is None else locals)
     finally:
+        with suppress(OSError):  # with what it has not taken
+            stream.close()
         conn.close()
         print(f"backdoor closed to {_address(address)}" if isinstance(address, tuple) else "backdoor closed")
 

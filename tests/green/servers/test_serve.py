@@ -132,8 +132,8 @@ def test_workers_a_reload_and_an_access_log(tmp_path):
         (tmp_path / "app.py").write_text(APP.replace("VERSION = 1", "VERSION = 2"))
         os.kill(int((tmp_path / "pid").read_text()), signal.SIGHUP)
         served.until(lambda: served.get()["version"] == 2)
-        line = json.loads((tmp_path / "access").read_text().splitlines()[0])
-        assert (line["request"], line["status"]) == ("GET /a?b HTTP/1.1", 200)
+        lines = [json.loads(line) for line in (tmp_path / "access").read_text().splitlines()]
+        assert ("GET /a?b HTTP/1.1", 200) in [(line["request"], line["status"]) for line in lines]
         assert served.ended(signal.SIGTERM)[0] == 0
         assert not (tmp_path / "pid").exists()
 
