@@ -30,7 +30,7 @@ from .ares_answer import answer_of
 _IN_FLIGHT = 8192  # c-ares spins for ever at 65,536
 _TICK = 0.1  # seconds: c-ares shortens its timeouts down to 0.25 s as it learns
 _PAUSE = 0.5  # seconds without a tick, which come each 0.1 s: the process was stopped, or its hub blocked
-_VAIN = 32  # datagrams to one port that brought nothing, beyond those that are late: then somebody is guessing
+_VAIN = 8  # datagrams to one port that brought nothing, beyond those that are late: then somebody is guessing
 _LAST = 0.02  # seconds before a question's end in which it is not worth asking again
 
 _KINDS = {library.BADRESP: Kind.FORMERR, library.TIMEOUT: Kind.TIMEOUT}

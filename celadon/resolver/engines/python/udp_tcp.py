@@ -24,7 +24,7 @@ from ...model import Server
 _RCVBUF = 4 << 20  # the default overflows silently at some 250 answers
 _OLD = 10.0  # seconds after which a source port is given up
 _BATCH = 16  # datagrams read before others get their turn
-_STRANGERS = 32  # replies nobody asked for, then somebody is guessing at this port
+_STRANGERS = 8  # replies nobody asked for, then somebody is guessing at this port: he has had 8 of 65,536 ids
 SEGMENTS = 64 if sys.platform == "linux" else 1  # the kernel's bound (UDP_MAX_SEGMENTS) before Linux 6.9
 _SOL_UDP, _UDP_SEGMENT = 17, 103  # <linux/udp.h>; the socket module has no names for them
 # How kernels, devices and tunnels say that they cannot cut a packet, whatever they say to a single one.
