@@ -85,7 +85,8 @@ ROWS = [
     (".", 0, 0, {}, {}, "UnicodeError"),
     ("x.test", 0, 1 << 20, {}, {}, -1),
     ("x.test", 99, 0, {}, {}, -6),
-    (None, 0, 0, {}, {}, "::1 127.0.0.1"),
+    # libc itself sorts these, by the routes that this machine has.
+    pytest.param(None, 0, 0, {}, {}, "::1 127.0.0.1", marks=pytest.mark.ipv6),
     (None, 0, PASSIVE, {}, {}, "0.0.0.0 ::"),
     (None, 0, CANON, {}, {}, -1),
 ]
