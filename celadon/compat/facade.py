@@ -1,4 +1,4 @@
-"""Has ``import gevent`` give ``celadon.compat.gevent``, and whoever asks for gevent's version get one that is enough.
+"""Makes ``import gevent`` give ``celadon.compat.gevent``, and answers questions for gevent's version with one that is enough.
 
 Each name ``gevent.x`` stands for the module ``celadon.compat.gevent.x``: one module object under two names, imported
 when the program imports it.

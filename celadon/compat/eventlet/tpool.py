@@ -38,7 +38,7 @@ def set_num_threads(nthreads: int) -> None:
 
 
 def setup() -> None:
-    """Make the pool of this thread's hub, if there is none."""
+    """Make the thread pool of this thread's hub if it has none yet."""
     if _nthreads < 0:
         raise AssertionError("Can't specify negative number of threads")
     if not _nthreads:

@@ -51,7 +51,7 @@ def is_ip_addr(host: Any) -> bool:
 def resolve(
     name: str, family: int = _std.AF_INET, raises: bool = True, _proxy: Any = None, use_network: bool = True
 ) -> Any:
-    """The addresses of a name in one family, as text. gaierror, or [] without ``raises``, if there are none."""
+    """The addresses of a name in one family, as text. Without any: gaierror if ``raises``, else []."""
     try:
         found = getaddrinfo(name, None, family, _std.SOCK_STREAM, 0, 0 if use_network else _std.AI_NUMERICHOST)
     except _std.gaierror:
