@@ -1,4 +1,4 @@
-"""Makes ``import gevent`` give ``celadon.compat.gevent``, and answers questions for gevent's version with one that is enough.
+"""Makes ``import gevent`` give ``celadon.compat.gevent``, and answers questions for its version so that checks pass.
 
 Each name ``gevent.x`` stands for the module ``celadon.compat.gevent.x``: one module object under two names, imported
 when the program imports it.

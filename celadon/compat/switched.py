@@ -21,7 +21,8 @@ class _Switched:
         return True
 
 
-_SWITCHED = _Switched()
+#: What a greenlet that switched to the loop by itself waits for.
+SWITCHED = _Switched()
 
 
 def switch_to_loop(hub: Hub) -> Any:
@@ -33,11 +34,11 @@ def switch_to_loop(hub: Hub) -> Any:
     error = hub.pending.take(me, hub.greenlet) if hub.pending else None
     if error is not None:
         raise error
-    hub.parked[me] = _SWITCHED
+    hub.parked[me] = SWITCHED
     try:
         return hub.switch()
     finally:
         hub.parked.pop(me, None)
 
 
-__all__ = ["switch_to_loop"]
+__all__ = ["SWITCHED", "switch_to_loop"]

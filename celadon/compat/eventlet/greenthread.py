@@ -102,7 +102,7 @@ class GreenThread(Greenlet[Any]):
 
 
 def sleep(seconds: float = 0) -> None:
-    """Let others run for ``seconds``. With 0, all that is ready now runs once first, also greenlets whose socket is ready.
+    """Let others run for ``seconds``. With 0: until all that is ready now, sockets included, has run once.
 
     In the hub 0 does nothing.
     """

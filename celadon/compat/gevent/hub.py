@@ -9,6 +9,7 @@ from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
+from celadon.compat.switched import SWITCHED
 from celadon.green import original
 from celadon.hub import LoopExit, SignalHandler, idle, sleep, spawn_raw
 from celadon.hub import kill as _kill
@@ -71,21 +72,6 @@ def _guarded(handler: Any, args: Any, kwargs: Any) -> None:
 
 def reinit(hub: Any = None) -> None:
     """Nothing: a forked child's hub is new by itself."""
-
-
-class _Switched:
-    """The wait of a greenlet that switched to the hub by itself."""
-
-    shared = False
-
-    def __repr__(self) -> str:
-        return "whoever switches to it"
-
-    def give_up(self, waiter: greenlet) -> bool:
-        return True
-
-
-_SWITCHED = _Switched()
 
 
 class Hub(LoopGreenlet):
@@ -195,7 +181,7 @@ class Hub(LoopGreenlet):
         if out is not None:
             out()
         parked = self.hub.parked
-        parked[me] = _SWITCHED
+        parked[me] = SWITCHED
         try:
             return greenlet.switch(self)
         finally:
