@@ -80,6 +80,7 @@ SECONDS ?= 60
 test-soak: $(VENV)/.ready ## Random things done to the hub and to a patched program; SECONDS=60 for each
 	$(BIN)/python -m tests.hub.soak --seconds $(SECONDS) --seed $(SEED)
 	$(BIN)/python -m tests.green.soak --seconds $(SECONDS) --seed $(SEED)
+	$(BIN)/python -m tests.resolver.flood
 
 .venv-integration/.ready: pyproject.toml
 	test -x .venv-integration/bin/python || $(PYTHON) -m venv .venv-integration
