@@ -219,10 +219,33 @@ def files_and_buffers(world):
     return sent, same, got, client.read(10)
 
 
-@contract([("ValueError", None)] * 4)
+@contract([(None, size) for size in (0, 1, 16384, 16385, 100000)])
+def sendall_of_bytes_by_size(world):
+    client, server = world.tls_pair()
+    seen = []
+    for size in (0, 1, 16384, 16385, 100000):
+        sending = world.spawn(server.sendall, b"x" * size)
+        got = sum(map(len, iter(lambda left=[size]: read_some(client, left), b"")))
+        seen.append((sending.result(), got))
+    return seen
+
+
+def read_some(connection, left):
+    """What is there of the ``left`` bytes; b"" when nothing is left."""
+    data = connection.recv(left[0]) if left[0] else b""
+    left[0] -= len(data)
+    return data
+
+
+@contract([("ValueError", None)] * 5)
 def what_tls_does_not_allow(world):
     client, _ = world.tls_pair()
-    calls = [(client.recv, 1, socket.MSG_PEEK), (client.send, b"x", 1), (client.recvfrom, 1, 0)]
+    calls = [
+        (client.recv, 1, socket.MSG_PEEK),
+        (client.send, b"x", 1),
+        (client.sendall, b"x", 1),
+        (client.recvfrom, 1, 0),
+    ]
     calls.append((client.sendto, b"x", ("127.0.0.1", 1)))
     return [(outcome(*call)[0], None) for call in calls]
 
