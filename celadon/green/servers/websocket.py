@@ -3,7 +3,8 @@
 Two ways, by the names that programs know: ``WebSocketHandler`` as ``handler_class`` gives an application that is asked
 for a WebSocket ``environ["wsgi.websocket"]``, as gevent-websocket does; ``WebSocketWSGI`` makes an application of a
 function of a WebSocket, as eventlet does. Libraries that bring a WebSocket of their own (simple-websocket, and with it
-Flask-Sock and Flask-SocketIO) find the socket in the environment, as ``gunicorn.socket``.
+Flask-Sock and Flask-SocketIO) find the socket in the environment, as ``gunicorn.socket``. ``OfferingHandler`` serves
+both: its WebSocket answers the handshake when it is first used.
 """
 
 from __future__ import annotations
@@ -342,6 +343,72 @@ class WebSocketHandler(WSGIHandler):
                 result.close()
 
 
+class OfferedWebSocket(WebSocket):
+    """A WebSocket that answers the handshake when it is first used. Until then the request can be answered by HTTP."""
+
+    #: What exists once it is open: asking for it opens.
+    _OPENS = frozenset(
+        ("closed", "close_code", "close_reason", "_upgrade", "_sock", "_frames", "_events", "_unread", "_lock")
+    )
+
+    def __init__(self, handler: OfferingHandler, environ: dict[str, Any], agreed: Handshake) -> None:
+        self.environ, self.protocol = environ, agreed.protocol
+        self._handler, self._agreed = handler, agreed
+
+    @property
+    def opened(self) -> bool:
+        """Whether the handshake was answered."""
+        return "closed" in vars(self)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self._OPENS or self.opened:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        handler = self._handler
+        handler.code, handler._orig_status, handler.headers_sent = 101, _SWITCHING.decode(), True
+        super().__init__(self.environ, self._agreed, handler.max_size, handler.ping_seconds)
+        return getattr(self, name)
+
+
+class OfferingHandler(WebSocketHandler):
+    """A WebSocketHandler whose ``environ["wsgi.websocket"]`` answers the handshake when it is first used.
+
+    An application that does not use it answers by HTTP, or has a WebSocket of its own (``gunicorn.socket``). It is None
+    for a request that asks for none, or whose handshake is malformed.
+    """
+
+    websocket: OfferedWebSocket | None = None
+
+    def run_application(self) -> None:
+        """Call the application, with the offer if a WebSocket was asked for."""
+        environ = self.environ
+        assert environ is not None
+        self.websocket = self._offer(environ)
+        environ["wsgi.websocket"] = self.websocket
+        try:
+            WSGIHandler.run_application(self)
+        finally:
+            websocket, self.websocket = self.websocket, None
+            environ["wsgi.websocket"] = None
+            if websocket is not None and websocket.opened:
+                self.code, self._orig_status = 101, _SWITCHING.decode()
+                _end(websocket)
+
+    def _offer(self, environ: dict[str, Any]) -> OfferedWebSocket | None:
+        if self._upgrade is None or not is_websocket(environ):
+            return None
+        try:
+            made = OfferedWebSocket(self, environ, agree(environ, self.protocols, self.deflate))
+        except Refusal:
+            return None
+        environ["wsgi.websocket_version"] = "13"
+        return made
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the response; what is returned beside an open WebSocket is thrown away."""
+        if self.websocket is None or not self.websocket.opened:
+            super().write(data)
+
+
 def _refuse(refusal: Refusal, start_response: Any) -> list[bytes]:
     start_response(refusal.status, [("Content-Type", "text/plain"), *refusal.fields])
     return [f"{refusal}\n".encode()]
@@ -405,4 +472,4 @@ class WebSocketWSGI:
         return []
 
 
-__all__ = ["WebSocket", "WebSocketError", "WebSocketHandler", "WebSocketWSGI"]
+__all__ = ["OfferedWebSocket", "OfferingHandler", "WebSocket", "WebSocketError", "WebSocketHandler", "WebSocketWSGI"]

@@ -11,7 +11,7 @@ from websockets.exceptions import InvalidStatus
 from celadon.green import create_connection
 from celadon.green import socket as green
 from celadon.green.servers import websocket as websocket_module
-from celadon.green.servers.websocket import WebSocketError, WebSocketHandler, WebSocketWSGI
+from celadon.green.servers.websocket import OfferingHandler, WebSocketError, WebSocketHandler, WebSocketWSGI
 from celadon.green.servers.wsgi import Limits, WSGIHandler
 from celadon.green.servers.wsgi import connection as connection_module
 from celadon.green.servers.wsgi.request_body import EMPTY, Input
@@ -51,7 +51,11 @@ def test_the_example_of_the_rfc(serve, way):
     assert b"sec-websocket-extensions" not in response.fields
 
 
-@pytest.mark.parametrize("way", WAYS)
+#: Ways that answer the handshake themselves, before the application does anything.
+AT_ONCE = [way for way in WAYS if way != "offer"]
+
+
+@pytest.mark.parametrize("way", AT_ONCE)
 @pytest.mark.parametrize(
     ("changes", "status"),
     [
@@ -164,12 +168,61 @@ def test_a_client_that_vanishes(serve, way):
     assert "Traceback" not in server.error_log.getvalue()
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", AT_ONCE)
 def test_an_application_that_fails(serve, way):
     server = serve(*WAYS[way](lambda websocket: 1 / 0))
     with Client(server) as client:
         assert client.code() == 1011
     assert server.error_log.getvalue().count("ZeroDivisionError") == 1
+
+
+# -- an offer: the handshake is answered by the first use -----------------------------------------------------------
+
+
+def test_an_offer_that_is_not_taken_is_answered_by_http(serve):
+    def application(environ, start_response):
+        assert environ["wsgi.websocket"] is not None
+        assert not hasattr(environ["wsgi.websocket"], "nothing of a WebSocket")
+        start_response("403 Forbidden", [("Content-Type", "text/plain")])
+        return [b"no\n"]
+
+    server = serve(application, OfferingHandler)
+    response = shake(server)
+    assert (response.status, response.body) == (403, b"no\n")
+    assert '"GET / HTTP/1.1" 403 ' in server.log.getvalue()
+
+
+@pytest.mark.parametrize("changes", [{"Sec_WebSocket_Key": ""}, {"Upgrade": "h2c"}, {"Sec_WebSocket_Version": "12"}])
+def test_no_offer_for_what_is_no_handshake(serve, changes):
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return [repr(environ["wsgi.websocket"]).encode()]
+
+    assert shake(serve(application, OfferingHandler), **changes).body == b"None"
+
+
+def test_what_an_application_returns_beside_its_open_offer_is_thrown_away(serve):
+    def application(environ, start_response):
+        environ["wsgi.websocket"].send(b"1")
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        yield b"not HTTP any more"
+        environ["wsgi.websocket"].send(b"2")
+
+    server = serve(application, OfferingHandler)
+    with Client(server) as client:
+        assert [client.message(), client.message(), client.code()] == [b"1", b"2", 1000]
+    assert server.error_log.getvalue() == ""
+
+
+def test_an_offer_whose_application_fails(serve):
+    def application(environ, start_response):
+        environ["wsgi.websocket"].send(b"1")
+        raise ArithmeticError("planted")
+
+    server = serve(application, OfferingHandler)
+    with Client(server) as client:
+        assert [client.message(), client.code()] == [b"1", 1011]
+    assert server.error_log.getvalue().count("ArithmeticError: planted") == 1
 
 
 def test_a_client_that_never_answers_the_close(serve, monkeypatch):
@@ -292,7 +345,8 @@ def test_stop_ends_websockets(serve):
         assert client.code() is None
 
 
-def test_simple_websocket_finds_the_socket(serve):
+@pytest.mark.parametrize("handler_class", [WSGIHandler, OfferingHandler])
+def test_simple_websocket_finds_the_socket(serve, handler_class):
     """What Flask-Sock and Flask-SocketIO use; its thread and event are greenlets, as under patch_all."""
 
     class Thread:
@@ -317,7 +371,7 @@ def test_simple_websocket_finds_the_socket(serve):
             raise StopIteration  # flask-sock's way to say that it has answered
         return []
 
-    server = serve(application, WSGIHandler)
+    server = serve(application, handler_class)
     for path in ("/", "/stop"):
         with Client(server, path, deflate=True) as client:
             for text in ("hello", "x" * 100_000):

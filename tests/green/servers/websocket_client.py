@@ -9,7 +9,7 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from celadon.green import create_connection
-from celadon.green.servers.websocket import WebSocketHandler, WebSocketWSGI
+from celadon.green.servers.websocket import OfferingHandler, WebSocketHandler, WebSocketWSGI
 from celadon.green.servers.wsgi import WSGIHandler
 from celadon.hub import Timeout
 
@@ -38,6 +38,7 @@ def as_application(function):
 
 WAYS = {
     "handler": lambda function: (as_application(function), WebSocketHandler),
+    "offer": lambda function: (as_application(function), OfferingHandler),
     "decorator": lambda function: (WebSocketWSGI(function), WSGIHandler),
 }
 
