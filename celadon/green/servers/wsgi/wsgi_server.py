@@ -20,6 +20,8 @@ from .file_wrapper import FileWrapper
 from .limits import Limits
 from .wsgi_handler import WSGIHandler
 
+#: Seconds that a client which has just connected has for its request when the server is closed.
+_LAST_CHANCE = 0.25
 _VERSION = ".".join(map(str, sys.version_info[:2]))
 
 
@@ -36,7 +38,8 @@ class WSGIServer(StreamServer):
     of the client in Forwarded or X-Forwarded-*, and of other peers these fields are removed; with None they mean
     nothing to the server, and the application gets them as they are.
 
-    ``stop`` closes idle connections at once, lets running requests end within its timeout, and kills the rest.
+    ``stop`` closes idle connections at once (those without a first request yet after a quarter of a second, as the
+    client does not expect it), lets running requests end within its timeout, and kills the rest.
     """
 
     handler_class: Callable[[Any, Any, Any], Any] = WSGIHandler
@@ -100,6 +103,7 @@ class WSGIServer(StreamServer):
         self._handlers: dict[Any, bool] = {}
         self._by_address: Counter[str] = Counter()
         self._looking: Timer | None = None
+        self._last_chance: Timer | None = None
         #: Whether it was stopped: connections are closed after the response that is under way.
         self.draining = False
         self.environ: dict[str, Any] = {}
@@ -145,6 +149,18 @@ class WSGIServer(StreamServer):
         super().close()
         self.draining = True
         for handler in list(self._handlers):
+            if not handler.connection.fresh:
+                handler.connection.hang_up()
+        self._hang_up_later()
+
+    def _hang_up_later(self) -> None:
+        if self._handlers and self._last_chance is None:
+            self._last_chance = get_hub().call_later(_LAST_CHANCE, self._hang_up)
+
+    def _hang_up(self) -> None:
+        """End the waits for a request. For the loop."""
+        self._last_chance = None
+        for handler in self._handlers:
             handler.connection.hang_up()
 
     # -- connections -----------------------------------------------------------------------------------------
@@ -167,6 +183,8 @@ class WSGIServer(StreamServer):
             self._by_address[host] += 1
         if self._looking is None:
             self._look_later()
+        if self.draining:
+            self._hang_up_later()
         return taken
 
     def leave(self, handler: Any) -> None:
@@ -176,9 +194,11 @@ class WSGIServer(StreamServer):
             self._by_address[host] -= 1
             if not self._by_address[host]:
                 del self._by_address[host]
-        if not self._handlers and self._looking is not None:
-            self._looking.cancel()
-            self._looking = None
+        if not self._handlers:
+            for timer in (self._looking, self._last_chance):
+                if timer is not None:
+                    timer.cancel()
+            self._looking = self._last_chance = None
 
     def _make_room(self) -> bool:
         """Close the connection that was idle for longest; False if none is."""

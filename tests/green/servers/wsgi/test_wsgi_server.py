@@ -493,6 +493,19 @@ def test_a_new_connection_without_a_request_does_not_hold_up_a_stop(serve, hello
         assert drain(one) == b""
 
 
+def test_a_client_that_has_just_connected_is_served_by_a_server_that_stops(serve, hello):
+    """It knows of no end of its connection: a restart must not lose its request."""
+    server = serve(hello)
+    with create_connection(server.address, 5) as one:
+        while not server._handlers:
+            sleep(0.001)
+        server.close()
+        one.sendall(get())
+        assert [answer.status for answer in split_responses(drain(one))] == [200]
+    server.stop()
+    assert server._last_chance is None
+
+
 # -- TLS ---------------------------------------------------------------------------------------------------
 
 
