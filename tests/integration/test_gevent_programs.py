@@ -6,62 +6,24 @@ imported: each program prints which one it runs on.
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from importlib.util import find_spec
-from pathlib import Path
+from functools import partial
 from shutil import which
 
 import pytest
 
-import celadon
+from . import running_programs
+from .running_programs import ROOT, fetch, free_port, running
 
-ROOT = Path(celadon.__file__).parent.parent
+needs = partial(running_programs.needs, make="test-peers")
 pytestmark = pytest.mark.timeout(120)
-
-
-def needs(*modules):
-    missing = [one for one in modules if find_spec(one) is None]
-    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}; make test-peers installs it")
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-@contextmanager
-def running(folder, *command, stop=signal.SIGTERM, status=(0,), **environment):
-    env = {**os.environ, "PYTHONPATH": f"{ROOT}:{folder}", "HOME": str(folder), **environment}
-    with (folder / "log").open("ab") as log:
-        child = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=env)
-    try:
-        yield child
-        child.send_signal(stop)
-        assert child.wait(30) in status, (folder / "log").read_text()
-    finally:
-        child.kill()
-        child.wait()
 
 
 def celadon_as(*arguments):
     return [sys.executable, "-m", "celadon", "--as", "gevent", *arguments]
-
-
-def fetch(url, patience=30):
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    for _ in range(patience * 10):
-        try:
-            return opener.open(url, timeout=10).read().decode()
-        except OSError:
-            time.sleep(0.1)
-    raise TimeoutError(url)
 
 
 APP = """
