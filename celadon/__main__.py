@@ -21,6 +21,7 @@ from .patch_options import UsageError, is_resolver_option, patch_option, split, 
 _USAGE = """\
 usage: celadon [options] script.py | -m module | -c code | -   [args...]
        celadon serve [options] module:application   (celadon serve --help)
+       celadon proxy [options]                      (celadon proxy --help)
 
 Run a program as python does, with the standard library made cooperative.
 
@@ -46,7 +47,10 @@ python -m celadon is the same; options of the interpreter go before -m.
 
 
 #: The first argument -> the module of ours whose ``main(args)`` is run in place of a program.
-_COMMANDS = {"serve": "green.servers.serve.serve_command"}
+_COMMANDS = {
+    "proxy": "green.servers.proxy.proxy_command",
+    "serve": "green.servers.serve.serve_command",
+}
 
 
 def _options(args: list[str]) -> tuple[dict[str, Any], bool, str]:

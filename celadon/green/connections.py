@@ -66,11 +66,28 @@ def create_connection(
     ``happy_eyeballs_delay`` (seconds) as asyncio has it; None: what ``happy_eyeballs`` set for the process.
     """
     host, port = address
-    # socket.socket of now, as in the standard library's function: other libraries replace it.
-    kind_of = _module.socket if _module.socket is not _base else socket
     limit = _socket.getdefaulttimeout() if timeout is _UNSET else timeout
     with Timeout(limit or None, TimeoutError("timed out")):
         found: list[tuple[Any, ...]] = list(getaddrinfo(host, port, 0, _socket.SOCK_STREAM))
+    delay = _delay if happy_eyeballs_delay is None else happy_eyeballs_delay
+    return connect_first(found, timeout, source_address, delay=delay, all_errors=all_errors)
+
+
+def connect_first(
+    found: Sequence[tuple[Any, ...]],
+    timeout: Any = _UNSET,
+    source_address: Any = None,
+    *,
+    delay: float | None = None,
+    all_errors: bool = False,
+) -> socket:
+    """A connection to the first of these addresses, as ``getaddrinfo`` gives them, that takes one.
+
+    ``timeout`` (seconds) bounds each try, and stays the socket's; with a ``delay`` (seconds) the next address is tried
+    after it, beside the first. OSError: that of the last try, or an ExceptionGroup of ``all_errors``.
+    """
+    # socket.socket of now, as in the standard library's function: other libraries replace it.
+    kind_of = _module.socket if _module.socket is not _base else socket
 
     def connect(family: Any, kind: Any, proto: int, _: str, sockaddr: Any) -> socket:
         made: socket = kind_of(family, kind, proto)
@@ -85,7 +102,6 @@ def create_connection(
             raise
         return made
 
-    delay = _delay if happy_eyeballs_delay is None else happy_eyeballs_delay
     tries: list[_Try] = [partial(connect, *one) for one in (found if delay is None else interleaved(found))]
     errors: list[OSError] = []
     try:
