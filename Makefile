@@ -7,7 +7,7 @@ SOURCES := celadon tests examples benchmarks
 SERVERS := --ignore=tests/integration/test_dig.py --ignore=tests/integration/test_encrypted.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo format check test test-suite test-pythons test-fast test-shuffle test-poll test-soak test-bulk-scale test-bulk-signals test-corpora test-flood bench-crowd test-parity test-stdlib \
+.PHONY: help demo format check check-types test test-suite test-pythons test-fast test-shuffle test-poll test-soak test-bulk-scale test-bulk-signals test-corpora test-flood bench-crowd test-parity test-stdlib \
   test-stdlib-names test-integration test-peers fuzz fuzz-codec bench bench-hub bench-bulk plot bench-scrapy bench-requests bench-http clean
 
 help: ## This list
@@ -38,6 +38,20 @@ check: $(VENV)/.ready ## Format, lint and types, in seconds
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
+
+.venv-types/.ready: pyproject.toml
+	test -x .venv-types/bin/python || $(PYTHON) -m venv .venv-types
+	.venv-types/bin/python -m pip install --quiet --disable-pip-version-check '.[types,serve,idna,doh,doq]'
+	touch $@
+
+# pyright reads what is installed, so it is installed anew, as a user has it.
+check-types: .venv-types/.ready ## Every public name of hub, resolver and green has its types (pyright --verifytypes)
+	.venv-types/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
+	status=0; for part in hub resolver green; do \
+	  (cd .venv-types && PATH="$$PWD/bin:$$PATH" pyright --verifytypes celadon.$$part --ignoreexternal) > .venv-types/$$part.txt \
+	    || { status=1; grep -A3 error: .venv-types/$$part.txt; }; \
+	  echo "celadon.$$part: $$(grep score .venv-types/$$part.txt)"; \
+	done; exit $$status
 
 test: check test-suite ## Everything that needs only Python and packages: about eight minutes on two cores
 

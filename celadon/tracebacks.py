@@ -5,9 +5,11 @@ Its import is a twentieth of a start, and most programs end without a report.
 
 from __future__ import annotations
 
+from typing import Any
+
 from . import late
 
-traceback = late.module("traceback")
+traceback: Any = late.module("traceback")
 
 
 def traceback_text(error: BaseException) -> str:

@@ -20,17 +20,18 @@ if typing.TYPE_CHECKING:
         report,
         restore,
     )
-
-__getattr__, __dir__ = late.door(
-    __name__,
-    {
-        "connections": "create_connection create_server happy_eyeballs",
-        "files.fileobject": "FileObject FileObjectBlock FileObjectPosix FileObjectThread",
-        "patching.originals": "original_module",
-        "patching.import_patched": "import_patched",
-        "patching.patch_all": "DoNotPatch Report after_patch before_patch is_patched original patch_all report restore",
-    },
-)
+else:
+    __getattr__, __dir__ = late.door(
+        __name__,
+        {
+            "connections": "create_connection create_server happy_eyeballs",
+            "files.fileobject": "FileObject FileObjectBlock FileObjectPosix FileObjectThread",
+            "patching.originals": "original_module",
+            "patching.import_patched": "import_patched",
+            "patching.patch_all": "DoNotPatch Report after_patch before_patch is_patched original patch_all report "
+            "restore",
+        },
+    )
 
 __all__ = [
     "DoNotPatch",

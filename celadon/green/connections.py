@@ -169,7 +169,7 @@ def _over(function: Any, **names: Any) -> Any:
     return made
 
 
-has_dualstack_ipv6 = _over(_std.has_dualstack_ipv6, socket=socket)
-create_server = _over(_std.create_server, socket=socket, has_dualstack_ipv6=has_dualstack_ipv6)
+has_dualstack_ipv6: Any = _over(_std.has_dualstack_ipv6, socket=socket)
+create_server: Any = _over(_std.create_server, socket=socket, has_dualstack_ipv6=has_dualstack_ipv6)
 
 __all__ = ["create_connection"]

@@ -13,7 +13,7 @@ from ..hub import HubClosedError, get_hub, getcurrent, sleep
 #: Told before and after others run: asyncio's loop is not the running one then (see ``asyncio``).
 around: list[tuple[Callable[[], object], Callable[[], object]]] = []
 #: How often somebody gave way here, or waited in a selector.
-count = 0
+count: int = 0
 _in_vain = 0
 
 

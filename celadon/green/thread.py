@@ -261,7 +261,9 @@ class lock:  # noqa: N801  (the standard library's name)
         self._next = None
         self._waiters = deque()
 
-    acquire_lock, release_lock, locked_lock = acquire, release, locked
+    acquire_lock: Final = acquire
+    release_lock: Final = release
+    locked_lock: Final = locked
 
 
 def _made(cls: type[lock]) -> lock:

@@ -49,25 +49,25 @@ if typing.TYPE_CHECKING:
         SimpleQueue,
     )
     from .waiting.resource_pool import ResourcePool, Token, TokenPool
-
-__getattr__, __dir__ = late.door(
-    __name__,
-    {
-        "children": "wait_pid",
-        "greenlet_local": "local",
-        "greenlets.dagpool": "Collision DAGPool PropagateError",
-        "greenlets.greenpool": "GreenPile GreenPool",
-        "greenlets.group_and_pool": "Group Pool PoolFull",
-        "greenlets.taskgroup": "TaskGroup",
-        "guest": "Guest",
-        "hub_thread": "HubThread",
-        "signals": "SignalHandler signal_handler",
-        "threads": "ThreadPool ThreadResult default_pool to_thread",
-        "waiting.conditions": "Barrier BrokenBarrierError Condition",
-        "waiting.queues": "Channel Empty Full JoinableQueue LifoQueue PriorityQueue Queue ShutDown SimpleQueue",
-        "waiting.resource_pool": "ResourcePool Token TokenPool",
-    },
-)
+else:
+    __getattr__, __dir__ = late.door(
+        __name__,
+        {
+            "children": "wait_pid",
+            "greenlet_local": "local",
+            "greenlets.dagpool": "Collision DAGPool PropagateError",
+            "greenlets.greenpool": "GreenPile GreenPool",
+            "greenlets.group_and_pool": "Group Pool PoolFull",
+            "greenlets.taskgroup": "TaskGroup",
+            "guest": "Guest",
+            "hub_thread": "HubThread",
+            "signals": "SignalHandler signal_handler",
+            "threads": "ThreadPool ThreadResult default_pool to_thread",
+            "waiting.conditions": "Barrier BrokenBarrierError Condition",
+            "waiting.queues": "Channel Empty Full JoinableQueue LifoQueue PriorityQueue Queue ShutDown SimpleQueue",
+            "waiting.resource_pool": "ResourcePool Token TokenPool",
+        },
+    )
 
 __all__ = [
     "AsyncResult",

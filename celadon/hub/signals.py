@@ -25,7 +25,7 @@ class SignalHandler:
     def __init__(self, number: int, function: Callable[..., object], args: Any, kwargs: Any) -> None:
         if not callable(function):
             raise TypeError(f"a signal's handler must be callable, not {function!r}")
-        self.number = number
+        self.number: int = number
         self._function = function
         self._args = args
         self._kwargs = kwargs

@@ -104,7 +104,7 @@ class ThreadPool(Mapper):
         self.hub: Hub = get_hub()
         self._maxsize = maxsize
         self.idle_timeout = idle_timeout
-        self.closed = False
+        self.closed: bool = False
         self._reset()
         self.hub.on_close(self.close)
         _pools.add(self)

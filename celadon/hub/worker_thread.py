@@ -41,7 +41,7 @@ class WorkerThread:
         self._unfinished: deque[None] = deque()
         self._begun = False
         #: True once no call is taken any more.
-        self.closed = False
+        self.closed: bool = False
         _all.add(self)
 
     def __repr__(self) -> str:

@@ -36,28 +36,28 @@ if typing.TYPE_CHECKING:
     from .query_answer import Https, Mx, QueryAnswer, Srv
     from .record_queries import https, mx, query, reverse, srv, txt
     from .resolvers.stub import StubResolver
-
-__getattr__, __dir__ = late.door(
-    __name__,
-    {
-        "answers.cache": "Cache CachePolicy CacheStats",
-        "bulk_lookup": "bulk",
-        "crawl.crawler": "CrawlerResolver",
-        "crawl.guard": "BlockedAddress Guard",
-        "crawl.values": "CrawlEvent CrawlStats Lookup",
-        "errors": "Kind ResolveError ResolverConfigError ResolverUnavailable",
-        "events": "Event ResolverStats",
-        "factory": "ResolverLike check_option_names make",
-        "in_use": "current discard explain getaddrinfo getfqdn gethostbyaddr gethostbyname gethostbyname_ex "
-        "getnameinfo permit preload reset scope stats use",
-        "model": "AddrInfo Answer Config Edns QueryOptions Question Rcode Record RRType Server SockAddr",
-        "policy.explain": "Explanation",
-        "protocols": "Engine FullResolver Resolver",
-        "query_answer": "Https Mx QueryAnswer Srv",
-        "record_queries": "https mx query reverse srv txt",
-        "resolvers.stub": "StubResolver",
-    },
-)
+else:
+    __getattr__, __dir__ = late.door(
+        __name__,
+        {
+            "answers.cache": "Cache CachePolicy CacheStats",
+            "bulk_lookup": "bulk",
+            "crawl.crawler": "CrawlerResolver",
+            "crawl.guard": "BlockedAddress Guard",
+            "crawl.values": "CrawlEvent CrawlStats Lookup",
+            "errors": "Kind ResolveError ResolverConfigError ResolverUnavailable",
+            "events": "Event ResolverStats",
+            "factory": "ResolverLike check_option_names make",
+            "in_use": "current discard explain getaddrinfo getfqdn gethostbyaddr gethostbyname gethostbyname_ex "
+            "getnameinfo permit preload reset scope stats use",
+            "model": "AddrInfo Answer Config Edns QueryOptions Question Rcode Record RRType Server SockAddr",
+            "policy.explain": "Explanation",
+            "protocols": "Engine FullResolver Resolver",
+            "query_answer": "Https Mx QueryAnswer Srv",
+            "record_queries": "https mx query reverse srv txt",
+            "resolvers.stub": "StubResolver",
+        },
+    )
 
 __all__ = [
     "AddrInfo",

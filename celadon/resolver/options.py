@@ -8,7 +8,7 @@ from typing import Any
 from .. import late
 from .errors import ResolverConfigError
 
-difflib = late.module("difflib")  # for an error's advice
+difflib: Any = late.module("difflib")  # for an error's advice
 
 
 def unknown_option(who: str, given: Iterable[str], known: Collection[str]) -> TypeError:

@@ -12,7 +12,7 @@ from .events import OnEvent
 from .model import Config, QueryOptions, Server
 from .protocols import Engine, FullResolver
 
-difflib = late.module("difflib")  # for an error's advice
+difflib: Any = late.module("difflib")  # for an error's advice
 
 # Name -> module; tests/test_layers.py reads these as imports. Engines answer DNS questions under the policy; resolvers
 # bring a policy of their own (the system's libc).

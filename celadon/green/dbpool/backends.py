@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from ...hub import WorkerThread, fail_after, to_thread
 
 T = TypeVar("T")
-log = logging.getLogger("celadon.dbpool")
+log: logging.Logger = logging.getLogger("celadon.dbpool")
 
 #: Methods by which a driver breaks off a running call from another thread, the first that there is:
 #: sqlite3; psycopg 3; psycopg2.

@@ -30,7 +30,7 @@ from .ledger import Ledger, Turn
 from .lent import Lent, Member
 from .pool_stats import PoolStats
 
-log = logging.getLogger("celadon.dbpool")
+log: logging.Logger = logging.getLogger("celadon.dbpool")
 _allocate_lock = ORIGINAL["_thread"].allocate_lock
 
 #: Seconds before the next try to open a connection: after the first failure, and at most.
@@ -66,6 +66,11 @@ class Pool:
     once.
     """
 
+    acquire_timeout: float | None
+    connect_timeout: float
+    max_lifetime: float
+    max_waiting: int | None
+
     def __init__(
         self,
         connect: Any,
@@ -99,7 +104,7 @@ class Pool:
         self.acquire_timeout, self.connect_timeout = acquire_timeout, connect_timeout
         self.max_lifetime, self.max_waiting = max_lifetime, max_waiting
         #: What reports call it.
-        self.name = str(name or getattr(connect, "__name__", "pool"))
+        self.name: str = str(name or getattr(connect, "__name__", "pool"))
         self._books = Ledger(max_overflow, max_idle, lifo)
         self._begin()
         _all.add(self)

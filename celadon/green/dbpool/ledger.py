@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from greenlet import greenlet
+
 from ...hub import Event, Hub, get_hub, getcurrent
 from .lent import Member
 from .pool_stats import PoolStats, Tally
@@ -24,9 +26,9 @@ class Turn(Event):
 
     def __init__(self, pool: object) -> None:
         super().__init__()
-        self.pool = pool
+        self.pool: object = pool
         self.hub: Hub = get_hub()
-        self.who = getcurrent()
+        self.who: greenlet = getcurrent()
         self.member: Member | None = None
         self.error: BaseException | None = None
 
@@ -36,6 +38,14 @@ class Turn(Event):
 
 class Ledger:
     """The state of one pool."""
+
+    all_back: Event
+    failures: int
+    filled: Event
+    lifo: bool
+    max_idle: float
+    max_overflow: int
+    not_before: float
 
     def __init__(self, max_overflow: int, max_idle: float, lifo: bool) -> None:
         self.max_overflow, self.max_idle, self.lifo = max_overflow, max_idle, lifo
@@ -55,7 +65,7 @@ class Ledger:
         #: Tries to open that failed in a row, when the next one may begin, and what the last one failed with.
         self.failures, self.not_before = 0, 0.0
         self.last_error: BaseException | None = None
-        self.tally = Tally()
+        self.tally: Tally = Tally()
         #: Set while at least ``min_size`` are open; while none is lent.
         self.filled, self.all_back = Event(), Event()
         self.all_back.set()

@@ -45,16 +45,20 @@ class Member:
         "touched",
     )
 
+    idle_since: float
+    opened: float
+    retire_at: float
+
     def __init__(self, backend: Backend) -> None:
-        self.backend = backend
+        self.backend: Backend = backend
         #: Seconds of the hub's clock.
         self.opened = self.idle_since = self.retire_at = 0.0
         #: A call of the driver was broken off: never to be used again.
-        self.interrupted = False
+        self.interrupted: bool = False
         #: There was a call since the last commit or reset.
-        self.touched = False
+        self.touched: bool = False
         #: It belongs to the process that forked this one.
-        self.gone = False
+        self.gone: bool = False
         #: The greenlet that has used it last, its hub, and the callers that took it, innermost first.
         self.holder: ref[Any] | None = None
         self.hub: Hub | None = None

@@ -47,6 +47,18 @@ class Tally:
         "timeouts", "wait_seconds",
     )  # fmt: skip
 
+    closed: int
+    expired: int
+    failed: int
+    interrupted: int
+    longest_wait: float
+    opened: int
+    reclaimed: int
+    refused: int
+    taken: int
+    timeouts: int
+    wait_seconds: float
+
     def __init__(self) -> None:
         self.taken = self.timeouts = self.refused = self.opened = self.failed = self.closed = 0
         self.expired = self.interrupted = self.reclaimed = 0

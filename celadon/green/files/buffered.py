@@ -167,10 +167,10 @@ def _made(base: Any) -> Any:
     return _Meta(base.__name__, (base,), body)
 
 
-BufferedReader = _made(_io.BufferedReader)
-BufferedWriter = _made(_io.BufferedWriter)
-BufferedRandom = _made(_io.BufferedRandom)
-BufferedRWPair = _made(_io.BufferedRWPair)
+BufferedReader: Any = _made(_io.BufferedReader)
+BufferedWriter: Any = _made(_io.BufferedWriter)
+BufferedRandom: Any = _made(_io.BufferedRandom)
+BufferedRWPair: Any = _made(_io.BufferedRWPair)
 
 # -- text ----------------------------------------------------------------------------------------------------------
 
@@ -216,10 +216,10 @@ class TextIOWrapper(_io.TextIOWrapper, metaclass=_Meta):
     _writing: Any = None
     _reading: Any = None
 
-    write = _alone("_writing", _io.TextIOWrapper.write)
-    read = _alone("_reading", _io.TextIOWrapper.read, -1)
-    readline = _alone("_reading", _io.TextIOWrapper.readline, -1)
-    flush = _alone("_writing", lambda self, _: _io.TextIOWrapper.flush(self), None)
+    write: Any = _alone("_writing", _io.TextIOWrapper.write)
+    read: Any = _alone("_reading", _io.TextIOWrapper.read, -1)
+    readline: Any = _alone("_reading", _io.TextIOWrapper.readline, -1)
+    flush: Any = _alone("_writing", lambda self, _: _io.TextIOWrapper.flush(self), None)
 
 
 CLASSES = frozenset((BufferedReader, BufferedWriter, BufferedRandom, BufferedRWPair, TextIOWrapper))

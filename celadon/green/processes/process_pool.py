@@ -34,7 +34,7 @@ from ...hub import (
 from ..patching.originals import original_module
 from .framing import FRAMINGS, Framing
 
-log = logging.getLogger("celadon.processes")
+log: logging.Logger = logging.getLogger("celadon.processes")
 
 #: Bytes that one read takes.
 _CHUNK = 65536
@@ -50,6 +50,9 @@ class WorkerError(RuntimeError):
 
 class WorkerDied(WorkerError):
     """The worker ended before it answered. ``returncode`` as in ``subprocess``; ``stderr``: its last words."""
+
+    returncode: int | None
+    stderr: str
 
     def __init__(self, text: str, returncode: int | None = None, stderr: str = "") -> None:
         super().__init__(text)
@@ -203,6 +206,14 @@ class ProcessPool:
     For greenlets of one thread. In a forked child make a new one.
     """
 
+    command: list[str]
+    health: Any
+    health_every: float
+    max_requests: int | None
+    max_waiting: int | None
+    size: int
+    timeout: float | None
+
     def __init__(
         self,
         command: Sequence[str],
@@ -220,7 +231,7 @@ class ProcessPool:
         if size < 1:
             raise ValueError("ProcessPool: size is at least 1")
         self.command, self.size = list(command), size
-        self.framing = FRAMINGS[framing]() if isinstance(framing, str) else framing
+        self.framing: Framing = FRAMINGS[framing]() if isinstance(framing, str) else framing
         self.timeout, self.max_requests, self.max_waiting = timeout, max_requests, max_waiting
         self.health, self.health_every = health, health_every
         self._on_stderr = on_stderr if on_stderr is not None else self._log
@@ -230,7 +241,7 @@ class ProcessPool:
         self._idle: deque[tuple[_Worker, float]] = deque()
         self._workers: set[_Worker] = set()
         self._old: set[_Worker] = set()
-        self.closed = False
+        self.closed: bool = False
         self._answered = self._started = self._died = self._killed = 0
 
     def __repr__(self) -> str:

@@ -36,7 +36,7 @@ from .counts import ServerStatistics
 from .inherited import from_fd
 from .listeners import Listener, parse_address
 
-log = logging.getLogger("celadon.server")
+log: logging.Logger = logging.getLogger("celadon.server")
 
 #: A shortage of descriptors or memory, which passes: accept(2), socket(7).
 _SCARCE = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
@@ -93,11 +93,12 @@ class BaseServer:
     """
 
     #: Seconds between tries when there are no descriptors: the first pause, and the longest.
-    min_delay, max_delay = 0.01, 1.0
+    min_delay: float = 0.01
+    max_delay: float = 1.0
     #: How many are accepted in a row before other greenlets get a turn. Less favours the connections that are there.
     max_accept = 100
     #: Seconds that ``stop`` waits for handlers before it kills them.
-    stop_timeout = 1.0
+    stop_timeout: float = 1.0
     reuse_addr = True
     #: Whether other sockets may listen on the port as well, each for its part of the clients: SO_REUSEPORT, socket(7).
     reuse_port = False

@@ -56,9 +56,9 @@ class StreamServer(BaseServer):
     ``do_handshake_on_connect=False`` the handler does it.
     """
 
-    backlog = 256
+    backlog: int = 256
     #: Seconds that a client may take for the TLS handshake.
-    handshake_timeout = 10.0
+    handshake_timeout: float = 10.0
     #: How many clients may be in their handshake or PROXY header at once; one more, and the oldest is dropped.
     max_handshakes = 1000
     #: Whether connections begin with a proxy's header, and which proxies' word is believed; None: they do not.

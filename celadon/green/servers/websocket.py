@@ -116,8 +116,8 @@ class WebSocket:
         self, environ: dict[str, Any], agreed: Handshake, max_size: int | None, ping_seconds: float | None
     ) -> None:
         self.environ = environ
-        self.protocol = agreed.protocol
-        self.closed = False
+        self.protocol: str | None = agreed.protocol
+        self.closed: bool = False
         self.close_code: int | None = None
         self.close_reason: str | None = None
         self._max_size = max_size
@@ -298,6 +298,9 @@ class WebSocketHandler(WSGIHandler):
     What such an application returns is thrown away, and the WebSocket is closed after it.
     """
 
+    code: int
+    headers_sent: bool
+    result: Any
     #: The greatest message in bytes; a larger one is answered with close code 1009.
     max_size: int | None = 8 << 20
     #: After so many seconds without a word from the client it is sent a ping, after as many again it is given up.

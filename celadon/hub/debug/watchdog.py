@@ -77,8 +77,8 @@ class Watchdog:
         if not limit > 0:
             raise ValueError("the limit must be more than 0 seconds")
         self.limit = limit
-        self.hang = max(hang, limit)
-        self.report = report if report is not None else self._write
+        self.hang: float = max(hang, limit)
+        self.report: Callable[[Block], object] = report if report is not None else self._write
         #: How many blocks were reported, for each place.
         self.places: dict[str, int] = {}
         self._clock = clock
@@ -201,6 +201,8 @@ if hasattr(os, "register_at_fork"):
 
 check_environment("CELADON_WATCHDOG")
 #: The one that ``CELADON_WATCHDOG=seconds`` in the environment asks for.
-of_environment = Watchdog(float(os.environ["CELADON_WATCHDOG"])).start() if os.environ.get("CELADON_WATCHDOG") else None
+of_environment: Watchdog | None = (
+    Watchdog(float(os.environ["CELADON_WATCHDOG"])).start() if os.environ.get("CELADON_WATCHDOG") else None
+)
 
 __all__ = ["Block", "Watchdog", "of_environment"]

@@ -29,7 +29,7 @@ from .ident import IdentRegistry
 if TYPE_CHECKING:
     from traceback import StackSummary
 
-traceback = late.module("traceback")  # only a kept stack needs it
+traceback: Any = late.module("traceback")  # only a kept stack needs it
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -96,8 +96,8 @@ class Greenlet(greenlet, Generic[T]):
             self.gr_context = context
         self._hub: Hub = hub
         self._function = run
-        self.args = args
-        self.kwargs = kwargs
+        self.args: tuple[Any, ...] = args
+        self.kwargs: dict[str, Any] = kwargs
         self._state = _NEW
         self._value: T | BaseException | None = None
         self._error: BaseException | None = None
@@ -487,10 +487,10 @@ class SpawnedLink:
         take: Callable[[Any], object] | None = None,
     ) -> None:
         _must_be_callable(callback)
-        self.callback = callback
-        self.when = when
+        self.callback: Callable[[Any], object] = callback
+        self.when: bool | None = when
         #: What the callback is given instead of the source: ``take(source)``.
-        self.take = take
+        self.take: Callable[[Any], object] | None = take
 
     def __call__(self, source: Any) -> None:
         """In the loop."""

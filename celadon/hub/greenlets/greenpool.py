@@ -60,7 +60,7 @@ class GreenPile(Generic[T]):
     """Calls whose results are taken by iterating, in the order of the calls. Only its owner iterates."""
 
     def __init__(self, size_or_pool: int | GreenPool = 1000) -> None:
-        self.pool = size_or_pool if isinstance(size_or_pool, GreenPool) else GreenPool(size_or_pool)
+        self.pool: GreenPool = size_or_pool if isinstance(size_or_pool, GreenPool) else GreenPool(size_or_pool)
         #: The calls in order; None for one that came to nothing.
         self._calls: Queue[Greenlet[T] | None] = Queue()
         #: How many were asked for, begun or not, and not taken.

@@ -29,9 +29,9 @@ class BusyLook:
 
     def __init__(self) -> None:
         #: How many more brief sleeps must happen before the next search.
-        self.sleeps_left = 1
+        self.sleeps_left: int = 1
         #: How many searches in a row found nothing.
-        self.in_vain = 0
+        self.in_vain: int = 0
 
     def search(self, poll: Callable[[float | None], Events], ready: Sized) -> Events:
         """Poll until there is an event or something in ``ready``; gives no events when it is time to sleep.

@@ -41,7 +41,7 @@ class EndlessWaits:
 
     def __init__(self) -> None:
         #: How many there are now. The waiter adds 1 before its wait, and takes it off afterwards.
-        self.count = 0
+        self.count: int = 0
         self._reported: Wait | None = None
 
     def report(self, parked: Mapping[greenlet, Wait], main: greenlet) -> None:

@@ -40,7 +40,7 @@ class HeldUp:
     __slots__ = ("_asked_at", "_looks_left", "_mark", "_until", "rest")
 
     def __init__(self) -> None:
-        self.rest = 0
+        self.rest: int = 0
         self._mark: tuple[None, Any] | None = None
         #: When deadlines were last put off, how many polls may still do so, and until when.
         self._asked_at = self._until = 0.0

@@ -31,7 +31,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from ..errors import HubClosedError, LoopExit, WokenTwiceError
 from .busy_look import BRIEF, MOST_WAITERS, BusyLook
 from .callees import waits_in
-from .clock import monotonic
+from .clock import Now, monotonic
 from .dead_end import EndlessWaits, dead_end
 from .failures import raisable, report, text
 from .gevent_names import GeventNames, LoopGreenlet
@@ -117,41 +117,41 @@ class Hub(GeventNames):
     )
 
     def __init__(self, poller: Poller | None = None) -> None:
-        self.thread_ident = _thread.get_ident()
+        self.thread_ident: int = _thread.get_ident()
         #: What to run, in order: a parked greenlet and what its ``park`` returns, or None and a (function, args).
         self.ready: Ready = deque()
         #: How many more may run before the loop looks at the clock; ``leave`` counts it down as well.
-        self.left = 0
+        self.left: int = 0
         #: What ``leave`` returns in the greenlet that is switched to. It is not an argument of the switch: then the
         #: switching greenlet's stack would keep it alive for as long as that greenlet is parked.
         self.gift: Any = None
         #: How many turns there were. A watchdog knows by ``turn`` and ``left`` whether anything moves.
-        self.turn = 0
+        self.turn: int = 0
         #: True from before the last look at ``ready`` until the kernel's call returns.
-        self.asleep = False
+        self.asleep: bool = False
         #: Each parked greenlet and what it waits on. Whoever claims a waiter takes it out and makes it ready.
         self.parked: dict[greenlet, Wait] = {}
         #: Errors for greenlets that were running or ready when they were cancelled; raised at their next park.
-        self.pending = PendingErrors()
+        self.pending: PendingErrors = PendingErrors()
         #: Greenlets that wait until nothing is ready (``idle``); and until nothing but their own timers is left that
         #: could wake anyone (``wait()``), with that timer.
         self.on_idle: dict[greenlet, None] = {}
         self.on_drained: dict[greenlet, Timer | None] = {}
-        self.timers = Timers()
+        self.timers: Timers = Timers()
         self.fds: dict[int, FdEntry] = {}
         #: How many greenlets wait for an fd, and how many results are awaited from other threads. While either is
         #: more than 0 the loop sleeps instead of raising LoopExit.
-        self.io_waiters = 0
-        self.holds = 0
-        self.endless = EndlessWaits()
-        self.now = monotonic
+        self.io_waiters: int = 0
+        self.holds: int = 0
+        self.endless: EndlessWaits = EndlessWaits()
+        self.now: Now = monotonic
         #: Hub-local variables; each key is owned by the module that made it.
         self.vars: dict[object, Any] = {}
         self.exception_handler: ExceptionHandler = report
         #: True in a forked child if not the main greenlet forked: the main one is suspended for ever, since what it
         #: waited for is in the parent.
-        self.orphaned = False
-        self.closed = False
+        self.orphaned: bool = False
+        self.closed: bool = False
         self._closers: list[Callable[[], object]] = []
         #: What makes the next ``get_hub()`` in this thread make a new one; set by who made this one.
         self.leave_thread: Callable[[], object] = object
@@ -165,11 +165,11 @@ class Hub(GeventNames):
         while current.parent is not None:
             current = current.parent
         #: The thread's own greenlet: the one that LoopExit, Ctrl-C and SystemExit go to.
-        self.main = current
-        self.poller = poller if poller is not None else default_poller()
+        self.main: greenlet = current
+        self.poller: Poller = poller if poller is not None else default_poller()
         self._wakeup = Wakeup()
         self._watch_wakeup()
-        self.greenlet = LoopGreenlet.of(self, self._run, self.main)
+        self.greenlet: LoopGreenlet = LoopGreenlet.of(self, self._run, self.main)
         # Begun at once: an error thrown into a greenlet that has not begun would end it, and be raised in its parent.
         self.greenlet.switch(getcurrent())
         #: Switches from a greenlet into the loop. Bound once; only ``leave`` calls it.

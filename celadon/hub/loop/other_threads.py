@@ -44,7 +44,7 @@ class OtherThreads:
     __slots__ = ("patience",)
 
     def __init__(self) -> None:
-        self.patience = PATIENCE
+        self.patience: int = PATIENCE
 
     def may_wake(self, waits: Iterable[Wait]) -> bool:
         """Whether a thread may still end one of ``waits``; each call uses up some patience."""

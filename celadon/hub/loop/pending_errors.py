@@ -27,7 +27,8 @@ class ForCaller(BaseException):
     def __eq__(self, other: object) -> bool:
         return other is self.error
 
-    __hash__ = BaseException.__hash__
+    def __hash__(self) -> int:
+        return BaseException.__hash__(self)
 
 
 class PendingErrors(dict[greenlet, list[BaseException]]):

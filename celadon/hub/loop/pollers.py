@@ -77,11 +77,11 @@ class EpollPoller:
     def __init__(self) -> None:
         assert _new_epoll is not None
         self._epoll = _new_epoll()
-        self.poll = self._epoll.poll
-        self.add = self._epoll.register
-        self.modify = self._epoll.modify
-        self.close = self._epoll.close
-        self.fileno = self._epoll.fileno
+        self.poll: Any = self._epoll.poll
+        self.add: Any = self._epoll.register
+        self.modify: Any = self._epoll.modify
+        self.close: Any = self._epoll.close
+        self.fileno: Any = self._epoll.fileno
 
     def remove(self, fd: int) -> None:
         """See ``Poller.remove``."""
@@ -232,8 +232,8 @@ class KqueuePoller:
         self._select = select
         self._kqueue = select.kqueue()
         self._masks: dict[int, int] = {}
-        self.fileno = self._kqueue.fileno
-        self.close = self._kqueue.close
+        self.fileno: Any = self._kqueue.fileno
+        self.close: Any = self._kqueue.close
         self._filters = ((READ, select.KQ_FILTER_READ), (WRITE, select.KQ_FILTER_WRITE))
 
     def add(self, fd: int, mask: int) -> None:

@@ -17,7 +17,7 @@ from greenlet import greenlet
 
 from ... import late
 
-random = late.module("random")  # only a shuffle draws
+random: Any = late.module("random")  # only a shuffle draws
 
 Ready = deque[tuple[greenlet | None, Any]]
 
@@ -26,7 +26,7 @@ class _Sign:
     __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name: str = name
 
     def __repr__(self) -> str:
         return self.name
@@ -48,7 +48,7 @@ class Shuffle:
     __slots__ = ("_draw", "seed")
 
     def __init__(self, seed: object) -> None:
-        self.seed = seed
+        self.seed: object = seed
         self._draw = random.Random(str(seed)).random
 
     def __repr__(self) -> str:

@@ -108,11 +108,11 @@ class Timers:
 
     def __init__(self) -> None:
         self.heap: list[tuple[float, int, Timer]] = []
-        self.dead = 0
+        self.dead: int = 0
         #: Taken out of the heap and not yet all fired: the caller of ``expire`` clears it.
         self.due: list[Timer] = []
         #: How many of those to come do not hold the loop.
-        self.loose = 0
+        self.loose: int = 0
         self._sequence = 0
 
     def __len__(self) -> int:

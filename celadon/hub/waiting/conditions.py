@@ -34,8 +34,8 @@ class Condition:
 
     def __init__(self, lock: Lock | RLock | None = None) -> None:
         self._lock = RLock() if lock is None else lock
-        self.acquire = self._lock.acquire
-        self.release = self._lock.release
+        self.acquire: Callable[..., bool] = self._lock.acquire
+        self.release: Callable[[], object] = self._lock.release
         self._turns: deque[_Turn] = deque()
 
     def __repr__(self) -> str:
@@ -135,7 +135,7 @@ class Barrier:
     def __init__(self, parties: int, action: Callable[[], object] | None = None, timeout: float | None = None) -> None:
         if parties < 1:
             raise ValueError("parties must be > 0")
-        self.parties = parties
+        self.parties: int = parties
         self._action = action
         self._timeout = timeout
         self._lock = Lock()

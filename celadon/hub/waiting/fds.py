@@ -261,7 +261,7 @@ class Registration:
     __slots__ = ("_entries", "_entry", "_hub", "fd")
 
     def __init__(self, fd: int) -> None:
-        self.fd = fd
+        self.fd: int = fd
         self._hub: Hub | None = None
         self._entry: _Entry | None = None
         self._entries: list[_Entry] = []
@@ -461,7 +461,7 @@ class Watch:
         ref: bool = False,
     ) -> None:
         hub = get_hub()
-        self.fd = fd
+        self.fd: int = fd
         self._hub = hub
         self._on_readable = on_readable
         self._on_writable = on_writable

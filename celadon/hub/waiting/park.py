@@ -19,7 +19,7 @@ not parked raises WokenTwiceError at once, instead of handing it a stray value l
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from _thread import LockType, allocate_lock
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -145,7 +145,7 @@ def _unqueue(hub: Hub, me: greenlet) -> None:
 
 
 # Held only while something is waited for, or linked to, for the first time.
-first_time = allocate_lock()
+first_time: LockType = allocate_lock()
 
 
 class Waiters:
@@ -241,7 +241,7 @@ class WaitQueue(Waiters):
     __slots__ = ("what",)
 
     def __init__(self, what: str) -> None:
-        self.what = what
+        self.what: str = what
         super().__init__()
 
     def __repr__(self) -> str:

@@ -33,10 +33,10 @@ class ResourcePool(Generic[T]):
         if min_size > max_size:
             raise ValueError("min_size must not be greater than max_size")
         self.min_size = min_size
-        self.max_size = max_size
+        self.max_size: int = max_size
         self.order_as_stack = order_as_stack
         #: How many there are: lent, free, and being made.
-        self.current_size = 0
+        self.current_size: int = 0
         self.free_items: deque[T] = deque()
         self._line = WaitQueue(f"an item of {object.__repr__(self)}")
         if create is not None:

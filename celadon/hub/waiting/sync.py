@@ -112,7 +112,11 @@ class Event(_Linkable):
         """Whether the flag is set."""
         return self._flag
 
-    isSet = ready = is_set  # noqa: N815  (threading's and gevent's names)
+    isSet = is_set  # noqa: N815  (threading's name)
+
+    def ready(self) -> bool:
+        """As ``is_set``, by gevent's name."""
+        return self._flag
 
     def set(self) -> None:
         """Set the flag and wake all who wait. From any thread."""

@@ -232,8 +232,8 @@ class _Scope:
     __slots__ = ("_timeout", "expired", "seconds")
 
     def __init__(self, seconds: float | None) -> None:
-        self.seconds = seconds
-        self.expired = False
+        self.seconds: float | None = seconds
+        self.expired: bool = False
         self._timeout: Timeout | None = None
 
     def __enter__(self) -> _Scope:

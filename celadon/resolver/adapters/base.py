@@ -75,7 +75,7 @@ class Bridge:
 
     def __init__(self, resolver: str | Resolver = "python", **options: Any) -> None:
         if isinstance(resolver, CrawlerResolver) and not options:
-            self.resolver = resolver
+            self.resolver: CrawlerResolver = resolver
         else:
             self.resolver = CrawlerResolver(resolver, **options)
         #: The calls under way.

@@ -16,7 +16,7 @@ class GuestBridge(Bridge):
     def __init__(self, guest: Guest, resolver: str | Resolver, **options: Any) -> None:
         super().__init__(resolver, **options)
         self.guest = guest
-        self.closed = False
+        self.closed: bool = False
 
     def start(self, function: Callable[..., object], *args: Any) -> None:
         """See ``Bridge.start``."""

@@ -8,18 +8,22 @@ a ResolverThread, or a CrawlerResolver under ``patch_all`` or on asyncio. Closin
 from __future__ import annotations
 
 import asyncio
-from typing import Any
-
-from niquests.packages.urllib3.contrib.resolver import BaseResolver, ProtocolResolver
-from niquests.packages.urllib3.contrib.resolver._async import AsyncBaseResolver
+from typing import TYPE_CHECKING, Any
 
 from .asyncio import on_loop
+
+if TYPE_CHECKING:  # which do not follow niquests' own names for its urllib3
+    from urllib3_future.contrib.resolver import BaseResolver, ProtocolResolver
+    from urllib3_future.contrib.resolver._async import AsyncBaseResolver
+else:
+    from niquests.packages.urllib3.contrib.resolver import BaseResolver, ProtocolResolver
+    from niquests.packages.urllib3.contrib.resolver._async import AsyncBaseResolver
 
 
 class _Ours:
     """What both kinds have in common."""
 
-    protocol = ProtocolResolver.CUSTOM
+    protocol: Any = ProtocolResolver.CUSTOM
     implementation = "celadon"
 
     def __init__(self, resolver: Any, *patterns: str) -> None:

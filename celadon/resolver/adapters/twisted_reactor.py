@@ -24,7 +24,7 @@ class ReactorResolver(GuestBridge):
     def __init__(self, reactor: Any, resolver: Any = "python", **options: Any) -> None:
         super().__init__(Guest(reactor.callLater), resolver, **options)
         self._reactor = reactor
-        self.fileno = self.guest.fileno
+        self.fileno: Callable[[], int] = self.guest.fileno
         reactor.addReader(self)
         reactor.addSystemEventTrigger("during", "shutdown", self.close)
 

@@ -41,7 +41,7 @@ class _Resolving:
             for row in found:
                 self._dns_host = row[4][0]
                 if ends is not None:
-                    self.timeout = max(ends - time.monotonic(), 0.001)
+                    self.timeout: float = max(ends - time.monotonic(), 0.001)
                 try:
                     return super()._new_conn()  # type: ignore[misc]
                 except (NewConnectionError, ConnectTimeoutError) as error:

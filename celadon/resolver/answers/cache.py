@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from ... import late
 from ..frozen import frozen
 from ..model import Answer, Question, Record, RRType
 from .cname import follow
 
-json = late.module("json")  # for dump and load
+json: Any = late.module("json")  # for dump and load
 
 _NXDOMAIN = 3
 _WEEK = 604_800.0
@@ -82,10 +83,10 @@ class Entry:
     __slots__ = ("answer", "expires", "rest_until", "stored")
 
     def __init__(self, answer: Answer, stored: float, expires: float) -> None:
-        self.answer = answer
-        self.stored = stored
-        self.expires = expires
-        self.rest_until = 0.0
+        self.answer: Answer = answer
+        self.stored: float = stored
+        self.expires: float = expires
+        self.rest_until: float = 0.0
 
     @property
     def negative(self) -> bool:
@@ -139,9 +140,9 @@ class Cache:
     """See the module. ``policy`` is a CachePolicy."""
 
     def __init__(self, policy: CachePolicy | None = None) -> None:
-        self.policy = policy or CachePolicy()
+        self.policy: CachePolicy = policy or CachePolicy()
         #: Changes whenever an answer is removed before its time: results made from it are then out of date.
-        self.generation = 0
+        self.generation: int = 0
         self._entries: OrderedDict[Question, Entry] = OrderedDict()
         self._hits = self._misses = self._negative = self._stale = 0
         self._stored = self._evicted = self._prefetched = 0

@@ -35,14 +35,14 @@ class _Flight:
     __slots__ = ("cancel", "done", "generation", "home", "keep", "key", "others", "question", "stale", "timer")
 
     def __init__(self, home: Flights, key: Question, question: Question, done: Done | None, generation: int) -> None:
-        self.home = home
-        self.key = key
-        self.question = question
+        self.home: Flights = home
+        self.key: Question = key
+        self.question: Question = question
         self.done = done
-        self.generation = generation
+        self.generation: int = generation
         self.others: dict[_Waiter, None] | None = None
         self.cancel: Cancel | None = None
-        self.keep = done is None
+        self.keep: bool = done is None
         self.stale: Entry | None = None
         self.timer: Any = None
 
@@ -88,7 +88,7 @@ class Flights:
     """See the module. ``call_later(seconds, function, *args)`` returns a timer with ``cancel``."""
 
     def __init__(self, engine: Engine, cache: Cache | None, now: Callable[[], float], call_later: CallLater) -> None:
-        self.name = engine.name
+        self.name: str = engine.name
         self.engine = engine
         self._cache = cache
         self._now = now

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from ..frozen import fields
 from ..model import Answer
+
+T = TypeVar("T")
 
 _FIELDS = tuple(field.name for field in fields(Answer))
 
@@ -25,11 +28,17 @@ class Undecoded(Answer):
     def __eq__(self, other: object) -> bool:
         return _values(self) == _values(other) if isinstance(other, Answer) else NotImplemented
 
-    __hash__ = Answer.__hash__
+    def __hash__(self) -> int:
+        return Answer.__hash__(self)
 
     def plain(self) -> Answer:
         """The same answer without the reply, as a plain Answer."""
         return Answer(*_values(self))
+
+
+def computed(read: Callable[[Any], T]) -> T:
+    """A property in place of a field, which type checkers see as the field."""
+    return property(read)  # type: ignore[return-value]
 
 
 def _values(answer: Answer) -> tuple[Any, ...]:

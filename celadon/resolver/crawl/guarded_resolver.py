@@ -23,11 +23,14 @@ _INET, _STREAM = int(_socket.AF_INET), int(_socket.SOCK_STREAM)
 class GuardedResolver(Wrapper):
     """See the module. ``guard`` None judges nothing; ``family`` as CrawlerResolver's."""
 
+    pinned: int
+    refused: int
+
     def __init__(self, inner: FullResolver, guard: Guard | None, order: Order, family: int | None) -> None:
         super().__init__(inner)
         self.guard = guard
         self.family = family
-        self.pins = pins.Pins()
+        self.pins: pins.Pins = pins.Pins()
         #: Counts: lookups that a pin answered, and addresses that the guard took out of results.
         self.pinned = self.refused = 0
         self._order = order

@@ -74,10 +74,10 @@ class Query:
     sent: float
 
     def __init__(self, question: Question, done: Done, engine: Any) -> None:
-        self.tail = question_tail(question)
-        self.question = question
+        self.tail: bytes = question_tail(question)
+        self.question: Question = question
         self.done: Done | None = done
-        self.engine = engine
+        self.engine: Any = engine
         self.more: More | None = None
         self.link = self.bucket = None
 
@@ -95,44 +95,50 @@ class More:
     )  # fmt: skip
 
     def __init__(self, left: list[Health], deadline: float, rounds: int) -> None:
-        self.left = left  # next one last
-        self.rounds = rounds  # how many tries make a round over all servers
-        self.deadline = deadline
-        self.tried = 0
+        self.left: list[Health] = left  # next one last
+        self.rounds: int = rounds  # how many tries make a round over all servers
+        self.deadline: float = deadline
+        self.tried: int = 0
         self.failures: list[tuple[Kind, str, str]] = []
         self.answer: Answer | None = None  # a refusal, kept in case no server has a better reply
-        self.plain = False  # without EDNS
-        self.guess = False  # because of silence: the server may drop EDNS
-        self.tcp = False  # never over UDP; a reply over UDP is not believed
-        self.tcp_once = False  # this try over TCP
-        self.ignore_tc = False
-        self.final = False  # the first reply counts, whatever its rcode
-        self.misses = 0
-        self.badcookies = 0
+        self.plain: bool = False  # without EDNS
+        self.guess: bool = False  # because of silence: the server may drop EDNS
+        self.tcp: bool = False  # never over UDP; a reply over UDP is not believed
+        self.tcp_once: bool = False  # this try over TCP
+        self.ignore_tc: bool = False
+        self.final: bool = False  # the first reply counts, whatever its rcode
+        self.misses: int = 0
+        self.badcookies: int = 0
         self.old: list[tuple[Any, bytes]] = []  # (link, id) of earlier tries, which may still be answered
 
 
 class Exchange:
     """The state of an engine's exchange with its servers. ``random(n)`` returns n bytes that cannot be guessed."""
 
+    ignored: int
+    plain: int
+    retries: int
+    tcp: int
+    timeouts: int
+
     def __init__(self, config: Config, tuning: Tuning, now: float, random: Callable[[int], bytes]) -> None:
         self.config = config
         self.tuning = tuning
-        self.servers = [self._health(index, one, now) for index, one in enumerate(config.servers)]
+        self.servers: list[Health] = [self._health(index, one, now) for index, one in enumerate(config.servers)]
         self._configured = list(self.servers)
         self._only = self.servers[0] if len(self.servers) == 1 else None
         self._rotation = 0
         self._random = random
-        self.window = Window(tuning.in_flight, tuning.adaptive)
-        self.pace = Pace(tuning.rate, now) if tuning.rate else None
+        self.window: Window = Window(tuning.in_flight, tuning.adaptive)
+        self.pace: Pace | None = Pace(tuning.rate, now) if tuning.rate else None
         self._simple = not (tuning.mixed_case or tuning.cookies or config.use_vc)
         self._bounded = bool(tuning.in_flight_per_server or tuning.rate_per_server)
         #: The server for every plain question, if no decision is needed (one server, no limits); else None.
-        self.direct = self._only if self._simple and not self._bounded and self.pace is None else None
+        self.direct: Health | None = self._only if self._simple and not self._bounded and self.pace is None else None
         #: Whether the server's own speed sets the patience of a first try; else the configured timeout does.
-        self.adapts = tuning.adaptive_timeout and (config.attempts > 1 or self._only is None)
+        self.adapts: bool = tuning.adaptive_timeout and (config.attempts > 1 or self._only is None)
         #: Counts for people: replies believed, packets not believed, tries without a reply, TCP, fallbacks.
-        self.troubled = False  # whether one of several servers may be down
+        self.troubled: bool = False  # whether one of several servers may be down
         self.ignored = self.timeouts = self.tcp = self.plain = self.retries = 0
 
     def _health(self, index: int, server: Server, now: float) -> Health:

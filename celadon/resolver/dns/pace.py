@@ -22,7 +22,7 @@ class Pace:
     __slots__ = ("_at", "_burst", "_tokens", "rate")
 
     def __init__(self, rate: float, now: float) -> None:
-        self.rate = rate
+        self.rate: float = rate
         self._burst = max(1.0, rate / 20)
         self._tokens = 1.0
         self._at = now
@@ -48,9 +48,9 @@ class Window:
     __slots__ = ("_grown", "_last_cut", "_lost", "_slice", "_slice_answers", "least", "most", "size")
 
     def __init__(self, most: int, adaptive: bool, least: int = 64) -> None:
-        self.most = most
-        self.least = min(least, most) if adaptive else most
-        self.size = float(most)
+        self.most: int = most
+        self.least: int = min(least, most) if adaptive else most
+        self.size: float = float(most)
         self._last_cut = self._slice = self._grown = float("-inf")
         self._slice_answers = 0
         self._lost = 0

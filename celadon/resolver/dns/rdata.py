@@ -50,8 +50,8 @@ class Message:
     __slots__ = ("_texts", "data", "exotic", "sizes")
 
     def __init__(self, data: bytes, question_end: int = 0) -> None:
-        self.data = data
-        self.exotic = _EXOTIC
+        self.data: bytes = data
+        self.exotic: int = _EXOTIC
         #: Offset -> bytes that the name has there, pointers in it, and where the first of them leads (0: none).
         #: A name that runs on into another one is a name only if that pointer leads before its own beginning as well:
         #: what is a name must not depend on the order in which names are read.

@@ -27,25 +27,34 @@ class Health:
         "server_cookie", "silences", "smoothed", "stream", "timeout", "timeouts",
     )  # fmt: skip
 
+    answered: int
+    client_cookie: bytes
+    most: float
+    sent: int
+    server_cookie: bytes
+    smoothed: float
+    timeout: float
+    timeouts: int
+
     def __init__(self, index: int, server: Server, timeout: float, pace: Pace | None = None) -> None:
-        self.index = index
-        self.server = server
-        self.label = str(server)
-        self.stream = server.scheme != "udp"
-        self.encrypted = server.scheme in ("tls", "https", "quic")
+        self.index: int = index
+        self.server: Server = server
+        self.label: str = str(server)
+        self.stream: bool = server.scheme != "udp"
+        self.encrypted: bool = server.scheme in ("tls", "https", "quic")
         self.most = self.timeout = timeout
-        self.pace = pace
+        self.pace: Pace | None = pace
         self.smoothed = self._variance = 0.0
-        self.silences = 0
-        self.penalty = _PENALTY
-        self.down_until = 0.0
-        self.plain_until = 0.0
-        self.edns_seen = False
+        self.silences: int = 0
+        self.penalty: float = _PENALTY
+        self.down_until: float = 0.0
+        self.plain_until: float = 0.0
+        self.edns_seen: bool = False
         self._guesses = 0
-        self.heard_at = float("-inf")
+        self.heard_at: float = float("-inf")
         self.client_cookie = self.server_cookie = b""
-        self.cookie_at = 0.0
-        self.in_flight = 0
+        self.cookie_at: float = 0.0
+        self.in_flight: int = 0
         self.sent = self.answered = self.timeouts = 0
 
     def __repr__(self) -> str:

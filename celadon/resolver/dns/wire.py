@@ -9,14 +9,14 @@ bytes and 128 pointers. Whatever arrives, WireError is the only exception.
 from __future__ import annotations
 
 import _socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from struct import Struct
 from struct import error as StructError  # noqa: N812  (a class)
 from typing import Any
 
 from .. import accel
-from ..answers.undecoded import Undecoded, with_defaults
+from ..answers.undecoded import Undecoded, computed, with_defaults
 from ..errors import Kind, ResolveError
 from ..model import Answer, Edns, QueryOptions, Question, Record, RRType, new_tuple
 from .rdata import MOST_JUMPS, Message, WireError, text
@@ -248,18 +248,18 @@ class WireAnswer(Undecoded):
         bufsize, _, version, flags, length = _opt(message, at + 2)
         return Edns(version, bool(flags & 0x80), bufsize, _edns_options(message[at + 10 : at + 10 + length]))
 
-    server = property(lambda self: self.told[2])
-    rtt = property(lambda self: self.told[3])
-    tcp = property(lambda self: self.told[4])
-    attempts = property(lambda self: self.told[5])
-    size = property(lambda self: len(self.told[0]))
-    flags = property(lambda self: (self.told[0][2] << 8 | self.told[0][3]) & 0x87F0)
-    id = property(lambda self: self.told[0][0] << 8 | self.told[0][1])
-    rcode = property(lambda self: self._walked[4])
-    edns = property(lambda self: self._edns())
-    records = property(lambda self: self._section(0))
-    authority = property(lambda self: self._section(1))
-    additional = property(lambda self: self._section(2))
+    server: str | None = computed(lambda self: self.told[2])
+    rtt: float = computed(lambda self: self.told[3])
+    tcp: bool = computed(lambda self: self.told[4])
+    attempts: int = computed(lambda self: self.told[5])
+    size: int = computed(lambda self: len(self.told[0]))
+    flags: int = computed(lambda self: (self.told[0][2] << 8 | self.told[0][3]) & 0x87F0)
+    id: int = computed(lambda self: self.told[0][0] << 8 | self.told[0][1])
+    rcode: int = computed(lambda self: self._walked[4])
+    edns: Edns | None = computed(lambda self: self._edns())
+    records: tuple[Record, ...] = computed(lambda self: self._section(0))
+    authority: tuple[Record, ...] = computed(lambda self: self._section(1))
+    additional: tuple[Record, ...] = computed(lambda self: self._section(2))
     engine = "python"
 
 
@@ -279,7 +279,7 @@ class AddressAnswer(WireAnswer):
         ttl, address = self.one
         return (Record(self.question.name, 1, ttl, address),)
 
-    records = property(lambda self: self._records())
+    records: tuple[Record, ...] = computed(lambda self: self._records())
 
 
 class OneAddress(AddressAnswer):
@@ -287,8 +287,8 @@ class OneAddress(AddressAnswer):
 
     __slots__ = ()
 
-    authority = ()
-    additional = ()
+    authority: tuple[Record, ...] = ()
+    additional: tuple[Record, ...] = ()
 
     @property
     def _walked(self) -> Walked:  # type: ignore[override]
@@ -467,7 +467,7 @@ def _edns_options(data: bytes) -> tuple[tuple[int, bytes], ...]:
 # -- the accelerator -------------------------------------------------------------------------------------------
 
 _codec: Any = None
-address_in = address_in_python
+address_in: Callable[[bytes, bytes], tuple[int, str, Walked | None] | None] = address_in_python
 
 
 def accelerate(codec: Any) -> None:

@@ -61,7 +61,7 @@ class Limited:
     def __init__(
         self, engine: Engine, limits: Limits, now: Callable[[], float], call_later: Callable[..., Any]
     ) -> None:
-        self.name = engine.name
+        self.name: str = engine.name
         self.engine = engine
         self._room = limits.concurrency
         self._interval = 1 / limits.rate if limits.rate else 0.0

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from ..errors import Kind, ResolveError
 from .idna import encode
 
 #: A match if glibc takes it for a host's name (res_hnok), unless it is too long.
-legal = re.compile(r"(?!-)(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?").fullmatch
+legal: Callable[[str], re.Match[str] | None] = re.compile(
+    r"(?!-)(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?"
+).fullmatch
 _labels = re.compile(r"(?:[^.]{1,63}\.)*[^.]{1,63}").fullmatch  # RFC 1035 §2.3.4
 #: Top-level domains that never reach DNS, and what they are.
 SPECIAL = {"localhost": "loopback", "invalid": "nothing", "onion": "nothing"}

@@ -28,7 +28,7 @@ class Automatic:
         overridden: Callable[[str], bool],
         platform: str = sys.platform,
     ) -> None:
-        self.libc = registry.make_resolver("thread", config)
+        self.libc: FullResolver = registry.make_resolver("thread", config)
         self._base = base
         self._overridden = overridden
         self._platform = platform

@@ -15,12 +15,13 @@ import os
 import struct
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from ... import late
 from ..errors import ResolverConfigError, ResolverUnavailable
 from ..model import Config, SockAddr
 
-ctypes = late.module("ctypes")
+ctypes: Any = late.module("ctypes")
 
 _RETRANS, _RETRY, _NSCOUNT, _NSADDR, _NSADDRS = 0, 4, 16, 20, 536
 _MAX_SERVERS = 3  # MAXNS

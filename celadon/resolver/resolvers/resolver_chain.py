@@ -56,7 +56,7 @@ class ChainResolver(CallResolver):
     def __init__(self, members: Sequence[FullResolver]) -> None:
         if not members:
             raise ResolverConfigError("resolver: the list is empty")
-        self.members = tuple(members)
+        self.members: tuple[FullResolver, ...] = tuple(members)
 
     def __repr__(self) -> str:
         return f"<chain of {', '.join(map(repr, self.members))}>"

@@ -212,8 +212,8 @@ class NameServer:
             one.setblocking(False)
         self.port: int = self._udp.getsockname()[1]
         #: As ``use(servers=…)`` takes it.
-        self.address = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
-        self.servers = [self.address]
+        self.address: str = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        self.servers: list[str] = [self.address]
         self._stop_read, self._stop_write = os.pipe()
         self._stopped = _thread.allocate_lock()
         self._timers: list[tuple[float, int, Callable[[], None]]] = []

@@ -29,7 +29,7 @@ from .inheritance import VARIABLE, Left, Sockets, left
 from .supervisor import Fork, Leave, Rules, Send, Supervisor
 from .worker import BEAT, FAILED, READY, RETIRES, Worker
 
-log = logging.getLogger("celadon.prefork")
+log: logging.Logger = logging.getLogger("celadon.prefork")
 
 _TERM, _INT, _QUIT, _HUP = signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP
 _USR2, _TTIN, _TTOU, _CHLD = signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCHLD
@@ -40,6 +40,9 @@ _RULES = Rules()
 
 class Channel:
     """The master's end of the line to one worker."""
+
+    end: _socket.socket
+    pid: int
 
     def __init__(self, pid: int, end: _socket.socket) -> None:
         self.pid, self.end = pid, end

@@ -59,7 +59,7 @@ class Worker:
         max_requests: int = 0,
         max_age: float = 0,
     ) -> None:
-        self.listeners = tuple(listeners)
+        self.listeners: tuple[socket, ...] = tuple(listeners)
         #: Its place among the workers, from 0; a replacement has the same.
         self.slot = slot
         self._channel, self._rules = channel, rules

@@ -20,7 +20,7 @@ from .application import LoadError, load
 from .serve_options import DEFAULT_ADDRESS, USAGE, Settings, parse
 from .source_files import Watched
 
-log = logging.getLogger("celadon.serve")
+log: logging.Logger = logging.getLogger("celadon.serve")
 
 #: Seconds between two looks at the modules' files.
 _LOOK_EVERY = 0.5

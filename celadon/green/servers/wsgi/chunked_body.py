@@ -36,7 +36,7 @@ class ChunkedDecoder:
         self._lines: list[bytes] = []
         self._trailer_bytes = 0
         self.trailers: list[tuple[str, str]] = []
-        self.rest = b""
+        self.rest: bytes = b""
 
     @property
     def done(self) -> bool:

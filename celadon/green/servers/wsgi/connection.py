@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _socket
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 from typing import Any
@@ -37,21 +38,21 @@ class Connection:
     __slots__ = ("_sending", "broken", "buffer", "deadline", "expired", "fresh", "idle", "limits", "now", "socket")
 
     def __init__(self, sock: Any, limits: Limits) -> None:
-        self.socket = sock
-        self.limits = limits
-        self.buffer = b""
+        self.socket: Any = sock
+        self.limits: Limits = limits
+        self.buffer: bytes = b""
         #: When the wait that goes on is to end, by the hub's clock.
-        self.deadline = inf
+        self.deadline: float = inf
         #: Whether a deadline has ended a wait: the connection is to be closed.
-        self.expired = False
+        self.expired: bool = False
         #: Whether it waits for the first byte of a request.
-        self.idle = False
+        self.idle: bool = False
         #: Whether no request has come yet.
-        self.fresh = True
+        self.fresh: bool = True
         #: Whether the client takes no more.
-        self.broken = False
+        self.broken: bool = False
         self._sending = False
-        self.now = get_hub().now
+        self.now: Callable[[], float] = get_hub().now
 
     # -- reading ---------------------------------------------------------------------------------------------
 

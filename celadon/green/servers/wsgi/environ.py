@@ -59,5 +59,5 @@ class SecureEnviron(Environ):
 class WSGISecureEnviron(SecureEnviron):
     """A SecureEnviron that shows where a request came from, and nothing else."""
 
-    default_whitelist_keys = ("REMOTE_ADDR", "REMOTE_PORT", "HTTP_HOST")
+    default_whitelist_keys: Container[str] = ("REMOTE_ADDR", "REMOTE_PORT", "HTTP_HOST")
     default_print_masked_keys = False

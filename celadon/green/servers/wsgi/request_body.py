@@ -114,7 +114,7 @@ class RawStream:
     def __init__(self, connection: Connection, open: bool = True) -> None:
         self._connection = connection
         #: False before the upgrade: then nothing is there, and the next request is not taken for data.
-        self.open = open
+        self.open: bool = open
         self.trailers: list[tuple[str, str]] = []
 
     def some(self, most: int) -> bytes:

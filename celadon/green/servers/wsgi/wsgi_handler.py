@@ -94,7 +94,7 @@ class WSGIHandler:
         self.socket = sock
         self.client_address = address
         self.server = server
-        self.connection = Connection(sock, server.limits)
+        self.connection: Connection = Connection(sock, server.limits)
         self.response_headers = []
         self._rfile = rfile
 

@@ -50,7 +50,7 @@ class WSGIServer(StreamServer):
     environ_class: type[dict[str, Any]] = dict
     secure_environ_class = WSGISecureEnviron
     application: Any = None
-    limits = Limits()
+    limits: Limits = Limits()
     trusted: Trusted | None = None
 
     base_env: Mapping[str, Any] = {
@@ -105,7 +105,7 @@ class WSGIServer(StreamServer):
         self._looking: Timer | None = None
         self._last_chance: Timer | None = None
         #: Whether it was stopped: connections are closed after the response that is under way.
-        self.draining = False
+        self.draining: bool = False
         self.environ: dict[str, Any] = {}
         self.set_environ(environ)
         self.set_max_accept()

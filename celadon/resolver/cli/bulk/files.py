@@ -83,7 +83,7 @@ class Output:
         self._lines: list[str] = []
         self._zipped = zipped
         self._squeeze: Any = None  # the gzip member that is being written
-        self.broken = False  # it takes no more
+        self.broken: bool = False  # it takes no more
         self._own = target != "-"
         if self._own:
             self._fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -93,7 +93,7 @@ class Output:
                 self._fd = sys.stdout.fileno()
             except (OSError, ValueError, AttributeError):
                 self._fd = -1  # a program has put an object of its own there
-        self.regular = self._fd >= 0 and stat.S_ISREG(os.fstat(self._fd).st_mode)
+        self.regular: Any | bool = self._fd >= 0 and stat.S_ISREG(os.fstat(self._fd).st_mode)
         self._poller = _poll()
         if self._fd >= 0:
             self._poller.register(self._fd, select.POLLOUT)

@@ -41,12 +41,15 @@ class Block:
 
     __slots__ = ("closed", "done", "end", "known", "left", "start")
 
+    end: Place
+    start: Place
+
     def __init__(self, start: Place = (0, 0), known: str = "") -> None:
         self.start = self.end = start
-        self.known = known
-        self.done = bytearray()
-        self.left = 0
-        self.closed = False
+        self.known: str = known
+        self.done: bytearray = bytearray()
+        self.left: int = 0
+        self.closed: bool = False
 
     def all_done(self, count: int) -> None:
         """All its questions, so many, are done."""
@@ -68,20 +71,20 @@ class Key:
     __slots__ = ("block", "index", "meta", "rdtype", "text")
 
     def __init__(self, block: Block, index: int, text: str, rdtype: int, meta: Any) -> None:
-        self.block = block
-        self.index = index
-        self.text = text
-        self.rdtype = rdtype
-        self.meta = meta
+        self.block: Block = block
+        self.index: int = index
+        self.text: str = text
+        self.rdtype: int = rdtype
+        self.meta: Any = meta
 
 
 class Watermark:
     """How far all is done, and what is done beyond. ``comments`` counts the lines that ask nothing."""
 
     def __init__(self, state: State = State()) -> None:  # noqa: B008  (a value)
-        self.at = state.at
-        self.done = state.done  # questions before it
-        self.spans = deque(state.spans)  # of the run before, and not reached yet
+        self.at: Place = state.at
+        self.done: int = state.done  # questions before it
+        self.spans: deque[Span] = deque(state.spans)  # of the run before, and not reached yet
         self.comments = 0
         self._blocks: deque[Block] = deque()
 

@@ -48,9 +48,11 @@ class Stop:
     nothing is noted: its owner has the signals.
     """
 
+    fd: int
+
     def __init__(self) -> None:
-        self.number = 0
-        self.count = 0
+        self.number: int = 0
+        self.count: int = 0
         self.fd = self._wake = -1
         self._before: dict[int, Any] = {}
 

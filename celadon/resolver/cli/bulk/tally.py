@@ -30,10 +30,10 @@ class Tally:
     def reset(self) -> None:
         """Count from nothing."""
         self._unlike: Counter[str] = Counter()  # the statuses of all but the plainest answers
-        self.records = 0
-        self.unanswered = 0
-        self.unasked = 0  # records of what could not be put to a server
-        self.tries = 0
+        self.records: int = 0
+        self.unanswered: int = 0
+        self.unasked: int = 0  # records of what could not be put to a server
+        self.tries: int = 0
         self._times: Counter[int] = Counter()
         self._slowest = 0.0
         self.engine: dict[str, Any] = {}
@@ -187,7 +187,7 @@ class Progress:
         self._began = began
         self._told = began
         self._before = 0
-        self.every = 1.0 if form == "json" or bar is not None else 10.0
+        self.every: float = 1.0 if form == "json" or bar is not None else 10.0
 
     def tell(self, tally: Tally, offset: int, in_flight: int) -> None:
         """A second has passed."""

@@ -54,7 +54,7 @@ class Asker:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.system = System().world().config
+        self.system: Config = System().world().config
         self._engines: dict[Config, Engine | Resolver] = {}
         self._names: dict[str, tuple[Server, ...]] = {}
 

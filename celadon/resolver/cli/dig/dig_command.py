@@ -57,10 +57,10 @@ class Printer:
 
     def __init__(self, command: Command, words: list[str]) -> None:
         self.command = command
-        self.asker = Asker(command.run)
-        self.code = OK
-        self.greeting = greeting(words)
-        self.tty = sys.stdout.isatty()
+        self.asker: Asker = Asker(command.run)
+        self.code: int = OK
+        self.greeting: str = greeting(words)
+        self.tty: bool = sys.stdout.isatty()
         self.table: list[Reply] = []
 
     def run(self) -> int:

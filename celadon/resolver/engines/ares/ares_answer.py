@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...answers.undecoded import Undecoded, with_defaults
+from ...answers.undecoded import Undecoded, computed, with_defaults
 from ...model import CLASS_IN, Answer, Question, Record, RRType
 from .library import READ, Reply, name_text
 
@@ -23,12 +23,14 @@ class AresAnswer(Undecoded):
             ]
         )
 
-    rcode, server, rtt = (vars(Answer)[name] for name in ("rcode", "server", "rtt"))
-    records = property(lambda self: self._section(0))
-    authority = property(lambda self: self._section(1))
-    additional = property(lambda self: self._section(2))
-    flags = property(lambda self: self.reply.flags)
-    unrelated = property(lambda self: self.reply.unread)
+    rcode: int = vars(Answer)["rcode"]
+    server: str | None = vars(Answer)["server"]
+    rtt: float = vars(Answer)["rtt"]
+    records: tuple[Record, ...] = computed(lambda self: self._section(0))
+    authority: tuple[Record, ...] = computed(lambda self: self._section(1))
+    additional: tuple[Record, ...] = computed(lambda self: self._section(2))
+    flags: int = computed(lambda self: self.reply.flags)
+    unrelated: int = computed(lambda self: self.reply.unread)
     engine = "ares"
 
 

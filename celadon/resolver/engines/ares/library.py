@@ -270,7 +270,7 @@ class Channel:
     """
 
     def __init__(self, config: Config, timeout: float, on_socket: Callable[[int, bool, bool], None]) -> None:
-        self.inside = 0
+        self.inside: int = 0
         self.arrived: list[tuple[Any, int, Reply]] = []
         self._channel = _library.channel(
             flags=_FLAGS
@@ -385,6 +385,8 @@ class Port:
     """
 
     __slots__ = ("_socket", "_waiting", "vain")
+
+    vain: int
 
     def __init__(self, fd: int) -> None:
         self._socket = _socket.socket(fileno=fd)

@@ -41,7 +41,7 @@ class Http2:
         self._names: dict[int, bytes] = {}
         self._bodies: dict[int, bytearray] = {}
         self._waiting: deque[tuple[bytes, bytes]] = deque()
-        self.out = bytearray(self._connection.data_to_send())
+        self.out: bytearray = bytearray(self._connection.data_to_send())
 
     def pack(self, name: bytes, body: bytes) -> None:
         """See ``Layer.pack``."""

@@ -42,12 +42,12 @@ class PythonEngine:
     def __init__(self, config: Config, tuning: Tuning | None = None, on_event: OnEvent | None = None) -> None:
         self._hub = hub = get_hub()
         self._on_event = on_event
-        self.tuning = tuning or Tuning()
+        self.tuning: Tuning = tuning or Tuning()
         #: The largest datagram that a question allowed.
-        self.largest = _LARGEST
+        self.largest: int = _LARGEST
         #: How many datagrams may leave by one system call; 1 once the kernel has refused.
         self.segments = SEGMENTS
-        self.exchange = Exchange(config, self.tuning, hub.now(), os.urandom)
+        self.exchange: Exchange = Exchange(config, self.tuning, hub.now(), os.urandom)
         self._udp: dict[Health, UdpLink] = {}
         self._draining: set[UdpLink] = set()
         self._streams: dict[Health, Stream] = {}

@@ -33,6 +33,9 @@ class QuicLink:
         "_watch", "answered", "engine", "flight", "state", "uses",
     )  # fmt: skip
 
+    engine: Driver
+    state: Health
+
     @property
     def tcp(self) -> bool:
         """See ``Stream.tcp``."""
@@ -42,8 +45,8 @@ class QuicLink:
         server = state.server
         self.engine, self.state = engine, state
         self.flight: dict[bytes, Query] = {}
-        self.uses = 0
-        self.answered = False
+        self.uses: int = 0
+        self.answered: bool = False
         self._used_at = now
         self._closed = self._shaken = False
         self._timer: Timer | None = None

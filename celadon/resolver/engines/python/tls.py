@@ -31,7 +31,7 @@ class Tls:
     __slots__ = ("_from_server", "_inner", "_protocol", "_shaken", "_tls", "_to_server", "out")
 
     def __init__(self, server: Server, inner: Layer, protocol: str = "") -> None:
-        self.out = bytearray()
+        self.out: bytearray = bytearray()
         self._inner = inner
         self._protocol = protocol
         self._shaken = False

@@ -106,12 +106,12 @@ class UdpLink:
     tcp = False
 
     def __init__(self, engine: Driver, state: Health, now: float) -> None:
-        self.engine = engine
-        self.state = state
+        self.engine: Driver = engine
+        self.state: Health = state
         self.flight: dict[bytes, Query] = {}
-        self.uses = engine.tuning.uses
-        self.expires = now + _OLD
-        self.strangers = 0
+        self.uses: int = engine.tuning.uses
+        self.expires: float = now + _OLD
+        self.strangers: int = 0
         self._out: dict[int, list[bytes]] = {}  # datagrams by their length
         self._socket = connected(state.server, _socket.SOCK_DGRAM)
         with suppress(OSError):
@@ -238,7 +238,7 @@ class Framed:
     __slots__ = ("_buffer", "out")
 
     def __init__(self) -> None:
-        self.out = bytearray()
+        self.out: bytearray = bytearray()
         self._buffer = bytearray()
 
     def pack(self, name: bytes, body: bytes) -> None:
@@ -278,14 +278,14 @@ class StreamLink:
         return True
 
     def __init__(self, engine: Driver, state: Health, now: float, layer: Layer) -> None:
-        self.engine = engine
-        self.state = state
+        self.engine: Driver = engine
+        self.state: Health = state
         self.flight: dict[bytes, Query] = {}
-        self.uses = 0
-        self.used_at = now
-        self.answered = False
-        self.closed = False
-        self.layer = layer
+        self.uses: int = 0
+        self.used_at: float = now
+        self.answered: bool = False
+        self.closed: bool = False
+        self.layer: Layer = layer
         self._foreign = 0
         self._socket = connected(state.server, _socket.SOCK_STREAM)
         with suppress(OSError):
