@@ -8,11 +8,11 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, NamedTuple, Never
 
-from ..hub import get_hub
 from . import options as checks
 from . import registry
 from .answers.cache import Cache, CachePolicy
 from .dns.exchange import Tuning
+from .engines.hub_runtime import HubRuntime
 from .engines.limited import Limited, Limits
 from .errors import ResolveError, ResolverConfigError, ResolverUnavailable
 from .events import OnEvent, printer
@@ -22,7 +22,7 @@ from .names.address import normal
 from .names.domain import to_ascii
 from .names.idna import load as load_idna
 from .policy import libc_or_engine
-from .protocols import Engine, FullResolver, Resolver
+from .protocols import Engine, FullResolver, Resolver, Runtime
 from .resolvers.custom import LookResolver, engine_maker, is_engine, is_look, name_of, resolver_of
 from .resolvers.deadline import Bounded
 from .resolvers.libc_names import Automatic
@@ -167,6 +167,13 @@ def check_option_names(who: str, given: Collection[str], also: Collection[str] =
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
+class Over(NamedTuple):
+    """In place of a resolver's name, for ``make``: a subclass of Lookups to be made over the engine of that name."""
+
+    name: str
+    kind: Callable[..., Any]
+
+
 class _Wanted(NamedTuple):
     """The options of ``make``, understood."""
 
@@ -177,6 +184,7 @@ class _Wanted(NamedTuple):
     limits: Limits = Limits()
     overrides: Mapping[str, tuple[str, ...] | str] = _NOTHING
     on_event: OnEvent | None = None
+    kind: Callable[..., Any] = StubResolver
 
     def world(self) -> Callable[[], World]:
         """The system's world with what the caller put in its place."""
@@ -191,6 +199,9 @@ class _Wanted(NamedTuple):
 def _from(resolver: ResolverLike, wanted: _Wanted) -> FullResolver:
     """A resolver from whatever the caller gave."""
     names: list[str] = []
+    if isinstance(resolver, Over):
+        wanted = wanted._replace(kind=resolver.kind)
+        resolver = resolver.name
     if isinstance(resolver, str):
         names_given, plus, level = resolver.partition("+")
         names = names_given.split(",")
@@ -274,7 +285,7 @@ def _shaped(world: Callable[[], World], shape: Callable[[World], World]) -> Call
     return shaped
 
 
-def _stub(name: str, engine: Callable[[Config], Engine], wanted: _Wanted, automatic: bool = False) -> FullResolver:
+def _stub(name: str, engine: Callable[..., Engine], wanted: _Wanted, automatic: bool = False) -> FullResolver:
     """The policy over an engine."""
     world = base = wanted.world()
     table = wanted.overrides
@@ -286,10 +297,12 @@ def _stub(name: str, engine: Callable[[Config], Engine], wanted: _Wanted, automa
         world = _shaped(world, lambda now: replace(now, order=(table_source(table), *now.order)))
     limits = wanted.limits
 
-    def limited(config: Config) -> Engine:
-        made = engine(config)
-        hub = get_hub()
-        return Limited(made, limits, hub.now, hub.call_later) if limits else made
+    def limited(config: Config, *runtime: Runtime) -> Engine:
+        made = engine(config, *runtime)
+        if not limits:
+            return made
+        (on,) = runtime or (HubRuntime(),)
+        return Limited(made, limits, on.clock.now, on.call_later)
 
     options: dict[str, Any] = {
         "cache": _cache(wanted.cache),
@@ -298,7 +311,7 @@ def _stub(name: str, engine: Callable[[Config], Engine], wanted: _Wanted, automa
         "elsewhere": elsewhere,
     }
     if wanted.on_event is None:
-        return StubResolver(name, limited, world, **options)
+        return wanted.kind(name, limited, world, **options)  # type: ignore[no-any-return]
     teller = Teller(name, wanted.on_event, lambda: base().kept)
     return Observed(StubResolver(name, limited, world, observer=teller, **options), teller, "memo", elsewhere)
 
@@ -330,13 +343,14 @@ def _named(name: str, wanted: _Wanted) -> FullResolver:
             rate_per_server=wanted.limits.rate_per_server or 0.0,
         )
 
-    def engine_for(config: Config) -> Engine:
+    def engine_for(config: Config, *runtime: Runtime) -> Engine:
         try:
-            return registry.make_engine(engine, config, tuning, wanted.on_event)
+            return registry.make_engine(engine, config, tuning, wanted.on_event, *runtime)
         except ResolverUnavailable:
             if name != "auto":
                 raise
-            return registry.make_engine("python", config, tuning, wanted.on_event)  # which needs no library of C
+            # Which needs no library of C.
+            return registry.make_engine("python", config, tuning, wanted.on_event, *runtime)
 
     return _stub(engine, engine_for, wanted, name == "auto")
 

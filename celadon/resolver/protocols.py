@@ -1,12 +1,13 @@
-"""The two seams of the resolver layer: what sockets need (Resolver), what answers DNS questions (Engine).
+"""The seams of the resolver layer: what sockets need (Resolver), what answers DNS questions (Engine), and the loop.
 
-Everything that getaddrinfo does except asking DNS is written once, between the two, in ``policy``.
+Everything that getaddrinfo does except asking DNS is written once, between the first two, in ``policy``. Lookups run in
+a Place and engines on a Runtime: a hub's, or those of another loop (``aio``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from .answers.cache import Cache, Entry
 from .errors import Kind, ResolveError
@@ -130,6 +131,71 @@ class Engine(Protocol):
     def submit(self, question: Question, done: Done) -> Cancel: ...
 
     def close(self) -> None: ...
+
+
+class Cancellable(Protocol):
+    """A timer. ``cancel`` may be called at any time, any number of times."""
+
+    def cancel(self) -> object: ...
+
+
+class Watching(Protocol):
+    """Callbacks for an fd, level-triggered, as ``hub.lowlevel.Watch``."""
+
+    @property
+    def fd(self) -> int:
+        """The number; -1 once closed."""
+
+    def update(
+        self, on_readable: Callable[[], object] | None = None, on_writable: Callable[[], object] | None = None
+    ) -> None:
+        """Call these from now on; None: do not watch this direction."""
+
+    def close(self) -> None:
+        """Stop, before the fd is closed. Nothing happens the second time."""
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now(self) -> float:
+        """Seconds since whenever."""
+
+
+class Place(Clock, Protocol):
+    """Where lookups run: one loop of one thread. ``Hub`` is one. For that thread only."""
+
+    @property
+    def vars(self) -> dict[object, Any]:
+        """Variables of this loop; each key is owned by who made it."""
+
+    def call_later(self, seconds: float, function: Callable[..., object], *args: Any) -> Cancellable:
+        """Call ``function(*args)`` from the loop, ``seconds`` from now."""
+
+    def on_close(self, function: Callable[[], object]) -> None:
+        """Call ``function()`` when the loop ends."""
+
+
+class Runtime(Protocol):
+    """All that an engine needs of the loop that it runs on. For that loop's thread only."""
+
+    @property
+    def clock(self) -> Clock:
+        """Tells the loop's time."""
+
+    def call_soon(self, function: Callable[..., object], *args: Any) -> object:
+        """Call ``function(*args)`` in the loop's next turn."""
+
+    def call_later(self, seconds: float, function: Callable[..., object], *args: Any) -> Cancellable:
+        """Call ``function(*args)`` from the loop, ``seconds`` from now."""
+
+    def call_at(self, when: float, function: Callable[..., object], *args: Any) -> Cancellable:
+        """Call ``function(*args)`` from the loop when its time is ``when``; a little earlier is allowed."""
+
+    def watch(
+        self, fd: int, on_readable: Callable[[], object] | None = None, on_writable: Callable[[], object] | None = None
+    ) -> Watching:
+        """Have these called from the loop whenever the fd is ready."""
 
 
 def counts_of(engine: Engine) -> Mapping[str, int]:

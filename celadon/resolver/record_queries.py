@@ -45,19 +45,33 @@ def query(
     and NETWORK where none came, ILLEGAL for what is no name, UNSUPPORTED where the resolver in use (``thread``,
     ``block``) has no way to ask. ResolverConfigError for a type, a class or a server that cannot be.
     """
+    made = in_use.current()
+    question = question_of(name, rrtype, rclass, server, tcp, dnssec, deadline, made.idna)
+    try:
+        return told(made.query(question, deadline))
+    except LOOKUP_ERRORS as error:
+        raise noted(error, name, made)  # noqa: B904  (the same error)
+
+
+def question_of(
+    name: str,
+    rrtype: str | int,
+    rclass: str | int,
+    server: str | Server | None,
+    tcp: bool,
+    dnssec: bool,
+    deadline: float | None,
+    idna: int,
+) -> Question:
+    """The question that the arguments of ``query`` mean. Raises what ``query`` raises for such as cannot be."""
     if deadline is not None and not deadline > 0:
         raise ResolverConfigError(f"deadline: {deadline!r} is not a positive number of seconds")
     at = parse_server(server) if isinstance(server, str) else server
     options: QueryOptions | None = QueryOptions(server=at, tcp=tcp, dnssec=dnssec)
     if options == _PLAIN:
         options = None
-    made = in_use.current()
-    asked = to_ascii(name, made.idna).removesuffix(".")
-    question = Question(asked, record_type.parse_type(rrtype), _class(rclass), options)
-    try:
-        return told(made.query(question, deadline))
-    except LOOKUP_ERRORS as error:
-        raise noted(error, name, made)  # noqa: B904  (the same error)
+    asked = to_ascii(name, idna).removesuffix(".")
+    return Question(asked, record_type.parse_type(rrtype), _class(rclass), options)
 
 
 def _class(given: str | int) -> int:

@@ -10,7 +10,7 @@ from .. import late
 from .errors import ResolverConfigError, ResolverUnavailable
 from .events import OnEvent
 from .model import Config, QueryOptions, Server
-from .protocols import Engine, FullResolver
+from .protocols import Engine, FullResolver, Runtime
 
 difflib: Any = late.module("difflib")  # for an error's advice
 
@@ -73,8 +73,14 @@ def speaks(name: str, servers: Iterable[Server]) -> None:
             raise ResolverConfigError(f"{name} cannot speak {one.scheme}:// to {one}; the resolver python can")
 
 
-def make_engine(name: str, config: Config, tuning: Any = None, on_event: OnEvent | None = None) -> Engine:
-    """A new engine for the calling thread's hub.
+def make_engine(
+    name: str,
+    config: Config,
+    tuning: Any = None,
+    on_event: OnEvent | None = None,
+    runtime: Runtime | None = None,
+) -> Engine:
+    """A new engine for ``runtime``'s loop, None: for the calling thread's hub.
 
     ``tuning`` (``exchange.Tuning``) has an effect on the engines of TUNED only. ``on_event`` is called with an Event
     for each message sent. ResolverConfigError for an unknown name, ResolverUnavailable if the library is missing.
@@ -85,7 +91,7 @@ def make_engine(name: str, config: Config, tuning: Any = None, on_event: OnEvent
         raise unknown(name)
     speaks(name, config.servers)
     maker: Callable[..., Engine] = _maker(ENGINES, name)
-    return maker(config, tuning, on_event)
+    return maker(config, tuning, on_event, runtime)
 
 
 def make_resolver(name: str, config: Config | None) -> FullResolver:

@@ -11,7 +11,7 @@ from ..events import Event, OnEvent
 from ..model import Answer, Question
 from ..protocols import FullResolver, Observer, Outcome
 from .calls import Call, Wrapper
-from .stub import Elsewhere
+from .lookups import Elsewhere
 
 T = TypeVar("T")
 

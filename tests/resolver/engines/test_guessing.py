@@ -14,6 +14,7 @@ from celadon.hub import get_hub, joinall, sleep, spawn
 from celadon.hub.testing import wait_all_parked
 from celadon.resolver import Answer, Config, Kind, Question, Server
 from celadon.resolver.dns.exchange import AGAIN, Exchange, Query, Tuning
+from celadon.resolver.engines.hub_runtime import HubRuntime
 from celadon.resolver.engines.python import udp_tcp as links
 from celadon.resolver.registry import make_engine
 from celadon.resolver.resolvers.stub import ask
@@ -331,7 +332,11 @@ def test_what_a_peer_makes_us_send_and_does_not_read_has_a_bound():
     listener.listen(1)
     failed = []
     hub = get_hub()
-    driver = SimpleNamespace(now=hub.now, link_failed=lambda link, error: (failed.append(str(error)), link.close()))
+    driver = SimpleNamespace(
+        runtime=HubRuntime(),
+        now=hub.now,
+        link_failed=lambda link, error: (failed.append(str(error)), link.close()),
+    )
     state = SimpleNamespace(server=Server(*listener.getsockname()))
     link = links.StreamLink(driver, state, hub.now(), Answering())
     fd, _ = listener._accept()

@@ -1,4 +1,4 @@
-"""DNS questions through c-ares (``library``): its sockets on the poller, its clock on a timer, and what it cannot do.
+"""DNS questions through c-ares (``library``): its sockets on the loop, its clock on a timer, and what it cannot do.
 
 c-ares asks each server once. Where that brings no answer that can be used (silence, a refusal, a datagram that c-ares
 cannot parse, which ends all its queries at once), our own exchange, the python engine's, asks on until the question's
@@ -15,14 +15,13 @@ from collections import deque
 from functools import partial
 from weakref import WeakSet
 
-from ....hub import Timer, get_hub
-from ....hub.lowlevel import Watch, watch
 from ...dns.exchange import Tuning
 from ...errors import Kind, ResolveError
 from ...events import Event, OnEvent
 from ...frozen import replace
 from ...model import CLASS_IN, Answer, Config, QueryOptions, Question
-from ...protocols import Cancel, Done, Engine, Outcome, counts_of
+from ...protocols import Cancel, Cancellable, Done, Engine, Outcome, Runtime, Watching, counts_of
+from ..hub_runtime import HubRuntime
 from ..python import python_engine
 from . import library
 from .ares_answer import answer_of
@@ -52,16 +51,17 @@ class _Query:
         self.refusal: Answer | None = None
         self.options: QueryOptions | None = None  # how our own exchange asks
         self.cancel: Cancel | None = None  # of our own exchange
-        self.timer: Timer | None = None  # for the end, once our own exchange has it
+        self.timer: Cancellable | None = None  # for the end, once our own exchange has it
 
 
 class AresEngine:
-    """See the module. Belongs to the hub of the thread that made it."""
+    """See the module. Belongs to the hub of the thread that made it, or to the loop of ``runtime``."""
 
     name = "ares"
 
-    def __init__(self, config: Config, on_event: OnEvent | None = None) -> None:
-        self._hub = get_hub()
+    def __init__(self, config: Config, on_event: OnEvent | None = None, runtime: Runtime | None = None) -> None:
+        self._runtime: Runtime = HubRuntime() if runtime is None else runtime
+        self._clock = self._runtime.clock
         self._on_event = on_event
         self._config = config
         servers = config.servers
@@ -73,10 +73,10 @@ class AresEngine:
         self._young: dict[_Query, None] = {}
         self._old: dict[_Query, None] = {}
         self._waiting: deque[_Query] = deque()
-        self._watches: dict[int, Watch] = {}
+        self._watches: dict[int, Watching] = {}
         self._ports: dict[int, library.Port] = {}
         self._late = 0  # queries that c-ares gave up, whose answers may still come
-        self._timer: Timer | None = None
+        self._timer: Cancellable | None = None
         self._ticked = 0.0
         #: Seconds that the process was away while something was asked: no question's time runs then.
         self._away = 0.0
@@ -122,7 +122,8 @@ class AresEngine:
             config = self._config
             order = config.servers[1:] + config.servers[:1]  # c-ares began with the first
             config = replace(config, servers=order, attempts=max(config.attempts - 1, 1))
-            self._fallback = python_engine.make(config, None, self._again if self._on_event is not None else None)
+            heard = self._again if self._on_event is not None else None
+            self._fallback = python_engine.make(config, None, heard, self._runtime)
         return self._fallback
 
     def counts(self) -> dict[str, int]:
@@ -132,7 +133,7 @@ class AresEngine:
     # -- what goes into c-ares, and what comes out -------------------------------------------------------------
 
     def _ask(self, query: _Query) -> int:
-        now = self._hub.now()
+        now = self._clock.now()
         if self._timer is None:
             self._ticked = now
         query.since = now - self._away
@@ -144,14 +145,14 @@ class AresEngine:
         if status == library.BADNAME:
             self._leave(query)
         elif self._channel.arrived:
-            self._hub.call_soon(self._deliver)  # never from inside submit
+            self._runtime.call_soon(self._deliver)  # never from inside submit
         if self._timer is None and self._young:
             self._arm()
         return status
 
     def _sent(self, question: Question) -> Event:
         """What c-ares sends by itself, to its next server or over TCP, it tells nobody."""
-        now, rdtype = self._hub.now(), int(question.rdtype)
+        now, rdtype = self._clock.now(), int(question.rdtype)
         return Event("sent", question.name, self.name, now, rdtype=rdtype, server=self._server, attempt=1)
 
     def _again(self, event: Event) -> None:
@@ -200,8 +201,8 @@ class AresEngine:
         return answer_of(query.question, query.name, rcode, reply, self._server, self._now() - query.since)
 
     def _now(self) -> float:
-        """The hub's time without what the process was away."""
-        return self._hub.now() - self._away
+        """The loop's time without what the process was away."""
+        return self._clock.now() - self._away
 
     def _finish(self, query: _Query, outcome: Outcome) -> None:
         done = query.done
@@ -244,7 +245,7 @@ class AresEngine:
         if ends - self._now() <= _LAST:
             self._finish(query, query.refusal or error)
             return
-        query.timer = self._hub.timers.add(ends + self._away, self._over, (query, error))
+        query.timer = self._runtime.call_at(ends + self._away, self._over, query, error)
         self._ask_again(query)
 
     def _ask_again(self, query: _Query) -> None:
@@ -253,7 +254,7 @@ class AresEngine:
             question = query.question._replace(options=query.options) if query.options else query.question
             query.cancel = self._exchange().submit(question, partial(self._exchanged, query))
         except ResolveError as error:
-            self._hub.call_soon(self._exchanged, query, error)
+            self._runtime.call_soon(self._exchanged, query, error)
 
     def _exchanged(self, query: _Query, outcome: Outcome) -> None:
         query.cancel = None
@@ -287,7 +288,7 @@ class AresEngine:
         on_readable = partial(self._process, fd, -1) if readable else None
         on_writable = partial(self._process, -1, fd) if writable else None
         if current is None:
-            self._watches[fd] = watch(fd, on_readable, on_writable)
+            self._watches[fd] = self._runtime.watch(fd, on_readable, on_writable)
             port = library.port_of(fd)
             if port is not None:
                 self._ports[fd] = port
@@ -320,7 +321,7 @@ class AresEngine:
             query.options = _OVER_TCP
             self._ask_on(query, Kind.NETWORK, "many datagrams that nobody asked for")
         if self._waiting:
-            self._hub.call_soon(self._deliver)
+            self._runtime.call_soon(self._deliver)
 
     def _close_channel(self) -> None:
         channel = self._channel
@@ -339,11 +340,11 @@ class AresEngine:
         wait = _TICK
         if oldest is not None:  # else c-ares waits for nothing
             wait = max(min(oldest.since + self._round - self._now(), self._channel.wait(), _TICK), 0.001)
-        self._timer = self._hub.call_later(wait, self._tick)
+        self._timer = self._runtime.call_later(wait, self._tick)
 
     def _tick(self) -> None:
         self._timer = None
-        now = self._hub.now()
+        now = self._clock.now()
         if now - self._ticked > _PAUSE:
             # c-ares believes its clock, and gives up what lies in its sockets: that is asked again, in its full time.
             self._away += now - self._ticked
@@ -377,7 +378,7 @@ class AresEngine:
             self._leave(query)
             if done is not None:
                 error = ResolveError(Kind.CANCELLED, query.question.name, detail="the engine was closed")
-                self._hub.call_soon(done, error)
+                self._runtime.call_soon(done, error)
         self._waiting.clear()
         self._disarm()
         self._close_channel()
@@ -407,6 +408,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def make(config: Config, tuning: Tuning | None = None, on_event: OnEvent | None = None) -> AresEngine:
-    """The engine for the calling thread's hub; not tuned. ``on_event`` is told of each question, and must not wait."""
-    return AresEngine(config, on_event)
+def make(
+    config: Config, tuning: Tuning | None = None, on_event: OnEvent | None = None, runtime: Runtime | None = None
+) -> AresEngine:
+    """The engine for ``runtime``'s loop, None: for the calling thread's hub; not tuned.
+
+    ``on_event`` is told of each question, and must not wait.
+    """
+    return AresEngine(config, on_event, runtime)

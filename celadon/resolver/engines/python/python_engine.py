@@ -1,8 +1,8 @@
-"""DNS questions in pure Python: our own UDP and TCP exchange on the hub.
+"""DNS questions in pure Python: our own UDP and TCP exchange on the hub, or on another loop.
 
 ``dns/exchange`` decides, this module does it. Each server has one connected UDP socket at a time, with
 a random source port, which is given up after so many questions but stays open until the last of them ended; ids are
-random (RFC 5452). Deadlines are kept in buckets of an eighth of a hundredth of a second, and one hub timer, which
+random (RFC 5452). Deadlines are kept in buckets of an eighth of a hundredth of a second, and one timer, which
 lives only while something is asked, goes from bucket to bucket. No greenlet is needed for a question.
 """
 
@@ -15,14 +15,14 @@ from contextlib import suppress
 from struct import Struct
 from weakref import WeakSet
 
-from ....hub import Timer, get_hub
 from ...dns.exchange import AGAIN, Exchange, Query, Tuning, Verdict
 from ...dns.server_health import Health
 from ...dns.wire import OPT, WITH_OPT
 from ...errors import Kind, ResolveError
 from ...events import Event, OnEvent
 from ...model import Config, Question
-from ...protocols import Cancel, Done
+from ...protocols import Cancel, Cancellable, Done, Runtime
+from ..hub_runtime import HubRuntime
 from .transports import stream_to
 from .udp_tcp import SEGMENTS, Link, Stream, UdpLink
 
@@ -35,19 +35,26 @@ _PAIRS = Struct("2s" * 1024)  # random bytes as ids
 
 
 class PythonEngine:
-    """See the module. Belongs to the hub of the thread that made it."""
+    """See the module. Belongs to the hub of the thread that made it, or to the loop of ``runtime``."""
 
     name = "python"
 
-    def __init__(self, config: Config, tuning: Tuning | None = None, on_event: OnEvent | None = None) -> None:
-        self._hub = hub = get_hub()
+    def __init__(
+        self,
+        config: Config,
+        tuning: Tuning | None = None,
+        on_event: OnEvent | None = None,
+        runtime: Runtime | None = None,
+    ) -> None:
+        self.runtime: Runtime = HubRuntime() if runtime is None else runtime
+        self._clock = self.runtime.clock
         self._on_event = on_event
         self.tuning: Tuning = tuning or Tuning()
         #: The largest datagram that a question allowed.
         self.largest: int = _LARGEST
         #: How many datagrams may leave by one system call; 1 once the kernel has refused.
         self.segments = SEGMENTS
-        self.exchange: Exchange = Exchange(config, self.tuning, hub.now(), os.urandom)
+        self.exchange: Exchange = Exchange(config, self.tuning, self._clock.now(), os.urandom)
         self._udp: dict[Health, UdpLink] = {}
         self._draining: set[UdpLink] = set()
         self._streams: dict[Health, Stream] = {}
@@ -56,10 +63,10 @@ class PythonEngine:
         self._limit = self.tuning.in_flight
         self._waiting: deque[Query] = deque()
         self._buckets: dict[int, dict[Query, None]] = {}
-        self._timer: Timer | None = None
+        self._timer: Cancellable | None = None
         self._timer_at = _NEVER
         self._limbo: dict[Query, None] = {}  # those whose end is certain, and told in the next turn
-        self._pump_timer: Timer | None = None
+        self._pump_timer: Cancellable | None = None
         self._closed = False
         _engines.add(self)
 
@@ -72,8 +79,8 @@ class PythonEngine:
         return {one: getattr(known, one) for one in ("answers", "ignored", "timeouts", "retries", "tcp")}
 
     def now(self) -> float:
-        """The hub's time."""
-        return self._hub.now()
+        """The loop's time."""
+        return self._clock.now()
 
     # -- the contract ----------------------------------------------------------------------------------------
 
@@ -86,7 +93,7 @@ class PythonEngine:
             self._waiting.append(query)
             self._pump()
             return query.cancel
-        now = self._hub.now()
+        now = self._clock.now()
         exchange = self.exchange
         if question.options is None and exchange.direct is not None:
             query.state = exchange.direct
@@ -136,7 +143,7 @@ class PythonEngine:
             done, query.done = query.done, None
             if done is not None:
                 error = ResolveError(Kind.CANCELLED, query.question.name, detail="the engine was closed")
-                self._hub.call_soon(done, error)
+                self.runtime.call_soon(done, error)
         self._waiting.clear()
         self._stop_pump()
         for query in flying:
@@ -167,7 +174,7 @@ class PythonEngine:
                     continue
                 self._limbo[query] = None
                 query.bucket = self._limbo
-                self._hub.call_soon(self._give_up, query, verdict)
+                self.runtime.call_soon(self._give_up, query, verdict)
                 return
             break
         more = query.more
@@ -256,7 +263,7 @@ class PythonEngine:
     def _pump(self) -> None:
         """Send from the line as far as there is room."""
         waiting = self._waiting
-        now = self._hub.now()
+        now = self._clock.now()
         while waiting:
             query = waiting[0]
             if query.done is None:
@@ -278,7 +285,7 @@ class PythonEngine:
 
     def _pump_later(self, wait: float) -> None:
         if self._pump_timer is None and wait < _FOREVER:
-            self._pump_timer = self._hub.call_later(max(wait, 0.001), self._pump_now)
+            self._pump_timer = self.runtime.call_later(max(wait, 0.001), self._pump_now)
 
     def _pump_now(self) -> None:
         self._pump_timer = None
@@ -293,12 +300,12 @@ class PythonEngine:
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = slot
-        self._timer = self._hub.timers.add(slot / _TICKS, self._expire)
+        self._timer = self.runtime.call_at(slot / _TICKS, self._expire)
 
     def _expire(self) -> None:
         self._timer = None
         self._timer_at = _NEVER
-        now = self._hub.now()
+        now = self._clock.now()
         due = int(now * _TICKS + 1e-3)
         exchange = self.exchange
         for slot in sorted(self._buckets):
@@ -360,14 +367,14 @@ class PythonEngine:
 
     def soon(self, link: UdpLink) -> None:
         """Flush the link at the end of this turn, when more may have been queued."""
-        self._hub.ready.append((None, (link.flush, ())))
+        self.runtime.call_soon(link.flush)
 
     def unsent(self, link: UdpLink, names: list[bytes], error: OSError) -> None:
         """The kernel would not take these datagrams; if that means nobody is there, it holds for all of the link's."""
         if error.errno in _NOBODY_THERE:
             self.link_failed(link, error)
             return
-        now = self._hub.now()
+        now = self._clock.now()
         for name in names:
             query = link.flight.get(name)
             if query is not None and query.link is link and query.id == name:
@@ -431,9 +438,9 @@ class PythonEngine:
         """A datagram under an id that nobody asked under: late, a copy, or somebody guessing (RFC 5452 §9)."""
         self.exchange.ignored += 1
         if link.state.silences:
-            link.state.heard(self._hub.now())
+            link.state.heard(self._clock.now())
         if too_many:
-            now = self._hub.now()
+            now = self._clock.now()
             asked = dict.fromkeys(link.flight.values())  # some of them have gone on to other servers or ports
             self.link_ended(link)  # what is asked next gets another port
             link.close()
@@ -448,7 +455,7 @@ class PythonEngine:
         elif self._streams.get(link.state) is link:
             del self._streams[link.state]
         link.close()
-        now = self._hub.now()
+        now = self._clock.now()
         failed = list(link.flight.values())
         link.flight.clear()
         for query in failed:
@@ -472,6 +479,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def make(config: Config, tuning: Tuning | None = None, on_event: OnEvent | None = None) -> PythonEngine:
-    """The engine for the calling thread's hub. ``on_event`` is told of each message sent, and must not wait."""
-    return PythonEngine(config, tuning, on_event)
+def make(
+    config: Config, tuning: Tuning | None = None, on_event: OnEvent | None = None, runtime: Runtime | None = None
+) -> PythonEngine:
+    """The engine for ``runtime``'s loop, None: for the calling thread's hub.
+
+    ``on_event`` is told of each message sent, and must not wait.
+    """
+    return PythonEngine(config, tuning, on_event, runtime)

@@ -1,5 +1,5 @@
 """DNS over QUIC (RFC 9250) for the python engine. aioquic speaks QUIC, a stream for each question; its packets
-and its clock are on the hub here.
+and its clock are on the engine's loop here.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from aioquic.quic import events
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 
-from ....hub import Timer, get_hub
-from ....hub.lowlevel import watch
 from ...dns.exchange import Query
 from ...dns.server_health import Health
+from ...protocols import Cancellable
 from .udp_tcp import Driver, Stream, connected
 
 _IDLE = 10.0  # seconds without use after which a connection counts as lost
@@ -49,7 +48,7 @@ class QuicLink:
         self.answered: bool = False
         self._used_at = now
         self._closed = self._shaken = False
-        self._timer: Timer | None = None
+        self._timer: Cancellable | None = None
         self._waiting: list[tuple[bytes, bytes]] = []
         self._names: dict[int, bytes] = {}
         self._buffers: dict[int, bytearray] = {}
@@ -68,7 +67,7 @@ class QuicLink:
         )
         self._socket = connected(server, _socket.SOCK_DGRAM)
         self._peer = (server.address, server.port)
-        self._watch = watch(self._socket.fileno(), on_readable=self._read)
+        self._watch = engine.runtime.watch(self._socket.fileno(), on_readable=self._read)
         self._quic.connect(self._peer, now=now)
 
     def usable(self, now: float) -> bool:
@@ -126,7 +125,7 @@ class QuicLink:
         self._stop_clock()
         due = quic.get_timer()
         if due is not None and self.flight and not self._closed:
-            self._timer = get_hub().call_later(max(due - now, 0.0), self._tick)
+            self._timer = self.engine.runtime.call_later(max(due - now, 0.0), self._tick)
 
     def _stop_clock(self) -> None:
         if self._timer is not None:

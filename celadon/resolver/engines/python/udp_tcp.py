@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Protocol, TypeAlias
 
-from ....hub.lowlevel import Watch, watch
 from ...dns.exchange import Query, Tuning
 from ...dns.server_health import Health
 from ...model import Server
+from ...protocols import Runtime, Watching
 
 _RCVBUF = 4 << 20  # the default overflows silently at some 250 answers
 _OLD = 10.0  # seconds after which a source port is given up
@@ -61,11 +61,12 @@ class Driver(Protocol):
     """What a link tells its engine."""
 
     tuning: Tuning
+    runtime: Runtime
     largest: int  # bytes of a datagram
     segments: int  # datagrams that may leave by one system call
 
     def now(self) -> float:
-        """The hub's time."""
+        """The loop's time."""
 
     def soon(self, link: UdpLink) -> None:
         """The link has something to ``flush`` at the end of this turn."""
@@ -118,7 +119,7 @@ class UdpLink:
             self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVBUF, _RCVBUF)
         self._send = self._socket.send
         self._receive = self._socket.recv
-        self._watch: Watch = watch(self._socket.fileno(), on_readable=self._read)
+        self._watch: Watching = engine.runtime.watch(self._socket.fileno(), self._read)
 
     def send(self, query: Query, name: bytes, body: bytes) -> None:
         """Send with what else leaves in this turn."""
@@ -290,7 +291,7 @@ class StreamLink:
         self._socket = connected(state.server, _socket.SOCK_STREAM)
         with suppress(OSError):
             self._socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-        self._watch: Watch = watch(self._socket.fileno(), on_readable=self._read, on_writable=self._write)
+        self._watch: Watching = engine.runtime.watch(self._socket.fileno(), self._read, self._write)
 
     def usable(self, now: float) -> bool:
         """Whether another question may go over it: not when it lay idle so long that the server may have closed."""

@@ -1,0 +1,527 @@
+"""Lookups as generators: all that a StubResolver does except waiting for its servers.
+
+A plan (``policy/plan.py``) is a generator that yields what it needs to know and is sent the answer. Here source
+addresses, the cache, the memo and the engine of the place are added, and what is left to do is yielded: ``Asked``,
+questions for an engine, whose outcomes are sent back, or ``OtherCall``, for another resolver. So there is one
+place that waits for each kind of loop: ``stub`` parks a greenlet, ``aio`` awaits.
+"""
+
+from __future__ import annotations
+
+import _socket
+from collections.abc import Callable, Generator
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from ...hub import Hub
+from ..answers.cache import Cache, Entry, aged, asked_as
+from ..answers.single_flight import Flights
+from ..errors import Kind, ResolveError
+from ..events import ResolverStats
+from ..model import AddrInfo, Answer, Config, QueryOptions, Question, SockAddr
+from ..policy import getaddrinfo
+from ..policy.libc_or_engine import Choice
+from ..policy.plan import Ask, Plan, Sources
+from ..protocols import Cancel, Done, Engine, FullResolver, Observer, Outcome, Place, counts_of
+from ..system.world import World
+from .calls import Call
+
+T = TypeVar("T")
+
+_NEVER = float("inf")
+_MEMO_SECONDS = 2.0  # a result depends on the kernel's routes and the services file, whose changes we do not see
+_MEMO_ENTRIES = 10_000
+_STRINGS = (str, bytes, type(None))
+_PORTS = (int, str, bytes, type(None))
+# getaddrinfo has a method of its own: see there.
+_PLANS: dict[str, Callable[..., Plan[Any]]] = {
+    "getnameinfo": getaddrinfo.getnameinfo,
+    "gethostbyname": getaddrinfo.gethostbyname,
+    "gethostbyname_ex": getaddrinfo.gethostbyname_ex,
+    "gethostbyaddr": getaddrinfo.gethostbyaddr,
+}
+
+#: Questions to be asked side by side, by when they must be answered. The reply is their outcomes, in order.
+Asked = tuple[Flights, tuple[Question, ...], "float | None"]
+
+
+class OtherCall(NamedTuple):
+    """A call that another resolver makes. The reply is its result."""
+
+    resolver: FullResolver
+    call: Call
+
+
+Steps = Generator[Asked | OtherCall, Any, T]
+
+
+def over(question: Question) -> ResolveError:
+    """The error of a lookup whose time has come before the answer to this question."""
+    return ResolveError(Kind.TIMEOUT, question.name, detail="no answer before the lookup's deadline")
+
+
+class SideBySide:
+    """Several questions at once: ``done`` is called with their outcomes, in order, when all are there.
+
+    ``submit`` raises what the engine's raises, and has cancelled the others then.
+    """
+
+    __slots__ = ("_cancels", "_done", "_left", "_outcomes")
+
+    def __init__(
+        self, engine: Engine | Flights, questions: tuple[Question, ...], done: Callable[[Any], object]
+    ) -> None:
+        self._done = done
+        self._left = len(questions)
+        self._outcomes: list[Any] = [None] * self._left
+        self._cancels: list[Cancel] = []
+        try:
+            for index, question in enumerate(questions):
+                self._cancels.append(engine.submit(question, self._at(index)))
+        except BaseException:
+            self.cancel()
+            raise
+
+    def _at(self, index: int) -> Done:
+        def done(outcome: Outcome) -> None:
+            self._outcomes[index] = outcome
+            self._left -= 1
+            if not self._left:
+                self._done(self._outcomes)
+
+        return done
+
+    def cancel(self) -> None:
+        """Cancel what is not answered."""
+        for cancel, outcome in zip(self._cancels, self._outcomes, strict=False):
+            if outcome is None:
+                cancel()
+
+
+def source_of(destination: SockAddr) -> str | None:
+    """The address that the kernel would send from to ``destination``; None if there is no route.
+
+    Connects a UDP socket, which chooses a route and sends nothing (RFC 6724 §4 leaves the means open).
+    """
+    family = _socket.AF_INET6 if ":" in destination[0] else _socket.AF_INET
+    try:
+        probe = _socket.socket(family, _socket.SOCK_DGRAM)
+    except OSError:
+        return None
+    try:
+        probe.connect(destination)
+        return str(probe.getsockname()[0])
+    except OSError:
+        return None
+    finally:
+        probe.close()
+
+
+class Seat:
+    """An engine in one hub, with the configuration it was made from and how many lookups run on it."""
+
+    __slots__ = ("config", "flights", "retired", "users")
+
+    def __init__(self, flights: Flights, config: Config) -> None:
+        self.flights = flights
+        self.config = config
+        self.users = 0
+        self.retired = False
+
+    def leave(self) -> None:
+        """One lookup less. The last lookup of a retired engine closes it."""
+        self.users -= 1
+        if self.retired and not self.users:
+            self.flights.close()
+
+    def retire(self) -> None:
+        """Take no new lookups; those under way end on this engine."""
+        if not self.retired:
+            self.retired = True
+            if not self.users:
+                self.flights.close()
+
+    def end(self) -> None:
+        """The hub ends: greenlets in a lookup never run again, and never leave."""
+        self.retired = True
+        self.flights.close()
+
+
+class Lookup:
+    """One call under way: when it ends, the engine that it uses, and how long its result may be kept.
+
+    What stands after ``seat`` is a ``getaddrinfo``'s.
+    """
+
+    __slots__ = ("asked", "ends", "expires", "generation", "key", "question", "seat", "world")
+
+    seat: Any  # a Seat, None before there is one
+    world: World
+    generation: int
+    key: tuple[Any, ...]
+    question: Question
+
+    def __init__(self, ends: float | None) -> None:
+        self.asked = False  # whether anything was not in the cache
+        self.ends = ends
+        self.expires = _NEVER
+        self.seat = None
+
+
+class Elsewhere(Protocol):
+    """Says which lookups are another resolver's: called with a host or address, it gives that resolver, or None."""
+
+    def __call__(self, name: Any, reverse: bool = False) -> FullResolver | None: ...
+
+    def choice(self, name: str, reverse: bool = False) -> Choice: ...
+
+    def close(self) -> None: ...
+
+
+class Lookups:
+    """libc's answers over any engine, for one kind of Place: a subclass says which, and waits; see the module.
+
+    One object serves all places of that kind; each gets its own engine at its first question. ``make`` makes an engine:
+    for the calling thread's hub it is called with a Config, for other loops with that and a Runtime. ``world`` gives
+    what the system's files say now. When the configuration changes, new lookups get a new engine, and those in flight
+    end on the old one. ``cache`` is shared by all places, None for none; ``deadline`` bounds each lookup as a whole, in
+    seconds. ``asking`` is what ``query`` asks with where a question has no options; ``elsewhere`` says which names are
+    another resolver's; ``observer`` is told of each step.
+    """
+
+    cache: Cache | None = None
+
+    def __init__(
+        self,
+        name: str,
+        make: Callable[..., Engine],
+        world: Callable[[], World],
+        *,
+        cache: Cache | None = None,
+        deadline: float | None = None,
+        asking: QueryOptions | None = None,
+        elsewhere: Elsewhere | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.name = name
+        self.cache = cache
+        self.deadline = deadline
+        self._asking = asking
+        self._elsewhere = elsewhere
+        self._observer = observer
+        self._make = make
+        self._world = world
+        self._closed = False
+        self._lookups = 0
+        self._errors: dict[str, int] = {}
+        self._config: Config | None = None
+        self._memo: dict[object, tuple[list[AddrInfo], object, World, int, float]] = {}
+
+    @property
+    def idna(self) -> int:
+        """The year of the standard that names are encoded by."""
+        return self._world().ways.idna
+
+    def _seat(self, place: Place, config: Config) -> Seat:
+        seat: Seat | None = place.vars.get(self)
+        if seat is not None:
+            if seat.config is config:
+                return seat
+            if seat.config == config:
+                seat.config = config  # the next comparison is one of identity
+                return seat
+        if self._closed:
+            raise ResolveError(Kind.CANCELLED, "", detail=f"{self!r} is closed")
+        if seat is not None:
+            seat.retire()
+        if self._config != config:
+            if self._config is not None and self.cache is not None:
+                self.cache.flush()  # what other servers said
+            self._config = config
+        now = lambda: place.now()  # noqa: E731, PLW0108  (a test may put another clock in the hub)
+        engine = self._make(config) if isinstance(place, Hub) else self._make(config, place)
+        made = place.vars[self] = Seat(Flights(engine, self.cache, now, place.call_later), config)
+        place.on_close(made.end)
+        return made
+
+    def _take_seat(self, place: Place, config: Config, lookup: Lookup) -> Seat:
+        """The engine that the lookup runs on from now to its end."""
+        seat: Seat | None = lookup.seat
+        if seat is None:
+            seat = place.vars.get(self)
+            if seat is None or seat.config is not config:
+                seat = self._seat(place, config)
+            lookup.seat = seat
+            seat.users += 1
+        return seat
+
+    def _lookup(self, place: Place, deadline: float | None = None) -> Lookup:
+        deadline = deadline or self.deadline
+        return Lookup(None if deadline is None else place.now() + deadline)
+
+    def _count(self, error: ResolveError) -> None:
+        self._errors[error.kind.value] = self._errors.get(error.kind.value, 0) + 1
+
+    def _read(self, questions: tuple[Question, ...], seat: Seat, lookup: Lookup, now: float) -> list[Entry | None]:
+        """What the cache has for each question, empty if it has nothing. Renews what is near its end.
+
+        Only this and ``_short`` read the cache.
+        """
+        cache = self.cache
+        # A loop, as a comprehension's cells are objects that lie around while we wait: work for the garbage collector.
+        entries: list[Entry | None] = []
+        found = False
+        for question in questions:
+            entry = None if cache is None else cache.get(question, now)
+            entries.append(entry)
+            if entry is not None:
+                found = True
+                lookup.expires = min(lookup.expires, entry.expires)
+        if self._observer is not None:
+            self._observer.read(questions, entries, now)
+        if not found or cache is None:
+            return []
+        if cache.policy.prefetch:
+            for question, kept in zip(questions, entries, strict=True):
+                if kept is not None and cache.wants_refresh(kept, now):
+                    seat.flights.refresh(question)
+        return entries
+
+    def _play(self, place: Place, lookup: Lookup, plan: Plan[T], config: Config) -> Steps[T]:
+        """A plan, with whatever it wants to know."""
+        try:
+            request = next(plan)
+            while True:
+                if isinstance(request, Ask):
+                    questions = request.questions
+                    seat = self._take_seat(place, config, lookup)
+                    entries = self._read(questions, seat, lookup, place.now())
+                    missing = questions
+                    if entries:
+                        missing = tuple([one for one, entry in zip(questions, entries, strict=True) if entry is None])
+                    came: list[Outcome] = []
+                    if missing:
+                        lookup.asked = True
+                        came = yield seat.flights, missing, lookup.ends
+                        if self._observer is not None:
+                            self._observer.came(came)
+                    request = plan.send(came if not entries else _together(questions, entries, came))
+                elif isinstance(request, Sources):
+                    request = plan.send([source_of(one) for one in request.destinations])
+                else:
+                    lookup.asked = True  # the function may return something else next time
+                    request = plan.send(request.function(request.name))
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # a plan's value is its T
+
+    def _run(self, place: Place, lookup: Lookup, plan: Plan[T], config: Config) -> Steps[T]:
+        """A plan from its beginning to its end."""
+        self._lookups += 1
+        if self._observer is not None:
+            self._observer.planned()
+        return (yield from self._ended(place, lookup, plan, config))
+
+    def _ended(self, place: Place, lookup: Lookup, plan: Plan[T], config: Config) -> Steps[T]:
+        """A plan to its end."""
+        try:
+            return (yield from self._play(place, lookup, plan, config))
+        except ResolveError as error:
+            self._count(error)
+            raise
+        finally:
+            if lookup.seat is not None:
+                lookup.seat.leave()
+
+    # -- what a subclass does -----------------------------------------------------------------------------------
+
+    def _place(self) -> Any:
+        """The Place of the caller."""
+        raise NotImplementedError
+
+    def _drive(self, place: Any, steps: Steps[T]) -> Any:
+        """Take these steps: ask what they yield, and send them the outcomes."""
+        raise NotImplementedError
+
+    def _wait(self, place: Any, lookup: Lookup) -> Any:
+        """Ask ``lookup.question`` on ``lookup.seat.flights``; call ``_answered`` with the outcome, or ``_failed``.
+
+        Of a ``getaddrinfo`` for one family, which begins with one question and mostly needs no plan. To have no
+        generator there saves a third of what such a lookup costs in Python.
+        """
+        raise NotImplementedError
+
+    # -- the calls ----------------------------------------------------------------------------------------------
+
+    def getaddrinfo(
+        self,
+        host: str | bytes | None,
+        port: str | bytes | int | None,
+        family: int = 0,
+        type: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+    ) -> Any:
+        """See ``socket.getaddrinfo``: its result if it is kept, else what ``_drive`` or ``_wait`` gives."""
+        world = self._world()
+        cache = self.cache
+        key = (host, port, family, type, proto, flags)
+        try:
+            kept = self._memo.get(key)
+            family | type | proto | flags
+            numbers = True
+        except TypeError:
+            kept, numbers = None, False
+        if (
+            kept is not None
+            and kept[1] is port.__class__
+            and kept[2] is world
+            and kept[4] > self._place().now()
+            and (cache is None or kept[3] == cache.generation)
+        ):
+            return kept[0].copy()
+        if self._elsewhere is not None and (other := self._elsewhere(host)) is not None:
+            return self._drive(self._place(), _by(other, Call("getaddrinfo", key)))
+        place: Place = self._place()
+        lookup = Lookup(None) if self.deadline is None else self._lookup(place)
+        lookup.world, lookup.key, lookup.generation = world, key, cache.generation if cache is not None else 0
+        questions = None
+        if numbers and family and self._observer is None:
+            questions = getaddrinfo.first_questions(world, host, port, family, type, proto, flags)
+        if questions is None or len(questions) > 1:
+            plan = (getaddrinfo.getaddrinfo if numbers else getaddrinfo.checked)(world, *key)
+            return self._drive(place, self._remember(place, lookup, self._run(place, lookup, plan, world.config)))
+        (lookup.question,) = questions
+        self._lookups += 1
+        try:
+            seat = self._take_seat(place, world.config, lookup)
+        except ResolveError as error:
+            self._count(error)
+            raise
+        if cache is not None:
+            now = place.now()
+            entry = cache.get(lookup.question, now)
+            if entry is not None:
+                lookup.expires = entry.expires
+                if cache.policy.prefetch and cache.wants_refresh(entry, now):
+                    seat.flights.refresh(lookup.question)
+                answer = entry.answer
+                if answer.one is None:
+                    answer = asked_as(lookup.question, answer)
+                found = self._answered(place, lookup, answer)
+                return found if isinstance(found, list) else self._drive(place, found)
+        lookup.asked = True
+        return self._wait(place, lookup)
+
+    def _answered(self, place: Place, lookup: Lookup, outcome: Outcome) -> list[AddrInfo] | Steps[list[AddrInfo]]:
+        """The result of a lookup given to ``_wait``, or the steps to it, by the outcome of its question."""
+        host, port, family, kind, _, _ = lookup.key
+        if outcome.__class__ is not ResolveError and (one := outcome.one) is not None:  # type: ignore[union-attr]
+            lookup.seat.leave()
+            result = getaddrinfo.of_one(one, port, kind)
+            if not lookup.asked:
+                self._keep(place, lookup, result)
+            return result
+        world = lookup.world
+        plan = getaddrinfo.answered(world, host, port, family, kind, (lookup.question,), [outcome])
+        return self._remember(place, lookup, self._ended(place, lookup, plan, world.config))
+
+    def _failed(self, lookup: Lookup, error: BaseException) -> None:
+        """A lookup given to ``_wait`` ends without an outcome: its waiter was killed, or its time is over."""
+        lookup.seat.leave()
+        if isinstance(error, ResolveError):
+            self._count(error)
+
+    def _remember(self, place: Place, lookup: Lookup, lookup_steps: Steps[list[AddrInfo]]) -> Steps[list[AddrInfo]]:
+        """The steps of a ``getaddrinfo``, whose result is kept if it came from the cache."""
+        result = yield from lookup_steps
+        if not lookup.asked:  # kept from the second time on: most names of a crawl come once only
+            self._keep(place, lookup, result)
+        return result
+
+    def _keep(self, place: Place, lookup: Lookup, result: list[AddrInfo]) -> None:
+        """Have the memo give this result for a while."""
+        key = lookup.key
+        expires = min(lookup.expires, place.now() + _MEMO_SECONDS)
+        if expires > 0 and isinstance(key[0], _STRINGS) and key[1].__class__ in _PORTS:
+            if len(self._memo) >= _MEMO_ENTRIES:
+                self._memo.clear()
+            self._memo[key] = (result.copy(), key[1].__class__, lookup.world, lookup.generation, expires)
+
+    def call(self, call: Call) -> Any:
+        """Any of the standard library's calls but ``getaddrinfo``; see CallResolver."""
+        place = self._place()
+        if self._elsewhere is not None and (other := self._elsewhere(call.subject, call.reverse)) is not None:
+            return self._drive(place, _by(other, call))
+        world = self._world()
+        plan = _PLANS[call.name](world, *call.args)
+        return self._drive(place, self._run(place, self._lookup(place), plan, world.config))
+
+    def query(self, question: Question, deadline: float | None = None) -> Any:
+        """Ask one question as it stands, without hosts file and search list. Raises ResolveError when no reply came.
+
+        ``deadline`` is in seconds, in place of the resolver's own.
+        """
+        place = self._place()
+        return self._drive(place, self._put(place, question, deadline))
+
+    def _put(self, place: Place, question: Question, deadline: float | None) -> Steps[Answer]:
+        if question.options is None and self._asking is not None:
+            question = question._replace(options=self._asking)
+        self._lookups += 1
+        lookup = self._lookup(place, deadline)
+        now = place.now()
+        seat = self._take_seat(place, self._world().config, lookup)
+        try:
+            for entry in self._read((question,), seat, lookup, now):
+                if entry is not None and self.cache is not None:
+                    return asked_as(question, aged(entry, now, self.cache.policy))
+            outcomes = yield seat.flights, (question,), lookup.ends
+            if self._observer is not None:
+                self._observer.came(outcomes)
+        finally:
+            seat.leave()
+        outcome = outcomes[0]
+        if isinstance(outcome, ResolveError):
+            self._count(outcome)
+            raise outcome.fresh()
+        return outcome  # type: ignore[no-any-return]
+
+    def stats(self) -> ResolverStats:
+        """See FullResolver. What is counted by place is the caller's."""
+        seat: Seat | None = self._place().vars.get(self)
+        cache = self.cache.stats() if self.cache is not None else None
+        flights = seat.flights if seat is not None else None
+        return ResolverStats(
+            self.name,
+            self._lookups,
+            dict(self._errors),
+            seat.users if seat is not None else 0,
+            len(flights) if flights is not None else 0,
+            len(self._memo),
+            counts_of(flights.engine) if flights is not None else {},
+            cache,
+        )
+
+    def close(self) -> None:
+        """Take no more lookups, and close this place's engine once the lookups under way have ended.
+
+        The engines of other places close with them.
+        """
+        self._closed = True
+        if self._elsewhere is not None:
+            self._elsewhere.close()
+        seat: Seat | None = self._place().vars.pop(self, None)
+        if seat is not None:
+            seat.retire()
+
+
+def _by(resolver: FullResolver, call: Call) -> Steps[Any]:
+    return (yield OtherCall(resolver, call))
+
+
+def _together(questions: tuple[Question, ...], entries: list[Entry | None], came: list[Outcome]) -> list[Outcome]:
+    """What the cache had and what the servers said, in the order of the questions."""
+    came.reverse()
+    return [
+        came.pop() if entry is None else asked_as(question, entry.answer)
+        for question, entry in zip(questions, entries, strict=True)
+    ]
