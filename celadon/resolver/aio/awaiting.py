@@ -1,0 +1,80 @@
+"""Lookups that are awaited: the same steps as on the hub, one other way to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from ...hub.lowlevel import TIMED_OUT
+from ..answers.single_flight import Flights
+from ..model import AddrInfo, Question
+from ..protocols import Cancel, Outcome
+from ..resolvers.lookups import Lookup, Lookups, OtherCall, SideBySide, Steps, over
+from . import loop_runtime
+from .loop_runtime import LoopRuntime
+
+T = TypeVar("T")
+
+
+async def ask(
+    place: LoopRuntime, engine: Flights, questions: tuple[Question, ...], ends: float | None
+) -> list[Outcome]:
+    """As ``stub.ask``, awaited. Cancelling the task cancels what is unanswered."""
+    if len(questions) == 1:
+        return [await ask_one(place, engine, questions[0], ends)]
+
+    def begin(asked: tuple[Question, ...], done: Callable[[Any], None]) -> Cancel:
+        return SideBySide(engine, asked, done).cancel
+
+    outcomes: Any = await place.wait(begin, questions, ends)
+    if outcomes is TIMED_OUT:
+        raise over(questions[0])
+    return outcomes  # type: ignore[no-any-return]
+
+
+async def ask_one(place: LoopRuntime, engine: Flights, question: Question, ends: float | None) -> Outcome:
+    """As ``ask``, for one question."""
+    outcome: Any = await place.wait(engine.submit, question, ends)
+    if outcome is TIMED_OUT:
+        raise over(question)
+    return outcome  # type: ignore[no-any-return]
+
+
+class AwaitingLookups(Lookups):
+    """The calls give a result, or a coroutine that gives it and is to be awaited at once."""
+
+    _place = staticmethod(loop_runtime.current)
+
+    def __repr__(self) -> str:
+        return f"<AwaitingLookups over {self.name}>"
+
+    async def _drive(self, place: LoopRuntime, steps: Steps[T]) -> T:
+        """See Lookups."""
+        try:
+            asked = next(steps)
+            while True:
+                try:
+                    assert not isinstance(asked, OtherCall)
+                    came = await ask(place, *asked)
+                except BaseException as error:  # noqa: BLE001  (raised again, by the steps)
+                    asked = steps.throw(error)  # they end with the error, having put their house in order
+                else:
+                    asked = steps.send(came)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """See Lookups. Where no loop runs there is nothing to close: the sockets of a loop close with it."""
+        with suppress(RuntimeError):
+            super().close()
+
+    async def _wait(self, place: LoopRuntime, lookup: Lookup) -> list[AddrInfo]:
+        """See Lookups."""
+        try:
+            outcome = await ask_one(place, lookup.seat.flights, lookup.question, lookup.ends)
+        except BaseException as error:
+            self._failed(lookup, error)
+            raise
+        found = self._answered(place, lookup, outcome)
+        return found if isinstance(found, list) else await self._drive(place, found)
