@@ -8,16 +8,17 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ....hub import Semaphore, fail_after, get_hub
-from ....resolver import CrawlerResolver, ResolveError, scope
+from ....resolver import CrawlerResolver, ResolveError
 from ...connections import RECOMMENDED_DELAY, connect_first
 from .destinations import Destinations, plain_host
-from .refused import BAD_REQUEST, CONNECT_TIMEOUT, DENIED, LIMIT, LOOP, Refused, refused
+from .refused import BAD_REQUEST, CONNECT_TIMEOUT, DENIED, DNS_TIMEOUT, LIMIT, LOOP, Refused, refused
 
 
 class Dialed(NamedTuple):
-    """A connection, and the seconds that the lookup and the connect took."""
+    """A connection and the address that it leads to, and the seconds that the lookup and the connect took."""
 
     socket: Any
+    address: str
     lookup: float
     connect: float
 
@@ -56,7 +57,7 @@ class Dialer:
     """Connects to where clients want to go. ``seconds`` bounds the lookup and the connect together.
 
     The resolver's guard is asked by the lookup, which leaves only good addresses, and once more as each is connected
-    to. ``is_own`` says whether an address is that of the proxy itself.
+    to, if the caller is in a ``scope`` of the resolver. ``is_own`` says whether a connection leads to the proxy itself.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Dialer:
         destinations: Destinations,
         seconds: float,
         per_host: int | None,
-        is_own: Callable[[Any], bool],
+        is_own: Callable[[Any, Any], bool],
     ) -> None:
         self.resolver = resolver
         self._destinations = destinations
@@ -92,28 +93,32 @@ class Dialer:
 
     def _dial(self, host: str, port: int, begin: float) -> Dialed:
         now = get_hub().now
-        left = max(self._seconds - (now() - begin), 0.001)
         asked = now()
+        found: list[Any] = []
+        looked = 0.0
         try:
-            found = self.resolver.find(host, port, 0, left)
-        except OSError as error:
-            raise refused(error, host, port) from error
-        looked = now()
-        addresses = ", ".join(dict.fromkeys(str(row[4][0]) for row in found))
-        try:
-            with scope(self.resolver), fail_after(max(begin + self._seconds - looked, 0.001)):
+            with fail_after(max(begin + self._seconds - asked, 0.001)):
+                found = self.resolver.find(host, port)
+                looked = now()
                 made = connect_first(found, None, delay=RECOMMENDED_DELAY)
         except ResolveError as error:
             raise refused(error, host, port) from error
         except TimeoutError as error:
-            why = f"{host} port {port}: no connection to {addresses} within {self._seconds:g} s"
+            if not found:
+                raise Refused(DNS_TIMEOUT, f"{host}: no address within {self._seconds:g} s", "TIMEOUT") from error
+            why = f"{host} port {port}: no connection to {_texts(found)} within {self._seconds:g} s"
             raise Refused(CONNECT_TIMEOUT, why) from error
         except OSError as error:
-            raise refused(error, f"{host} ({addresses})", port) from error
-        if self._is_own(made):
+            raise refused(error, f"{host} ({_texts(found)})" if found else host, port) from error
+        there = made.getpeername()
+        if self._is_own(made, there):
             made.close()
             raise Refused(LOOP, f"{host} port {port}: this is the proxy itself")
-        return Dialed(made, looked - asked, now() - looked)
+        return Dialed(made, str(there[0]), looked - asked, now() - looked)
+
+
+def _texts(found: list[Any]) -> str:
+    return ", ".join(dict.fromkeys(str(row[4][0]) for row in found))
 
 
 __all__ = ["Dialed", "Dialer", "Places"]

@@ -26,8 +26,8 @@ class Flow:
     """See the top. For the greenlets of one thread. ``origin`` is the socket to where the client wants to go."""
 
     __slots__ = (
-        "_cut", "_giving", "_sending", "broken", "client", "expired", "now", "origin", "peer", "received", "seen",
-        "sent", "spares_client",
+        "_cut", "_giving", "_half", "_sending", "broken", "client", "expired", "now", "origin", "peer", "received",
+        "seen", "sent", "spares_client",
     )  # fmt: skip
 
     def __init__(self, client: Connection, peer: Any) -> None:
@@ -43,6 +43,8 @@ class Flow:
         self._cut = False
         # Whether a send to the client, to the origin, is under way: only SHUT_WR ends it.
         self._giving = self._sending = False
+        # Whether one of the two ways of a tunnel has ended.
+        self._half = False
         #: Whether it was ended because no bytes came.
         self.expired = False
         #: Whether the client can still be told what went wrong: nothing of an answer was sent.
@@ -53,7 +55,7 @@ class Flow:
         """Bytes may go to and from a new origin."""
         self.origin = origin
         self.sent = self.received = 0
-        self._cut = self._sending = self._giving = False
+        self._cut = self._sending = self._giving = self._half = False
         self.seen = self.now()
 
     def end(self) -> None:
@@ -108,7 +110,8 @@ class Flow:
                 self._sending = False
                 self.sent += len(data)
                 data = receive(_ROOM)
-            if not self.broken:
+            if not self.broken and not self._half:
+                self._half = True
                 self.origin.shutdown(_socket.SHUT_WR)
         except OSError:
             self.abort()
@@ -122,7 +125,8 @@ class Flow:
                 send(data)
                 self._giving = False
                 self.received += len(data)
-            if not self.broken:
+            if not self.broken and not self._half:  # else both are closed now
+                self._half = True
                 self.client.socket.shutdown(_socket.SHUT_WR)
         except OSError:
             self.abort()

@@ -12,11 +12,11 @@ from hmac import compare_digest
 from typing import Any
 
 from ....hub import Timer, get_hub
-from ....resolver import CrawlerResolver
+from ....resolver import CrawlerResolver, scope
 from ..base_server import Listener, Spawn
 from ..proxied import Trusted
 from ..stream import StreamServer
-from ..wsgi.access_log import log_of
+from ..wsgi.access_log import NO_LOG, log_of
 from ..wsgi.connection import Connection
 from ..wsgi.errors import ClientGone
 from ..wsgi.limits import Limits
@@ -136,6 +136,11 @@ class ProxyServer(StreamServer):
                 " or let it listen on 127.0.0.1, ::1 or a Unix socket"
             )
 
+    def start_accepting(self) -> None:
+        """See ``BaseServer.start_accepting``; what it spawns is in the resolver's scope, whatever others use."""
+        with scope(self.resolver):
+            super().start_accepting()
+
     def close(self) -> None:
         """Stop accepting, close idle connections; tunnels and requests that are there go on."""
         super().close()
@@ -151,12 +156,12 @@ class ProxyServer(StreamServer):
             if self._own_resolver:
                 self.resolver.close()
 
-    def _is_own(self, made: Any) -> bool:
-        """Whether a connection leads to this server's own listener."""
-        here, there, own = made.getsockname(), made.getpeername(), self.address
-        if not isinstance(own, tuple) or there[1] != own[1]:
+    def _is_own(self, made: Any, there: Any) -> bool:
+        """Whether a connection, to the address ``there``, leads to this server's own listener."""
+        if there[1] != self.server_port:
             return False
-        return bool(there[0] == own[0] or (own[0] in _WILDCARDS and there[0] == here[0]))
+        own = self.server_host
+        return bool(there[0] == own or (own in _WILDCARDS and there[0] == made.getsockname()[0]))
 
     # -- looking ---------------------------------------------------------------------------------------------
 
@@ -221,7 +226,8 @@ class ProxyServer(StreamServer):
             yield entry
         finally:
             self._counts.end(entry)
-            self.log.write(entry.line(flow.now()) + "\n")
+            if self.log is not NO_LOG:
+                self.log.write(entry.line(flow.now()) + "\n")
 
     def note(self, flow: Flow, kind: str, error: Refused, user: str = "") -> None:
         """A client that was refused before it was known where it wants to go."""
@@ -234,8 +240,7 @@ class ProxyServer(StreamServer):
         with self._dialer.connection(entry.host, entry.port) as dialed:
             flow.begin(dialed.socket)
             try:
-                entry.lookup, entry.connect = dialed.lookup, dialed.connect
-                entry.address = str(dialed.socket.getpeername()[0])
+                entry.address, entry.lookup, entry.connect = dialed[1:]
                 with suppress(OSError):
                     dialed.socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
                 yield
