@@ -61,14 +61,15 @@ class Tab:
 
 
 @contextmanager
-def browser(url):
-    """A tab that shows ``url``."""
+def browser(url, *flags):
+    """A tab that shows ``url``; with ``flags`` of a proxy, through that."""
     from websockets.sync.client import connect
 
     with tempfile.TemporaryDirectory(prefix="celadon-") as folder:
         words = [chromium(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
                  "--remote-debugging-port=0", f"--user-data-dir={folder}", "--window-size=1100,900",
-                 "--no-first-run", "--disable-background-networking", "--no-proxy-server", url]  # fmt: skip
+                 "--no-first-run", "--disable-background-networking",
+                 *(flags or ["--no-proxy-server"]), url]  # fmt: skip
         with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             try:
                 place = Path(folder) / "DevToolsActivePort"
