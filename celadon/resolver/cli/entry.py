@@ -14,13 +14,15 @@ from .commands import load
 from .exits import BROKEN_PIPE, FILES, INSIDE, INTERRUPTED, NO_REPLY, USAGE, FileError, UsageError, complain
 
 # The first word of a command line -> the module whose ``main`` takes the rest; any other word is dig's.
-MODULES = {"bulk": "bulk.bulk_command", "compare": "compare", "hosts": "ahosts"}
+MODULES = {"bulk": "bulk.bulk_command", "compare": "compare", "hosts": "ahosts", "massdns": "massdns"}
 _DIG = "dig.dig_command"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if argv is None and os.path.basename(sys.argv[0]) == "massdns":
+        words.insert(0, "massdns")  # a link by that name, for programs that call it
     command = MODULES.get(words[0]) if words else None
     try:
         code: int = load(command).main(words[1:]) if command else load(_DIG).main(words)

@@ -11,6 +11,10 @@ from .dig.dig_options import TABLE, Option
 _FORMS = (
     ("resolve [@SERVER...] NAME... [TYPE...] [+OPTION...] [OPTIONS]", "ask DNS, as dig"),
     ("resolve bulk [FILE|-] [OPTIONS]", "ask for each line of a file, as massdns (resolve bulk --help)"),
+    (
+        "resolve massdns -r FILE [FILE|-] [OPTIONS]",
+        "the same with massdns' own options and forms; also a link of that name",
+    ),
     ("resolve hosts NAME...", "what a program gets from getaddrinfo, as getent ahosts"),
     ("resolve compare NAME... [TYPE...]", "every engine and libc side by side"),
 )

@@ -10,6 +10,7 @@ and a late reply from the first still counts: every try stays open until the que
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import cycle, islice
 from typing import Any, Final
 
 from ..errors import Kind, ResolveError
@@ -47,7 +48,8 @@ class Tuning:
     loss narrow the window. ``adaptive_timeout`` lets a server's own speed decide when to ask again, within the
     configured time, which stays the bound of the whole. ``mixed_case`` puts bits into the name's case (0x20),
     ``cookies`` sends DNS cookies (RFC 7873). ``uses`` is how many questions leave from one source port. ``retry`` are
-    the response codes upon which another server is asked.
+    the response codes upon which another server is asked. ``tries`` bounds the tries of a question over all servers; 0:
+    the configured attempts for each server. ``sticky`` asks the first server again instead of the next.
     """
 
     in_flight: int = 4096
@@ -60,6 +62,8 @@ class Tuning:
     cookies: bool = False
     uses: int = 64
     retry: frozenset[int] = frozenset(_SOFT)
+    tries: int = 0
+    sticky: bool = False
 
 
 class Query:
@@ -224,9 +228,10 @@ class Exchange:
             query.state = self.state_of(options.server, now)
         more = self.more_of(query, now)
         if options.server is not None:
-            more.left = [query.state] * (self.config.attempts - 1)
+            most = self.tuning.tries or self.config.attempts
+            more.left = [query.state] * (most - 1)
             more.rounds = 1
-            more.deadline = now + self.config.timeout * self.config.attempts
+            more.deadline = now + self.config.timeout * most
         more.tcp = options.tcp or self.config.use_vc
         more.plain = options.edns is None
         more.ignore_tc = options.ignore_tc
@@ -241,12 +246,15 @@ class Exchange:
         """The question's rare state; made if it has none yet."""
         more = query.more
         if more is None:
-            order = self._order(self._rotation)
-            left = order * self.config.attempts
+            order = [query.state] if self.tuning.sticky else self._order(self._rotation)
+            most = self.tuning.tries or self.config.attempts * len(order)
+            left = list(islice(cycle(order), most))
             if query.state in left:
                 left.remove(query.state)
+            elif self.tuning.tries:
+                left.pop()  # the try under way is one of them
             started = query.sent if query.link is not None else now
-            deadline = started + self.config.timeout * self.config.attempts * len(order)
+            deadline = started + self.config.timeout * most
             more = query.more = More(left[::-1], deadline, len(order))
         return more
 

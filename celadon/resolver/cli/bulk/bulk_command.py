@@ -22,6 +22,7 @@ from .. import commands
 from ..exits import INSIDE, NO_REPLY, FileError, UsageError, complain
 from .bulk_options import Options, help_text, parse
 from .checkpoint import Checkpoint, State, about
+from .descriptors import make_room
 from .files import Output, PipeLines, open_input, refuse_same_file, replace_file
 from .job import Job, job_of, work
 from .names_in import Key, Watermark, questions
@@ -66,6 +67,7 @@ class _Run:
         self.stop = Stop()
         self.tally = Tally()
         self.began = time.time()
+        make_room(len(job.config.servers))
         refuse_same_file(
             {
                 "input": options.source,
@@ -79,7 +81,7 @@ class _Run:
         self.input, self.size = open_input(options.source)
         try:
             self.checkpoint, state = self._checkpoint()
-            self.output = Output(options["--output"], options["--gzip"], options["--flush"], self.stop)
+            self.output = Output(options["--output"], options["--gzip"], options["--flush"], self.stop, job.encode)
         except BaseException:
             self._close_input()
             raise
@@ -165,6 +167,8 @@ class _Run:
                 self.output.check(self._keep)
                 self.checkpoint.save(self.mark.state(self._keep, False))
             self._cut = self.output.begin(self._keep)
+            if self.options["--output-format"] == "B" and not self._keep:
+                self.output.raw(commands.load("bulk.massdns_forms").head())
         except BaseException:
             self.output.broken = True  # nothing is written any more, the checkpoint stays as it is
             raise
@@ -246,7 +250,7 @@ class _Run:
         more: dict[str, Any] = {
             "servers_asked": [str(one) for one in self.job.config.servers],
             "timeout": self.job.config.timeout,
-            "tries_allowed": self.job.config.attempts,
+            "tries_allowed": self.job.tuning.tries,
             "concurrency": self.options["--concurrency"],
             "processes": self.options["--processes"],
             "comments": self.mark.comments,

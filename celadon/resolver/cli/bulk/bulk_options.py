@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,14 @@ def _choice(*words: str) -> Callable[[str], object]:
     return convert
 
 
+def _form(text: str) -> object:
+    if text != "csv" and not _LETTERS.fullmatch(text):
+        raise UsageError(
+            f"{text!r} is not csv or J, S, L, F, B with massdns' letters (J: a e; S: d i l m n q r s t u; L: 0)"
+        )
+    return text
+
+
 def _rcodes(text: str) -> frozenset[str]:
     words = frozenset(one.strip().upper() for one in text.split(",") if one.strip())
     for one in words:
@@ -50,6 +59,7 @@ def _retried(text: str) -> frozenset[int]:
     return frozenset(int(Rcode[one]) for one in _rcodes(text) if one in Rcode.__members__)
 
 
+_LETTERS = re.compile(r"F|B|S[dilmnqrstu]*|L0*|J[ae]*")
 _STATUSES = frozenset((*Rcode.__members__, "TIMEOUT", "UNREACHABLE", "ILLEGAL_INPUT", "CANCELLED", "ERROR", "NODATA"))
 _count = _number(1, 60000, "a number from 1 to 60000")
 _seconds = _number(0.001, 86400, "a positive number of seconds", whole=False)
@@ -115,7 +125,10 @@ def _table() -> dict[str, Row]:
     )
     group(
         "reliability",
-        tries=("-c", "N", _number(1, 50, "a number from 1 to 50"), 4, "tries for each question at most", "--attempts"),
+        tries=("-c", "N", _number(1, 50, "a number from 1 to 50"), None,
+               "tries for each question at most (4; two for each of several servers, up to 16)",
+               "--attempts"),
+        sticky=("", None, str, False, "try again on the same server, not on the next"),
         timeout=("", "S", _seconds, 2.0, "seconds for each try at most; less for a server known to be fast"),
         interval=("-i", "MS", _number(1, 86_400_000, "a positive number of milliseconds"), None,
                   "the same in milliseconds"),
@@ -127,8 +140,8 @@ def _table() -> dict[str, Row]:
     group(
         "output",
         output=("-w", "FILE", str, "-", "write records to FILE (stdout)", "--output-file"),
-        output_format=("-o", "FORM", _choice("J", "Je", "S", "L", "csv"), "J",
-                       "J or Je: JSON lines; S: name, type, data; L: names that have data; csv"),
+        output_format=("-o", "FORM", _form, "J",
+                       "J: JSON lines; S: name, type, data; L: names; csv; F, B, Snl, ...: massdns' forms"),
         schema=("", "NAME", _choice("native", "massdns", "zdns", "dnsx"), "native",
                 "keys of the JSON: native, massdns, zdns or dnsx"),
         ordered=("", None, str, False, "write records in the order of the input"),
@@ -172,6 +185,11 @@ class Options:
 
     def __getitem__(self, name: str) -> Any:
         return self.values.get(name, TABLE[name].default)
+
+    def tries(self, servers: int) -> int:
+        """How often a question is sent at most, to so many servers."""
+        given: int | None = self["--tries"]
+        return given or max(4, 2 * min(servers, 8))
 
     @property
     def source(self) -> str:
@@ -250,8 +268,11 @@ def _option(made: Options, word: str, left: list[str]) -> None:
             raise UsageError(f"option {word} needs a value ({row.value})")
         value = left.pop(0)
     try:
-        made.values[name] = row.convert(value)
+        found = row.convert(value)
     except UsageError as error:
         raise UsageError(f"option {name}: {error}") from None
+    if isinstance(found, frozenset):
+        found |= made.values.get(name) or frozenset()  # --retry REFUSED --retry SERVFAIL are both
+    made.values[name] = found
     if name == "--type":
         made.types += [parse_type(one) for one in value.split(",")]

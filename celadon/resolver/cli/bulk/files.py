@@ -22,6 +22,25 @@ _RECORDS = 512  # that are handed to the system together
 PENDING: Any = object()
 
 
+Encode = Callable[[list[str]], bytes]
+
+
+def lines(records: list[str]) -> bytes:
+    """Each record and the end of its line."""
+    records.append("")
+    return "\n".join(records).encode("utf-8", "backslashreplace")
+
+
+def whole(records: list[str]) -> bytes:
+    """Records that have their line ends."""
+    return "".join(records).encode("utf-8", "backslashreplace")
+
+
+def octets(records: list[str]) -> bytes:
+    """Records each of whose characters is an octet."""
+    return "".join(records).encode("latin-1")
+
+
 class PipeLines:
     """The lines of a pipe or a terminal, PENDING where reading would block; ``pending(wake)`` tells of the next."""
 
@@ -77,7 +96,8 @@ class Output:
     which the file holds whole records, and with gzip whole members: a run that goes on cuts the file there.
     """
 
-    def __init__(self, target: str, zipped: bool, at_once: bool, stop: Stop) -> None:
+    def __init__(self, target: str, zipped: bool, at_once: bool, stop: Stop, encode: Encode = lines) -> None:
+        self._encode = encode
         self._at_once = at_once
         self._stop = stop
         self._lines: list[str] = []
@@ -131,9 +151,7 @@ class Output:
     def flush(self) -> None:
         """Hand everything to the system."""
         if self._lines:
-            self._lines.append("")
-            data = "\n".join(self._lines).encode("utf-8", "backslashreplace")
-            self._lines = []
+            data, self._lines = self._encode(self._lines), []
             self._send(data)
         if self._squeeze is not None:
             self._put(self._squeeze.flush(zlib.Z_SYNC_FLUSH))
@@ -174,7 +192,9 @@ class Output:
                     at += os.write(self._fd, view[at:end])
         except BaseException:
             self.broken = True
-            self._uncut(0 if self._zipped else at - data.rfind(b"\n", 0, at) - 1)
+            # Octets are no lines: of them the whole batch is taken back.
+            whole_lines = 0 if self._encode is octets else data.rfind(b"\n", 0, at) + 1
+            self._uncut(0 if self._zipped else at - whole_lines)
             raise
 
     def _wait(self) -> None:

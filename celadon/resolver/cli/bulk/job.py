@@ -15,9 +15,10 @@ from ...protocols import Engine
 from ...system.reload import System
 from ..exits import UsageError
 from .bulk_options import Options
-from .files import PENDING
+from .files import PENDING, Encode, lines
 from .names_in import Asked, Form, Key
-from .schemas import Schema, holds, schema, status, unanswered
+from .outcome_words import Schema, holds, status, unanswered
+from .schemas import encoder, schema
 from .tally import Tally
 
 
@@ -35,6 +36,7 @@ class Job:
     never: frozenset[str] | None
     failures: bool
     ordered: bool
+    encode: Encode = lines
 
 
 def job_of(options: Options, share: int) -> Job:
@@ -42,7 +44,9 @@ def job_of(options: Options, share: int) -> Job:
     name = options["--resolver"]
     if name not in registry.ENGINES:
         raise UsageError(f"bulk asks DNS: --resolver is one of {', '.join(registry.ENGINES)}, not {name!r}")
-    paced = ("--rate", "--rate-per-server", "--inflight-per-server", "--retry", "--no-adaptive")
+    if name not in registry.TUNED and options["--output-format"] == "B":
+        raise UsageError(f"-o B writes messages as they came: it needs --resolver {' or '.join(registry.TUNED)}")
+    paced = ("--rate", "--rate-per-server", "--inflight-per-server", "--retry", "--no-adaptive", "--sticky")
     for one in paced if name not in registry.TUNED else ():
         if one in options.values:
             raise UsageError(f"{one} needs --resolver {' or '.join(registry.TUNED)}")
@@ -50,18 +54,21 @@ def job_of(options: Options, share: int) -> Job:
     servers = tuple(options.servers) or base.servers
     retry = options["--retry"]
     concurrency = max(1, options["--concurrency"] // share)
+    tries = options.tries(len(servers))
     tuning = Tuning(
         in_flight=concurrency,
         in_flight_per_server=-(-options["--inflight-per-server"] // share),
         rate=options["--rate"] / share,
         rate_per_server=options["--rate-per-server"] / share,
         adaptive=not options["--no-adaptive"],
+        tries=tries,
+        sticky=options["--sticky"],
         **({} if retry is None else {"retry": retry}),
     )
     config = Config(
         servers=servers,
         timeout=options["--timeout"],
-        attempts=options["--tries"],
+        attempts=-(-tries // len(servers)),
         rotate=len(servers) > 1 and options["--rotate"] == "round-robin",
         use_vc=options["--tcp-only"],
     )
@@ -84,11 +91,12 @@ def job_of(options: Options, share: int) -> Job:
         tuning,
         name,
         concurrency,
-        schema(options["--output-format"], options["--schema"]),
+        schema(options["--output-format"], options["--schema"], retry),
         options["--filter"],
         options["--ignore"],
         not options["--no-failures"],
         options["--ordered"],
+        encoder(options["--output-format"], options["--schema"]),
     )
 
 

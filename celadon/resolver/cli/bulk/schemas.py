@@ -1,4 +1,6 @@
-"""An outcome of ``resolve bulk`` as a line: our own JSON, massdns', zdns' and dnsx', and the plain forms.
+"""An outcome of ``resolve bulk`` as a line: our own JSON, zdns' and dnsx', and the plain forms.
+
+massdns' forms are in ``massdns_forms``.
 
 The line that is written a million times, an answer of one address, is put together by hand.
 """
@@ -9,7 +11,6 @@ import csv
 import io
 import json
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
@@ -17,38 +18,19 @@ from typing import Any
 
 from ...dns.wire import Changed, OneAddress, WireAnswer
 from ...errors import Kind, ResolveError
-from ...model import Answer, Record, RRType, rcode_name, type_name
+from ...model import Answer, Record, RRType, type_name
 from ...protocols import Outcome
+from ..commands import load
+from .files import Encode, lines, octets, whole
 from .names_in import Key
+from .outcome_words import FLAGS, Schema, holds, server_label, status
 
-Schema = Callable[[Key, Outcome], str]
-
-_FLAGS = (("aa", 0x0400), ("tc", 0x0200), ("rd", 0x0100), ("ra", 0x0080), ("ad", 0x0020), ("cd", 0x0010))
 _NAMES = {
-    bits: ",".join(f'"{name}"' for name, bit in _FLAGS if bits & bit)
+    bits: ",".join(f'"{name}"' for name, bit in FLAGS if bits & bit)
     for bits in range(0, 0x0800, 0x10)
 }  # fmt: skip
 _TYPES = {n: type_name(n) for n in range(260)}
-_RCODES = {n: rcode_name(n) for n in range(24)}
-_FAILED = frozenset((Kind.TIMEOUT, Kind.NETWORK))
 _now = time.time
-
-
-def status(outcome: Outcome) -> str:
-    """One word: the response code's mnemonic, or the kind of failure."""
-    if isinstance(outcome, ResolveError):
-        return outcome.kind.value
-    return _RCODES.get(outcome.rcode) or rcode_name(outcome.rcode)
-
-
-def unanswered(outcome: Outcome) -> bool:
-    """Whether no server said anything."""
-    return isinstance(outcome, ResolveError) and outcome.kind in _FAILED
-
-
-def holds(answer: Answer, rdtype: int) -> bool:
-    """Whether there is a record of the type that was asked for (ANY: any)."""
-    return any(rdtype in (one.rdtype, RRType.ANY) for one in answer.records)
 
 
 def _type(rdtype: int) -> str:
@@ -59,18 +41,11 @@ def _class(rdclass: int) -> str:
     return {1: "IN", 3: "CH", 4: "HS", 255: "ANY"}.get(rdclass, f"CLASS{rdclass}")
 
 
-@lru_cache(256)
-def _server(label: str | None) -> str:
-    """``address#port`` as massdns writes it."""
-    address, _, port = (label or "").partition("#")
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
 @lru_cache(64)
 def _told(flags: int, server: str | None, tcp: bool, milliseconds: int) -> str:
     """What many answers of one millisecond have in common: the header's flags, by whom, how and when."""
     return (
-        f'"flags":[{_NAMES[flags & 0x07F0]}],"resolver":"{_server(server)}",'
+        f'"flags":[{_NAMES[flags & 0x07F0]}],"resolver":"{server_label(server)}",'
         f'"proto":"{"tcp" if tcp else "udp"}","ts":{milliseconds / 1000:.3f},'
     )
 
@@ -99,7 +74,7 @@ def native(key: Key, outcome: Outcome) -> str:
     kind = _type(key.rdtype)
     meta = "" if key.meta is None else f',"meta":{json.dumps(key.meta)}'
     if isinstance(outcome, ResolveError):
-        server = f',"resolver":"{_server(outcome.server)}"' if outcome.server else ""
+        server = f',"resolver":"{server_label(outcome.server)}"' if outcome.server else ""
         return (
             f'{{"name":{_quoted(name)},"type":"{kind}","class":"IN","status":"{outcome.kind.value}",'
             f'"error":{_quoted(outcome.detail or outcome.strerror or "")}{server},"tries":{len(outcome.tried)}{meta}}}'
@@ -131,35 +106,6 @@ def _address_row(outcome: Answer) -> str:
     return f'{{"name":{_quoted(outcome.question.name)},"type":"A","class":"IN","ttl":{ttl},"data":"{address}"}}'
 
 
-def massdns(key: Key, outcome: Outcome) -> str:
-    """As massdns with ``-o J`` (``Je`` for failures): final dots, no empty sections, nanoseconds."""
-    name = key.text.removesuffix(".") + "."
-    if isinstance(outcome, ResolveError):
-        error = (
-            "TIMEOUT" if outcome.kind is Kind.TIMEOUT else "MAXRETRIES" if unanswered(outcome) else outcome.kind.value
-        )
-        return json.dumps(
-            {"name": name, "type": _type(key.rdtype), "class": "IN", "error": error}, separators=(",", ":")
-        )
-    sections = (("answers", outcome.records), ("authorities", outcome.authority), ("additionals", outcome.additional))
-    data = ",".join(
-        f'"{title}":[{",".join(_massdns_row(one) for one in records)}]' for title, records in sections if records
-    )
-    return (
-        f'{{"name":{_quoted(outcome.question.name + ".")},"type":"{_type(key.rdtype)}","class":"IN",'
-        f'"status":"{status(outcome)}","rx_ts":{time.time_ns()},"data":{{{data}}},'
-        f'"flags":[{_NAMES[outcome.flags & 0x07F0]}],"resolver":"{_server(outcome.server)}",'
-        f'"proto":"{"TCP" if outcome.tcp else "UDP"}"}}'
-    )
-
-
-def _massdns_row(one: Record) -> str:
-    return (
-        f'{{"ttl":{one.ttl},"type":"{_type(one.rdtype)}","class":"{_class(one.rdclass)}",'
-        f'"name":{_quoted(one.name + ".")},"data":{_quoted(one.data)}}}'
-    )
-
-
 def zdns(key: Key, outcome: Outcome) -> str:
     """As zdns v2: the result under its module, statuses for failures, no final dots."""
     result: dict[str, Any] = {"status": _zdns_status(outcome)}
@@ -172,7 +118,7 @@ def zdns(key: Key, outcome: Outcome) -> str:
             "additionals": [_zdns_row(one) for one in outcome.additional],
             "authorities": [_zdns_row(one) for one in outcome.authority],
             "protocol": "tcp" if outcome.tcp else "udp",
-            "resolver": _server(outcome.server),
+            "resolver": server_label(outcome.server),
             "flags": {
                 "response": bool(flags & 0x8000),
                 "opcode": 0,
@@ -220,7 +166,7 @@ def dnsx(key: Key, outcome: Outcome) -> str:
         row["status_code"] = outcome.kind.value
     else:
         row["ttl"] = min((one.ttl for one in outcome.records), default=0)
-        row["resolver"] = [_server(outcome.server)]
+        row["resolver"] = [server_label(outcome.server)]
         for one in outcome.records:
             row.setdefault(_DNSX.get(one.rdtype, _type(one.rdtype).lower()), []).append(_dnsx_data(one))
         row["status_code"] = status(outcome)
@@ -251,9 +197,9 @@ def table(key: Key, outcome: Outcome) -> str:
     if isinstance(outcome, Answer):
         data = [one for one in outcome.records if key.rdtype in (one.rdtype, RRType.ANY)]
         row += [";".join([_cell(one.data) for one in data]), min((one.ttl for one in data), default="")]
-        row += [_server(outcome.server), f"{outcome.rtt * 1000:.3f}", outcome.attempts]
+        row += [server_label(outcome.server), f"{outcome.rtt * 1000:.3f}", outcome.attempts]
     else:
-        row += ["", "", _server(outcome.server) if outcome.server else "", "", len(outcome.tried)]
+        row += ["", "", server_label(outcome.server) if outcome.server else "", "", len(outcome.tried)]
     csv.writer(out, lineterminator="").writerow(row)
     return out.getvalue()
 
@@ -266,10 +212,23 @@ def _cell(text: str) -> str:
 _FORMULA = frozenset("=+-@")
 
 
-_JSON: dict[str, Schema] = {"native": native, "massdns": massdns, "zdns": zdns, "dnsx": dnsx}
+_JSON: dict[str, Schema] = {"native": native, "zdns": zdns, "dnsx": dnsx}
 _FORMS: dict[str, Schema] = {"S": simple, "L": names, "csv": table}
 
 
-def schema(form: str, name: str) -> Schema:
-    """What writes records, by ``--output-format`` and ``--schema``."""
-    return _JSON[name] if form in ("J", "Je") else _FORMS[form]
+def schema(form: str, name: str, exhausted: frozenset[int] | None) -> Schema:
+    """What writes records, by ``--output-format``, ``--schema`` and ``--retry``."""
+    if massdns_wrote(form, name):
+        made: Schema = load("bulk.massdns_forms").form(form, exhausted or frozenset())
+        return made
+    return _FORMS.get(form) or _JSON[name]
+
+
+def massdns_wrote(form: str, name: str) -> bool:
+    """Whether the form is one of massdns' own: what is written has its line ends, and may be no text."""
+    return form != "csv" and (name == "massdns" or form not in ("J", "Je", *_FORMS))
+
+
+def encoder(form: str, name: str) -> Encode:
+    """What turns records into bytes."""
+    return (octets if form == "B" else whole) if massdns_wrote(form, name) else lines

@@ -13,7 +13,7 @@ from typing import Any
 from ...dns.wire import OneAddress
 from ...errors import Kind, ResolveError
 from ...protocols import Outcome
-from .schemas import status
+from .outcome_words import status
 
 _UNANSWERED = frozenset((Kind.TIMEOUT, Kind.NETWORK))
 _STEPS = 8  # buckets of round trip times to a factor of e

@@ -112,7 +112,7 @@ class _Worker:
 
     def _flush(self) -> None:
         if self._marks:
-            lines = "".join([f"{line}\n" for line in self._lines]).encode("utf-8", "backslashreplace")
+            lines = self._job.encode(self._lines) if self._lines else b""
             _send(self._target, b"R", len(self._marks).to_bytes(4, "big") + self._marks.tobytes() + lines)
             self._marks = array("Q")
             self._lines.clear()
