@@ -13,6 +13,9 @@ FILES = sorted(ROOT.rglob("*.py"))
 RANK = {"hub": 0, "resolver": 1, "green": 2, "compat": 3, "integrations": 4}
 DOORS = {"celadon.hub", "celadon.hub.lowlevel", "celadon.hub.debug", "celadon.hub.debug.page", "celadon.hub.testing"}
 DOORS |= {"celadon.resolver", "celadon.resolver.testing"}
+#: The adapters to loops of other libraries: doors as well, and nobody in the hub imports them.
+OUTER_LOOPS = {"celadon.hub.aio", "celadon.hub.aio.trio", "celadon.hub.aio.twisted"}
+DOORS |= OUTER_LOOPS
 #: Folders of pure functions and values: no hub, no engine, no file, no socket is opened in them.
 PURE = {"names", "system", "policy", "answers", "dns"}
 #: What reads the system for the others; by its place it belongs to ``system``.
@@ -34,7 +37,7 @@ TABLE_OF_PATCHES, LATER = ROOT / "green" / "patching" / "table.py", "_later"
 EVERYWHERE = {"__init__", "__main__", "errors", "testing", "threads", "children", "base"}
 #: Files named as the foreign library that they serve.
 LIBRARIES = {"aiohttp", "httpx", "niquests", "psycopg", "pycurl", "requests", "scrapy", "twisted", "urllib3", "uvloop"}
-LIBRARIES |= {"celery", "engineio", "grpc", "gunicorn", "pytest", "zmq"}
+LIBRARIES |= {"celery", "engineio", "grpc", "gunicorn", "pytest", "trio", "zmq"}
 TOP = {"hub": 16, "resolver": 26, "green": 25}
 MOST_LINES, LONGEST_FUNCTION = 600, 60
 #: Functions that are one table and nothing else.
@@ -126,6 +129,7 @@ def test_a_file(path):
             assert root not in ("threading", "queue"), f"{name} may be patched under us"
             continue
         assert not name.startswith(("celadon.resolver.adapters", "celadon.resolver.aio")), "only its user imports it"
+        assert mine != "hub" or not name.startswith("celadon.hub.aio"), "only its user imports it"
         if mine in ("hub", "resolver"):
             assert root not in PATCHED, f"{name} may be patched under us"
         if root == "pycares":

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..hub import HubClosedError, get_hub, getcurrent, sleep
+from ..hub import HubClosedError, sleep
+from ..hub.lowlevel import may_wait
 
 #: Told before and after others run: asyncio's loop is not the running one then (see ``asyncio``).
 around: list[tuple[Callable[[], object], Callable[[], object]]] = []
@@ -18,9 +19,9 @@ _in_vain = 0
 
 
 def can_park() -> bool:
-    """Whether the caller may let others run: not in the hub itself, nor once the interpreter is being finalized."""
+    """Whether the caller may let others run: not in the hub or a loop it has joined, nor once Python is finalized."""
     try:
-        return get_hub().greenlet is not getcurrent()
+        return may_wait()
     except (RuntimeError, HubClosedError):
         return False
 

@@ -7,8 +7,8 @@ import time as _std
 from sys import is_finalizing
 from typing import Any
 
-from ..hub import get_hub, getcurrent
 from ..hub import sleep as _sleep
+from ..hub.lowlevel import may_wait
 
 _native_sleep = _std.sleep
 _MOST = (1 << 63) / 1e9  # seconds that CPython's clock type holds
@@ -26,7 +26,7 @@ def sleep(seconds: Any, /) -> None:
         raise OverflowError("timestamp too large to convert to C _PyTime_t")
     if seconds < 0:
         raise ValueError("sleep length must be non-negative")
-    if is_finalizing() or (not seconds and getcurrent() is get_hub().greenlet):
+    if is_finalizing() or (not seconds and not may_wait()):
         _native_sleep(seconds)  # a callback of the loop cannot give way, and has not asked to wait
     else:
         _sleep(seconds)

@@ -10,6 +10,7 @@ from .greenlets.ident import IdentRegistry
 from .loop.current import hub_if_any, root_greenlet, wake_at_signals
 from .loop.gevent_names import LoopGreenlet
 from .loop.hub import hub_fds
+from .loop.joined import may_wait
 from .waiting.fds import Registration, Watch, watch
 from .waiting.park import TIMED_OUT, WaitQueue, park, park_for, unpark, unpark_error
 
@@ -23,6 +24,7 @@ __all__ = [
     "Watch",
     "hub_fds",
     "hub_if_any",
+    "may_wait",
     "park",
     "park_for",
     "root_greenlet",

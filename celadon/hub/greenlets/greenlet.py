@@ -7,7 +7,7 @@ joined it and calls its links.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
@@ -20,6 +20,7 @@ from ... import late
 from ..loop.current import _local, get_hub
 from ..loop.failures import raisable, text
 from ..loop.hub import Hub
+from ..loop.joined import may_wait, outer_of
 from ..loop.shuffle import AHEAD, RAISE, START
 from ..loop.timers import Timer
 from ..waiting.park import first_time, may_park, sleep
@@ -77,6 +78,7 @@ class Greenlet(greenlet, Generic[T]):
         "_spawner",
         "_state",
         "_timer",
+        "_trace",
         "_value",
         "args",
         "kwargs",
@@ -186,7 +188,7 @@ class Greenlet(greenlet, Generic[T]):
             trace = error.__traceback__
             if trace is not None and trace.tb_next is not None:
                 BaseException.with_traceback(error, trace.tb_next)
-            self._error = error
+            self._error, self._trace = error, error.__traceback__
             self._finish()
             self._failed(error)
             trace = None
@@ -296,6 +298,12 @@ class Greenlet(greenlet, Generic[T]):
         """What it failed with, or None."""
         return self._error
 
+    def failure(self) -> BaseException:
+        """What it failed with, to be raised: with the greenlet's own traceback, which no earlier raise has grown."""
+        error = self._error
+        assert error is not None
+        return BaseException.with_traceback(error, getattr(self, "_trace", error.__traceback__))
+
     @property
     def exc_info(self) -> tuple[type[BaseException], BaseException, Any] | None:
         """What it failed with, as ``sys.exc_info()`` would give it, or None."""
@@ -372,8 +380,7 @@ class Greenlet(greenlet, Generic[T]):
         if self._state != _DONE:
             raise not_ready(timeout if block else 0, repr(self))
         if self._error is not None:
-            # The traceback is the greenlet's own each time, so that it does not grow from one caller to the next.
-            raise self._error.with_traceback(self._error.__traceback__)
+            raise self.failure()
         return self._value  # type: ignore[return-value]  # GreenletExit counts as a value, as in gevent
 
     def kill(
@@ -418,6 +425,13 @@ class Greenlet(greenlet, Generic[T]):
         Unlike that one it comes back to the caller, whatever the greenlet does; the value of the greenlet does not.
         """
         _throw(self.kill, kind, value, trace)
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        """In a coroutine of a loop that this thread's hub has joined, or may join: wait for the end, as ``get`` does.
+
+        A cancelled ``await`` kills it; a kill raises the loop's own kind of cancellation.
+        """
+        return outer_of().ended(self).__await__()
 
     # -- links -----------------------------------------------------------------------------------------------
 
@@ -548,7 +562,7 @@ def _throw(kill: Callable[..., None], kind: Any, value: Any, trace: Any) -> None
         kind = value if isinstance(value, BaseException) else kind(value)
     error = raisable(kind)
     kill(error if trace is None else BaseException.with_traceback(error, trace), block=False)
-    if getcurrent() is not get_hub().greenlet:
+    if may_wait():
         sleep(0)
 
 
