@@ -78,7 +78,10 @@ def _on_class(kind: type, name: str) -> Any:
 
 def _attributes(self: local) -> dict[str, Any]:
     slots: WeakKeyDictionary[greenlet, dict[str, Any]] = object.__getattribute__(self, "_local__slots")
-    me = type(self)._local__owner()
+    try:
+        me = type(self)._local__owner()
+    except RuntimeError:  # the interpreter is being finalized: only finalizers run, in the main greenlet
+        return _of_the_main_greenlet(slots)
     attributes = slots.get(me)
     if attributes is None:
         attributes = slots[me] = {}
@@ -86,3 +89,8 @@ def _attributes(self: local) -> dict[str, Any]:
         if args or kwargs or type(self).__init__ is not object.__init__:
             type(self).__init__(self, *args, **kwargs)
     return attributes
+
+
+def _of_the_main_greenlet(slots: WeakKeyDictionary[greenlet, dict[str, Any]]) -> dict[str, Any]:
+    """Its attributes, once greenlet has let go of it: weak references to it are dead, those to others are not."""
+    return next((attributes for one, attributes in slots.data.items() if one() is None), {})  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Finalizers that run as the interpreter ends find locks, queues, pipes and sleep as they are without the patch."""
+"""Finalizers that run as the interpreter ends find locks, locals, queues, pipes and sleep as they are without the patch."""
 
 import subprocess
 import sys
@@ -11,6 +11,8 @@ import os, queue, threading, time
 class Late:
     def __init__(self):
         self.lock, self.queue, self.pipe = threading.RLock(), queue.Queue(1), os.pipe()
+        self.local = threading.local()
+        self.local.text = b"late"
 
     def __del__(self, os=os, time=time, event=threading.Event):
         with self.lock:
@@ -20,7 +22,7 @@ class Late:
         os.read(self.pipe[0], 1)
         time.sleep(0.001)
         event().wait(0.001)
-        os.write(1, b"late")
+        os.write(1, self.local.text)
 
 late = Late()
 print("x" * 200_000, end="")
