@@ -1,4 +1,4 @@
-"""Finalizers that run as the interpreter ends find locks, locals, queues, pipes and sleep as they are without the patch."""
+"""Finalizers that run as the interpreter ends find locks, locals, queues, pipes and sleep as without the patch."""
 
 import subprocess
 import sys
