@@ -8,7 +8,7 @@ SERVERS := --ignore=tests/integration/test_dig.py --ignore=tests/integration/tes
 
 .DEFAULT_GOAL := help
 .PHONY: help demo format check check-types test test-suite test-pythons test-fast test-shuffle test-poll test-soak test-bulk-scale test-bulk-signals test-corpora test-flood bench-crowd test-parity test-stdlib \
-  test-stdlib-names test-integration test-peers fuzz fuzz-codec bench bench-hub bench-bulk plot bench-scrapy bench-requests bench-http clean
+  test-stdlib-names test-integration test-peers fuzz fuzz-codec bench bench-hub bench-bulk manuals plot bench-scrapy bench-requests bench-http clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -140,6 +140,9 @@ bench-hub: ## The table of the hub alone; ROUNDS=1 for a first look
 	$(MAKE) $(BENCH)/.ready
 	$(BENCH)/bin/python -m benchmarks.run --parts time,parked,asleep --rounds $(ROUNDS)
 	$(BENCH)/bin/python -m benchmarks.cost
+
+manuals: $(VENV)/.ready ## The manual pages and completions under share/, which the wheel installs
+	$(BIN)/python -m docs.make.manuals
 
 # No measuring: the figures are copied from what the benchmarks print, with their date.
 plot: ## The plots and the table of README.md from benchmarks/figures.json

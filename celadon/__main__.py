@@ -18,39 +18,14 @@ import celadon
 
 from .patch_options import UsageError, is_resolver_option, patch_option, split, value_of
 
-_USAGE = """\
-usage: celadon [options] script.py | -m module | -c code | -   [args...]
-       celadon serve [options] module:application   (celadon serve --help)
-       celadon proxy [options]                      (celadon proxy --help)
-
-Run a program as python does, with the standard library made cooperative.
-
-options of the resolver:
-  --resolver NAME        auto, ares, python, thread, block, or pkg.mod:obj
-  --servers A,B          name servers in place of those in resolv.conf
-  --search A,B           domains for short names (--search= for none)
-  --timeout SECONDS      per try;  --attempts N: rounds over all servers
-  --deadline SECONDS     for a lookup as a whole
-  --cache N              how many answers are kept (0: no cache)
-  --concurrency N        questions in flight;  --rate N: questions in a second
-what is patched:
-  --no-MODULE            leave out a module, such as --no-ssl
-  --sys, --files         also standard streams; also regular files (in threads)
-a program of another library:
-  --as gevent            gives it Celadon by that name; it patches by itself
-others:
-  -P                     do not put the program's folder in front of sys.path
-  -V, --version;  -h, --help
-
-python -m celadon is the same; options of the interpreter go before -m.
-"""
-
-
 #: The first argument -> the module of ours whose ``main(args)`` is run in place of a program.
 _COMMANDS = {
     "proxy": "green.servers.proxy.proxy_command",
     "serve": "green.servers.serve.serve_command",
 }
+
+#: The first argument, up to its "=" -> the module that prints what it asks for.
+_ABOUT = {"-h": "usage", "--help": "usage", "--man": "usage", "--completion": "usage"}
 
 
 def _options(args: list[str]) -> tuple[dict[str, Any], bool, str]:
@@ -167,9 +142,11 @@ def _hide_our_frames(error: BaseException) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the program; what it raises passes through. Returns 2, after one line on stderr, for bad arguments."""
     args = list(sys.argv[1:] if argv is None else argv)
-    if args and args[0] in ("-h", "--help"):
-        print(_USAGE, end="")
-        return 0
+    if args and args[0].partition("=")[0] in _ABOUT:
+        try:
+            return int(importlib.import_module(f"celadon.{_ABOUT[args[0].partition('=')[0]]}").main(args, _COMMANDS))
+        except ValueError as error:
+            return _complain(str(error))
     if args and args[0] in ("-V", "--version"):
         print(f"celadon {celadon.__version__}")
         return 0

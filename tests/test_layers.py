@@ -25,7 +25,7 @@ IO = {"select", "os", "io", "pathlib", "subprocess"}
 PATCHED = {"threading", "queue", "concurrent", "socket", "asyncio"}
 #: The registries of late imports: a table of theirs, or a call with a literal, names a module of the same package.
 LATE_TABLES = {
-    "__main__.py": ("_COMMANDS",),
+    "__main__.py": ("_ABOUT", "_COMMANDS"),
     "resolver/registry.py": ("ENGINES", "OBSERVED", "RESOLVERS"),
     "resolver/lazy.py": ("RDATA",),
     "resolver/engines/python/transports.py": ("TRANSPORTS",),

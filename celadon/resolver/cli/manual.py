@@ -4,19 +4,39 @@ from __future__ import annotations
 
 import textwrap
 
+from ... import roff
 from ..model import RRType
+from .bulk import bulk_options
 from .commands import COMMANDS
 from .dig.dig_options import TABLE, Option
 
 _FORMS = (
-    ("resolve [@SERVER...] NAME... [TYPE...] [+OPTION...] [OPTIONS]", "ask DNS, as dig"),
-    ("resolve bulk [FILE|-] [OPTIONS]", "ask for each line of a file, as massdns (resolve bulk --help)"),
-    (
-        "resolve massdns -r FILE [FILE|-] [OPTIONS]",
-        "the same with massdns' own options and forms; also a link of that name",
-    ),
-    ("resolve hosts NAME...", "what a program gets from getaddrinfo, as getent ahosts"),
+    ("resolve [@SERVER...] NAME... [TYPE...] [+OPTION...]", "ask DNS, as dig"),
+    ("resolve bulk [FILE|-] [OPTIONS]", "a file of names, as massdns"),
+    ("resolve massdns -r FILE [FILE|-] [OPTIONS]", "massdns' own options; or a link named so"),
+    ("resolve hosts NAME...", "what programs get, as getent ahosts"),
     ("resolve compare NAME... [TYPE...]", "every engine and libc side by side"),
+)
+#: What ``--help`` shows of the options: those that people use most.
+_OFTEN = (
+    ("-t TYPE", "record type (A); several with commas: A,AAAA,MX"),
+    ("-x ADDRESS", "the name of an address (PTR)"),
+    ("-f FILE", "command lines from a file, - for stdin"),
+    ("-p PORT, -4, -6", "port of the servers (53); IPv4 only; IPv6 only"),
+    ("+search", "use resolv.conf's search list"),
+    ("+tcp +tls +https", "over TCP; DNS over TLS; DNS over HTTPS; +quic: DNS over QUIC"),
+    ("+dnssec +cdflag", "ask for DNSSEC records; without validation"),
+    ("+subnet=ADDR/BITS", "send a client's subnet (RFC 7871)"),
+    ("+timeout=S +tries=N", "seconds for each reply (2), rounds over all servers (3)"),
+    ("+trace +nssearch", "follow the delegations from the root; SOA of each name server"),
+    ("+short", "the data alone, a line each"),
+    ("+noall +answer", "only the answer section; any section can be chosen so"),
+    ("+multiline +ttlunits", "long records over several lines; TTLs as 1h30m"),
+    ("--json", "an object for each question on one line; --format yaml, table, dig, short"),
+    ("--why", "who is asked, and where that comes from, on stderr"),
+    ("--exit-status=rcode", "2 if a name has no data, 3 if a server failed"),
+    ("--completion SHELL", "print a completion script: bash, zsh, fish"),
+    ("-v, --version, --man", "the version; the whole manual"),
 )
 _EXAMPLES = (
     ("resolve example.com MX", "the mail servers of a domain"),
@@ -60,30 +80,19 @@ def forms(option: Option) -> list[str]:
 
 
 def help_text() -> str:
-    """What ``resolve --help`` prints."""
-    lines = ["usage:"]
-    lines += [f"  {form:64}{what}" for form, what in _FORMS]
-    lines += [
-        "",
-        "Each +option may be written --option as well, and +nooption --no-option. Unambiguous abbreviations work.",
-    ]
-    lines += ["Options before the first name apply to all names, options after names to those names."]
-    for group, options in _groups().items():
-        lines += ["", f"{group}:"]
-        for option in options:
-            head = ", ".join(forms(option))
-            lines.append(f"  {head:34} {option.help}" if len(head) <= 34 else f"  {head}\n{'':37}{option.help}")
-    lines += ["", "Examples:", *(f"  {line:48}{what}" for line, what in _EXAMPLES)]
-    lines += ["", "Exit status:", *(f"  {code:6}{what}" for code, what in _STATUS)]
+    """What ``resolve --help`` prints: a screen; the manual has the rest."""
+    width = max(len(form) for form, _ in _FORMS) + 2
+    lines = [f"{'usage: ' if not n else '       '}{form:{width}}{what}" for n, (form, what) in enumerate(_FORMS)]
+    lines += ["", *(f"  {head:23}{what}" for head, what in _OFTEN)]
+    lines += ["", "Every +option may be written --option, +nooption --no-option; a beginning that is unique is enough."]
+    lines += ["Options before the first name apply to all names, options after names to those names.", ""]
+    lines += [f"  {line:45}{what}" for line, what in _EXAMPLES]
+    lines += ["", "Exit status: 0 every question got a reply, 1 bad usage, 8 file, 9 no reply, 10 error inside."]
+    lines += ["All options: resolve --man; those of bulk: resolve bulk --help"]
     return "".join(f"{line}\n" for line in lines)
 
 
 # -- the manual page -----------------------------------------------------------------------------------------------
-
-
-def _roff(text: str) -> str:
-    escaped = text.replace("\\", "\\e").replace("-", "\\-")
-    return "\\&" + escaped if escaped[:1] in (".", "'") else escaped
 
 
 def man_page(version: str) -> str:
@@ -95,7 +104,7 @@ def man_page(version: str) -> str:
     ]
     out.append(".SH SYNOPSIS")
     for form, _ in _FORMS:
-        out += [".nf", f"\\fB{_roff(form)}\\fP", ".fi"]
+        out += [".nf", f"\\fB{roff.escape(form)}\\fP", ".fi"]
     out += [
         ".SH DESCRIPTION",
         "\\fBresolve\\fP asks DNS in dig's dialect and prints what dig prints. Standard output carries",
@@ -108,18 +117,28 @@ def man_page(version: str) -> str:
     out += ["and answered in their order. Every \\fB+option\\fP may be written \\fB\\-\\-option\\fP as well."]
     out += ["An option of dig's that is not supported here is ignored with a warning."]
     for group, options in _groups().items():
-        out.append(f".SS {_roff(group)}")
+        out.append(f".SS {roff.escape(group)}")
         for option in options:
-            out += [".TP", ", ".join(f"\\fB{_roff(one)}\\fP" for one in forms(option)), _roff(option.help)]
+            out += [".TP", ", ".join(f"\\fB{roff.escape(one)}\\fP" for one in forms(option)), roff.escape(option.help)]
+    out += [".SH RESOLVE BULK", roff.escape(bulk_options.PROMISE)]
+    for title, rows in bulk_options.groups().items():
+        out.append(f".SS {roff.escape(title)}")
+        for head, text in rows:
+            out += [".TP", f"\\fB{roff.escape(head)}\\fP", roff.escape(text)]
     out.append(".SH EXAMPLES")
     for line, what in _EXAMPLES:
-        out += [".TP", f"\\fB{_roff(line)}\\fP", _roff(what)]
+        out += [".TP", f"\\fB{roff.escape(line)}\\fP", roff.escape(what)]
     out.append(".SH EXIT STATUS")
     for code, what in _STATUS:
-        out += [".TP", code, _roff(what)]
+        out += [".TP", code, roff.escape(what)]
     out += [".SH ENVIRONMENT", ".TP", "NO_COLOR", "no colour, also on a terminal", ".SH FILES", "/etc/resolv.conf"]
-    out += [".SH SEE ALSO", "dig(1), getent(1), resolv.conf(5)"]
+    out += [".SH SEE ALSO", "celadon(1), dig(1), getent(1), resolv.conf(5)"]
     return "".join(f"{line}\n" for line in out)
+
+
+def show_man_page(version: str) -> None:
+    """What ``resolve --man`` does."""
+    roff.show(man_page(version))
 
 
 # -- completions ---------------------------------------------------------------------------------------------------
@@ -152,6 +171,10 @@ def completion(shell: str) -> str:
     return _SHELLS[shell]()
 
 
+def _bulk_words() -> list[str]:
+    return [word for name, row in bulk_options.TABLE.items() for word in (row.short, name) if word]
+
+
 def _bash() -> str:
     plus, minus, types = _words()
     cases = "\n".join(f'        {name}) words="{" ".join(values)}" ;;' for name, values in _values().items())
@@ -160,6 +183,13 @@ def _bash() -> str:
         # bash completion of resolve: source it, or put it under bash-completion/completions/resolve
         _resolve() {
             local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} words
+            if [ "${COMP_WORDS[1]}" = bulk ] && [ "$COMP_CWORD" -gt 1 ]; then
+                case $word in
+                    -*) COMPREPLY=($(compgen -W "%(bulk)s" -- "$word")) ;;
+                    *) COMPREPLY=($(compgen -f -- "$word")) ;;
+                esac
+                return
+            fi
             case $before in
         %(cases)s
                 -f|--batch|--servers|--hints) COMPREPLY=($(compgen -f -- "$word")); return ;;
@@ -181,6 +211,7 @@ def _bash() -> str:
         "plus": " ".join(plus),
         "minus": " ".join(minus),
         "commands": " ".join(COMMANDS),
+        "bulk": " ".join(_bulk_words()),
     }
 
 
@@ -203,11 +234,16 @@ def _zsh() -> str:
             if option.letter:
                 described["minus"].append(f"'-{option.letter}:{text}'")
     types = _words()[2]
+    bulk = (f"'{name}:{_single(row.help.replace(':', chr(92) + ':'))}'" for name, row in bulk_options.TABLE.items())
+    lines.append(f"    local -a bulk; bulk=({' '.join(bulk)})")
     for name, items in described.items():
         lines.append(f"    {name}=({' '.join(items)})")
     lines += [
         f"    types=({' '.join(types)})",
         f"    commands=({' '.join(COMMANDS)})",
+        "    if [[ $words[2] == bulk ]] && (( CURRENT > 2 )); then",
+        "        [[ $PREFIX == -* ]] && _describe option bulk || _files; return",
+        "    fi",
         "    case ${words[CURRENT-1]} in",
     ]
     for name, values in _values().items():
@@ -223,6 +259,9 @@ def _zsh() -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+_IN_BULK = "__fish_seen_subcommand_from bulk"
+
+
 def _fish() -> str:
     types = _words()[2]
     lines = [
@@ -231,6 +270,11 @@ def _fish() -> str:
     ]
     lines.append(f"complete -c resolve -n __fish_is_first_token -a '{' '.join(COMMANDS)}'")
     lines.append(f"complete -c resolve -a '{' '.join(types)}'")
+    for name, row in bulk_options.TABLE.items():
+        letter = f" -s {row.short[1:]}" if row.short else ""
+        value = " -r -F" if row.value and "FILE" in row.value else " -r" if row.value else ""
+        lines.append(f"complete -c resolve -n '{_IN_BULK}'{letter} -l {name[2:]}{value} -d '{_single(row.help)}'")
+    lines.append(f"complete -c resolve -n '{_IN_BULK}' -F")
     for option in TABLE:
         if not option.help:
             continue

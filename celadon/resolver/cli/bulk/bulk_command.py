@@ -26,8 +26,9 @@ from .descriptors import make_room
 from .files import Output, PipeLines, open_input, refuse_same_file, replace_file
 from .job import Job, job_of, work
 from .names_in import Key, Watermark, questions
+from .progress import Progress
 from .stop import Abandoned, Stop, Stopped
-from .tally import Progress, Tally
+from .tally import Tally
 from .workers import WorkerLost, run_workers
 
 _COLLECT_EVERY = 50_000  # objects: more than what is in flight has, or that is gone through again and again
@@ -119,15 +120,9 @@ class _Run:
 
     def _progress(self, done: int) -> Progress:
         form = "none" if self.options["--quiet"] else self.options["--status-format"]
-        bar = None
         if form == "auto":
-            form = "text"
-            if sys.stderr.isatty():
-                try:
-                    bar = commands.load("bulk.bar").bar(self.size, done)
-                except ImportError:
-                    bar = None  # tqdm is an extra
-        return Progress(form, bar, self.size, done, self.began)
+            form = "bar" if sys.stderr.isatty() else "text"
+        return Progress(form, self.size, done, self.began)
 
     def _lines(self) -> Iterable[bytes]:
         return self.input if self.size or os.path.isfile(self.options.source) else PipeLines(self.input.fileno())

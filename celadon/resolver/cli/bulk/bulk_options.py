@@ -154,7 +154,7 @@ def _table() -> dict[str, Row]:
     group(
         "progress",
         status_format=("", "FORM", _choice("auto", "text", "json", "none"), "auto",
-                       "progress on stderr: auto (with tqdm a bar, else text), text, json or none"),
+                       "progress on stderr: auto (a bar on a terminal, else text), text, json or none"),
         quiet=("-q", None, str, False, "print no progress and no summary"),
         metadata_file=("", "FILE", str, None, "write the summary to FILE as JSON"),
         checkpoint=("", "FILE", str, None, "note in FILE which names are done, so that --resume can go on"),
@@ -197,22 +197,28 @@ class Options:
         return self["--input-file"] or (self.names[0] if self.names else "-")
 
 
-def help_text() -> str:
-    """What ``resolve bulk --help`` prints."""
-    lines = [
-        "usage: resolve bulk [FILE|-] [options]",
-        "",
-        "Ask DNS about many names. Writes exactly one record for each name and type, also for failures.",
-        "Blank lines and lines that begin with # are skipped.",
-    ]
-    title = ""
+#: The contract, in the help and in the manual.
+PROMISE = (
+    "Ask DNS about many names. Writes exactly one record for each name and type, also for failures. "
+    "Blank lines and lines that begin with # are skipped."
+)
+
+
+def groups() -> dict[str, list[tuple[str, str]]]:
+    """Title -> the options' forms and what they do, with their defaults."""
+    made: dict[str, list[tuple[str, str]]] = {}
     for name, row in TABLE.items():
-        if row.group != title:
-            title = row.group
-            lines += ["", f"{title}:"]
         head = ", ".join(filter(None, (row.short, name))) + (f" {row.value}" if row.value else "")
         shown = row.default not in (None, False, "", 0, 0.0) and name not in ("--output", "--input-format")
-        lines.append(f"  {head:30} {row.help}{f' ({row.default})' if shown else ''}")
+        made.setdefault(row.group, []).append((head, f"{row.help}{f' ({row.default})' if shown else ''}"))
+    return made
+
+
+def help_text() -> str:
+    """What ``resolve bulk --help`` prints."""
+    lines = ["usage: resolve bulk [FILE|-] [options]", "", *PROMISE.replace("failures. ", "failures.\n").split("\n")]
+    for title, rows in groups().items():
+        lines += ["", f"{title}:", *(f"  {head:30} {text}" for head, text in rows)]
     return "\n".join(lines)
 
 

@@ -1,11 +1,9 @@
-"""What a bulk run has seen, as counts that two processes can add up; and how it stands, as a line for people."""
+"""What a bulk run has seen, as counts that two processes can add up."""
 
 from __future__ import annotations
 
-import json
 import math
 import resource
-import sys
 import time
 from collections import Counter
 from typing import Any
@@ -174,62 +172,3 @@ def usage() -> tuple[float, int]:
     """CPU seconds of this process and its children, and the largest resident set of any in KiB."""
     both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in both), max(one.ru_maxrss for one in both)
-
-
-class Progress:
-    """How a run stands, told now and then on stderr: as text, as JSON lines, by a bar, or not at all."""
-
-    def __init__(self, form: str, bar: Any, size: int, skipped: int, began: float) -> None:
-        self._form = form
-        self._bar = bar
-        self._size = size
-        self._done = self._skipped = skipped
-        self._began = began
-        self._told = began
-        self._before = 0
-        self.every: float = 1.0 if form == "json" or bar is not None else 10.0
-
-    def tell(self, tally: Tally, offset: int, in_flight: int) -> None:
-        """A second has passed."""
-        now = time.time()
-        if self._bar is not None:
-            self._bar.update(offset - self._done)
-            self._bar.set_postfix_str(f"{tally.records} records, {tally.unanswered} unanswered")
-            self._done = offset
-            return
-        if self._form == "none" or now - self._told < self.every - 0.1:
-            return
-        rate = (tally.records - self._before) / (now - self._told)
-        self._told, self._before = now, tally.records
-        part = offset / self._size if self._size else None
-        left = None
-        if part and offset > self._skipped:
-            left = (self._size - offset) * (now - self._began) / (offset - self._skipped)
-        if self._form == "json":
-            row = {
-                "processed": tally.records,
-                "per_second": round(rate, 1),
-                "average_per_second": round(tally.records / max(now - self._began, 1e-9), 1),
-                "unanswered": tally.unanswered,
-                "concurrency": in_flight,
-                "statuses": dict(tally.statuses),
-                "progress": {
-                    "percent": None if part is None else round(part * 100, 2),
-                    "eta": None if left is None else round(left, 1),
-                },
-            }
-            print(json.dumps(row, separators=(",", ":")), file=sys.stderr, flush=True)
-        else:
-            share = "" if part is None else f" ({part:.0%} of the input)"
-            eta = "" if left is None else f", {left:.0f} s left"
-            print(
-                f"resolve: {tally.records} records{share}, {rate:.0f}/s, {tally.unanswered} unanswered, "
-                f"{in_flight} in flight{eta}",
-                file=sys.stderr,
-                flush=True,
-            )
-
-    def end(self) -> None:
-        """Leave the terminal as it was."""
-        if self._bar is not None:
-            self._bar.close()

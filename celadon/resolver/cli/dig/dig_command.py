@@ -46,7 +46,7 @@ def show(action: str) -> int:
     elif action == "help":
         print(made.help_text(), end="")
     elif action == "man":
-        print(made.man_page(version()), end="")
+        made.show_man_page(version())
     else:
         print(made.completion(action.split()[1]), end="")
     return OK

@@ -326,7 +326,7 @@ TABLE: tuple[Option, ...] = (
     _long(_REST, "", "why", "", _set("why"), "say on stderr which resolver and servers are asked, and why"),
     _long(_REST, "", "strict-args", "", _set("strict"), "refuse dig's options that are not supported here"),
     _long(_REST, "", "completion", "SHELL", _completion, "print a completion script: bash, zsh, fish", *_SHELLS),
-    _long(_REST, "", "man", "", _set("action", "man"), "print the manual page (| man -l -)"),
+    _long(_REST, "", "man", "", _set("action", "man"), "the manual page: on a terminal by man(1), else as it is"),
     _long(_REST, "v", "version", "", _set("action", "version"), "print the version"),
     _long(_REST, "h", "help", "", _set("action", "help"), "print this"),
     _long(_REST, "r", "rcfile", "", _nothing, ""),  # dig's -r: there is no ~/.digrc here
