@@ -15,6 +15,7 @@ OURS |= {"celadon.hub.hub_thread", "celadon.hub.greenlets.dagpool", "celadon.hub
 OURS |= {"celadon.hub.greenlets.greenpool", "celadon.hub.waiting.resource_pool", "celadon.hub.waiting.conditions"}
 OURS |= {"celadon.resolver.bulk_lookup", "celadon.resolver.crawl.crawler", "celadon.resolver.crawl.guard"}
 OURS |= {"celadon.resolver.record_queries", "celadon.resolver.query_answer", "celadon.resolver.testing"}
+OURS |= {"celadon.resolver.resolvers.validation", "celadon.resolver.dns.dnssec"}
 OURS |= {"celadon.resolver.engines.ares.ares_engine", "celadon.resolver.dns.rdata_dnspython"}
 OURS |= {
     "celadon.green.tls_socket",

@@ -30,7 +30,21 @@ if typing.TYPE_CHECKING:
         stats,
         use,
     )
-    from .model import AddrInfo, Answer, Config, Edns, QueryOptions, Question, Rcode, Record, RRType, Server, SockAddr
+    from .model import (
+        AddrInfo,
+        Answer,
+        Config,
+        Edns,
+        QueryOptions,
+        Question,
+        Rcode,
+        Record,
+        RRType,
+        Security,
+        Server,
+        SockAddr,
+        Validation,
+    )
     from .policy.explain import Explanation
     from .protocols import Engine, FullResolver, Resolver
     from .query_answer import Https, Mx, QueryAnswer, Srv
@@ -50,7 +64,8 @@ else:
             "factory": "ResolverLike check_option_names make",
             "in_use": "current discard explain getaddrinfo getfqdn gethostbyaddr gethostbyname gethostbyname_ex "
             "getnameinfo permit preload reset scope stats use",
-            "model": "AddrInfo Answer Config Edns QueryOptions Question Rcode Record RRType Server SockAddr",
+            "model": "AddrInfo Answer Config Edns QueryOptions Question Rcode Record RRType Security Server SockAddr "
+            "Validation",
             "policy.explain": "Explanation",
             "protocols": "Engine FullResolver Resolver",
             "query_answer": "Https Mx QueryAnswer Srv",
@@ -92,10 +107,12 @@ __all__ = [
     "ResolverLike",
     "ResolverStats",
     "ResolverUnavailable",
+    "Security",
     "Server",
     "SockAddr",
     "Srv",
     "StubResolver",
+    "Validation",
     "bulk",
     "check_option_names",
     "current",

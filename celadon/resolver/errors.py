@@ -31,6 +31,8 @@ class Kind(Enum):
     ARGUMENT = "ARGUMENT"
     BLOCKED = "BLOCKED"
     NOT_MINE = "NOT_MINE"
+    BOGUS = "BOGUS"
+    INDETERMINATE = "INDETERMINATE"
     OTHER = "ERROR"
 
 
@@ -66,6 +68,8 @@ EAI_OF_KIND: dict[Kind, int] = {
     Kind.ARGUMENT: _socket.EAI_NONAME,
     Kind.BLOCKED: _socket.EAI_FAIL,
     Kind.NOT_MINE: _socket.EAI_NONAME,
+    Kind.BOGUS: _socket.EAI_AGAIN,  # as for the SERVFAIL of a resolver that validates
+    Kind.INDETERMINATE: _socket.EAI_AGAIN,
     Kind.OTHER: _socket.EAI_AGAIN,
 }
 

@@ -9,7 +9,7 @@ Names in these values are text in presentation form (RFC 4343: ``\\.`` and ``\\D
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any, ClassVar, NamedTuple
 
 from .frozen import field, frozen, replace
@@ -230,6 +230,38 @@ class Record(NamedTuple):  # made by the million; a tuple is cheap
         return self.data.removesuffix(".")
 
 
+class Security(StrEnum):
+    """What DNSSEC makes of an answer (RFC 4033 §5)."""
+
+    SECURE = "secure"
+    INSECURE = "insecure"
+    BOGUS = "bogus"
+    INDETERMINATE = "indeterminate"
+
+
+@frozen
+class Validation:
+    """The state of an answer, and why it is no better: ``reason`` is a sentence, empty for a secure answer.
+
+    ``zone`` is the zone that it is about, without final dot; ``key`` the tag of the key that signed the answer, or that
+    is to blame, None for none. ``ede`` is the extended error's code (RFC 8914 §4) of what is not secure, None else.
+    """
+
+    state: Security
+    reason: str = ""
+    zone: str = ""
+    key: int | None = None
+    ede: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.reason}" if self.reason else str(self.state)
+
+    def row(self) -> dict[str, object]:
+        """What is known, as an object of JSON: ``status``, and the other fields that say something."""
+        told = {"status": self.state.value, "reason": self.reason, "zone": self.zone, "key": self.key, "ede": self.ede}
+        return {key: value for key, value in told.items() if value not in ("", None)}
+
+
 @frozen
 class Answer:
     """The reply of a server to a question, whatever its rcode, or an engine's own knowledge.
@@ -239,7 +271,8 @@ class Answer:
     ``size`` is the message's length in bytes, 0 where the engine cannot tell. ``additional`` is without the OPT
     record, which ``edns`` is (None: the reply had none, or the engine cannot tell). ``id`` is the message's.
     ``cached``: it came from the cache, with TTLs counted down; ``stale``: its TTL is over (RFC 8767). ``unrelated``
-    counts the records that were dropped because the question does not lead to their owner or type.
+    counts the records that were dropped because the question does not lead to their owner or type. ``validation`` is
+    what DNSSEC says, where that was asked for.
     """
 
     question: Question
@@ -259,6 +292,7 @@ class Answer:
     cached: bool = False
     stale: bool = False
     unrelated: int = 0
+    validation: Validation | None = None
 
     #: TTL in seconds and address, if the engine knows that the answer section is one IPv4 address of the very name that
     #: was asked for; else None. Such an answer needs no chain to be followed, and nothing in it to be checked.

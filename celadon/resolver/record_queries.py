@@ -9,7 +9,7 @@ import _random
 from collections.abc import Callable
 from typing import Any
 
-from . import in_use
+from . import in_use, registry
 from .errors import LOOKUP_ERRORS, Kind, ResolveError, ResolverConfigError, noted
 from .model import QueryOptions, Question, RRType, Server
 from .names import record_type
@@ -34,6 +34,8 @@ def query(
     tcp: bool = False,
     dnssec: bool = False,
     deadline: float | None = None,
+    validate: bool = False,
+    anchors: str | None = None,
 ) -> QueryAnswer:
     """Ask DNS one question about an absolute ``name``; parks only the calling greenlet.
 
@@ -41,13 +43,21 @@ def query(
     first, ``dnssec`` sets the DO bit, so that signatures come along (RFC 4035 §3.2.1); ``deadline`` bounds the whole in
     seconds, in place of the resolver's own. The same answer whichever engine, from the cache where it is there.
 
+    ``validate`` checks the signatures from a trust anchor down (DNSSEC, RFC 4035 §5): what is returned is secure or
+    proven to be unsigned, and ``validation`` says which; an error's ``answer`` has it too. ``anchors`` is a file of DS
+    or DNSKEY records, or BIND's trust-anchors, in place of the root's keys.
+
     Raises ResolveError: Kind.NXDOMAIN, NODATA, SERVFAIL, REFUSED, FORMERR, NOTIMP with the reply as ``answer``, TIMEOUT
     and NETWORK where none came, ILLEGAL for what is no name, UNSUPPORTED where the resolver in use (``thread``,
-    ``block``) has no way to ask. ResolverConfigError for a type, a class or a server that cannot be.
+    ``block``) has no way to ask; with ``validate`` BOGUS for what is forged or broken, INDETERMINATE where the proof
+    could not be had. ResolverUnavailable for ``validate`` without the extra ``dnssec``. ResolverConfigError for a type,
+    a class, a server or a file of anchors that cannot be.
     """
     made = in_use.current()
     question = question_of(name, rrtype, rclass, server, tcp, dnssec, deadline, made.idna)
     try:
+        if validate:
+            return told(registry.validation().query(made, question, deadline, anchors))
         return told(made.query(question, deadline))
     except LOOKUP_ERRORS as error:
         raise noted(error, name, made)  # noqa: B904  (the same error)

@@ -22,6 +22,8 @@ AUTOMATIC = "ares"  # the engine of ``auto``
 # The options of a query that has none. With options it goes to our own exchange: c-ares tells neither EDNS nor which of
 # several servers answered.
 ASKS_WITH = {"ares": QueryOptions()}
+#: What validates answers (DNSSEC); it brings dnspython and cryptography.
+VALIDATION = "resolvers.validation"
 RESOLVERS = {"thread": "resolvers.libc_threads", "block": "resolvers.libc"}
 
 
@@ -92,6 +94,16 @@ def make_engine(
     speaks(name, config.servers)
     maker: Callable[..., Engine] = _maker(ENGINES, name)
     return maker(config, tuning, on_event, runtime)
+
+
+def validation() -> Any:
+    """The module that validates. ResolverUnavailable if cryptography, of the extra ``dnssec``, is not installed."""
+    try:
+        return import_module(f"{__package__}.{VALIDATION}")
+    except ImportError as error:
+        raise ResolverUnavailable(
+            f"validation needs the extra `dnssec` (pip install 'celadon[dnssec]'): {error}"
+        ) from None
 
 
 def make_resolver(name: str, config: Config | None) -> FullResolver:

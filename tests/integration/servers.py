@@ -26,6 +26,9 @@ PACKAGES = {
     "NSD": ("nsd", "nsd"),
     "Knot": ("knotd", "knot"),
     "dig": ("dig", "bind9-dnsutils"),
+    "Unbound": ("unbound", "unbound"),
+    "BIND's signer": ("dnssec-signzone", "bind9-utils"),
+    "Knot's signer": ("kzonesign", "knot-dnssecutils"),
     "Chromium": ("chromium", "chromium"),
 }
 _PLACES = os.pathsep.join(

@@ -8,6 +8,7 @@ from .escapes import printable
 
 #: dig's: 0 for any answer, 1 bad usage, 8 a file that cannot be read or written, 9 no server answered, 10 inside.
 OK, USAGE, FILES, NO_REPLY, INSIDE = 0, 1, 8, 9, 10
+UNPROVEN = 4  # with +validate: bogus or indeterminate
 INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell says of SIGINT and SIGPIPE
 
 

@@ -49,6 +49,7 @@ _STATUS = (
     ("0", "every question got a reply, whatever it said"),
     ("1", "bad usage"),
     ("2, 3", "with --exit-status=rcode: a name has no data; a server failed"),
+    ("4", "with +validate: an answer is bogus, or could not be validated"),
     ("8", "a file cannot be read or written"),
     ("9", "no server replied to at least one question"),
     ("10", "an error inside"),
@@ -192,7 +193,7 @@ def _bash() -> str:
             fi
             case $before in
         %(cases)s
-                -f|--batch|--servers|--hints) COMPREPLY=($(compgen -f -- "$word")); return ;;
+                -f|--batch|--servers|--hints|--anchors) COMPREPLY=($(compgen -f -- "$word")); return ;;
                 -t|--type) words="%(types)s" ;;
                 *) case $word in
                     +*) words="%(plus)s" ;;
@@ -248,7 +249,7 @@ def _zsh() -> str:
     ]
     for name, values in _values().items():
         lines.append(f"        {name}) compadd -- {' '.join(values)}; return ;;")
-    lines += ["        -f|--batch|--servers|--hints) _files; return ;;", "    esac", "    case $PREFIX in"]
+    lines += ["        -f|--batch|--servers|--hints|--anchors) _files; return ;;", "    esac", "    case $PREFIX in"]
     lines += ["        +*) _describe option plus ;;", "        -*) _describe option minus ;;"]
     lines += [
         "        *) compadd -- $types; (( CURRENT == 2 )) && compadd -- $commands ;;",
@@ -284,7 +285,7 @@ def _fish() -> str:
             continue
         letter = f" -s {option.letter}" if option.letter else ""
         value = f" -x -a '{' '.join(option.choices)}'" if option.choices else " -r" if option.value else ""
-        if option.name in ("batch", "servers", "hints"):
+        if option.name in ("batch", "servers", "hints", "anchors"):
             value += " -F"
         lines.append(f"complete -c resolve{letter} -l {option.name}{value} -d '{text}'")
     return "".join(f"{line}\n" for line in lines)

@@ -175,8 +175,20 @@ def synthetic_reply(query: bytes) -> bytes | None:
     return query[:2] + b"\x85\x80\0\1\0\0\0\0\0\0" + question
 
 
+def _signatures(
+    asked: dns.message.Message, owner: str, node: dict[str, list[tuple[int, str]]], rdtype: str
+) -> list[dns.rrset.RRset]:
+    """The RRSIG records of the node that cover this type, for questions with the DO bit (RFC 4035 §3.1)."""
+    found = [(ttl, data) for ttl, data in node.get("RRSIG", ()) if data.split(" ", 1)[0] == rdtype]
+    if not found or not asked.ednsflags & dns.flags.DO:
+        return []
+    return [dns.rrset.from_text(dns.name.from_text(owner), found[0][0], "IN", "RRSIG", *[data for _, data in found])]
+
+
 class NameServer:
     """An authoritative name server on loopback for as long as its ``with`` block lasts.
+
+    RRSIG records that it is given come along with what they cover, for questions with the DO bit.
 
     A name exists if it has records; every other name is NXDOMAIN. With ``synthetic``, every name has the address
     ``synthetic_address(name)``. May be scripted and read from any thread.
@@ -411,9 +423,11 @@ class NameServer:
                     reply.answer.append(
                         dns.rrset.from_text(dns.name.from_text(owner), records[0][0], "IN", rdtype, *texts)
                     )
+                    reply.answer.extend(_signatures(asked, owner, node, rdtype))
                 break
             ttl, target = node["CNAME"][0]
             reply.answer.append(dns.rrset.from_text(dns.name.from_text(owner), ttl, "IN", "CNAME", target))
+            reply.answer.extend(_signatures(asked, owner, node, "CNAME"))
             if owner in seen:
                 break
             seen.add(owner)

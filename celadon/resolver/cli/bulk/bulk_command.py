@@ -17,7 +17,6 @@ from typing import Any
 
 from ....hub import Timer, get_hub, getcurrent
 from ....hub.lowlevel import watch
-from ... import registry
 from .. import commands
 from ..exits import INSIDE, NO_REPLY, FileError, UsageError, complain
 from .bulk_options import Options, help_text, parse
@@ -169,7 +168,7 @@ class _Run:
             raise
 
     def _alone(self) -> None:
-        engine = registry.make_engine(self.job.resolver, self.job.config, self.job.tuning)
+        engine = self.job.engine()
         lines = self._lines()
         self._worker = getcurrent()
         self._again()

@@ -103,6 +103,8 @@ def _table() -> dict[str, Row]:
         type=("-t", "TYPE", str, None, "record type (A); repeat it, or join types by commas. PTR takes addresses"),
         norecurse=("", None, str, False, "clear the RD bit"),
         dnssec=("", None, str, False, "set the DO bit"),
+        validate_dnssec=("", None, str, False, "validate each answer (DNSSEC), and say in the record what came of it"),
+        anchors=("", "FILE", str, None, "trust anchors in place of the root's: DS or DNSKEY records, or BIND's"),
     )
     group(
         "servers",

@@ -37,6 +37,13 @@ class Job:
     failures: bool
     ordered: bool
     encode: Encode = lines
+    validate: bool = False
+    anchors: str | None = None
+
+    def engine(self) -> Engine:
+        """The engine that asks, for the calling thread's hub."""
+        made = registry.make_engine(self.resolver, self.config, self.tuning)
+        return registry.validation().engine(made, self.anchors) if self.validate else made
 
 
 def job_of(options: Options, share: int) -> Job:
@@ -97,7 +104,16 @@ def job_of(options: Options, share: int) -> Job:
         not options["--no-failures"],
         options["--ordered"],
         encoder(options["--output-format"], options["--schema"]),
+        *_validation(options),
     )
+
+
+def _validation(options: Options) -> tuple[bool, str | None]:
+    """Whether to validate, and by which anchors, which are read: that it cannot be must be said before any output."""
+    wanted, anchors = options["--validate-dnssec"], options["--anchors"]
+    if wanted:
+        registry.validation().read_anchors(anchors)
+    return wanted, anchors
 
 
 def work(

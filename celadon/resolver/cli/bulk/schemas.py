@@ -86,11 +86,13 @@ def native(key: Key, outcome: Outcome) -> str:
         rows = _rows(outcome, index, section)
         if rows:
             data += f',"{title}":[{rows}]'
+    found = outcome.validation
+    dnssec = "" if found is None else f',"dnssec":{json.dumps(found.row(), separators=(",", ":"))}'
     nodata = "" if outcome.one or outcome.rcode or holds(outcome, key.rdtype) else ',"nodata":true'
     return (
         f'{{"name":{_quoted(asked)},"type":"{kind}","class":"IN","status":"{status(outcome)}","data":{{{data}}}{nodata},'
         f"{_told(outcome.flags, outcome.server, outcome.tcp, int(_now() * 1000))}"
-        f'"rtt_ms":{outcome.rtt * 1000:.3f},"tries":{outcome.attempts}{given}{meta}}}'
+        f'"rtt_ms":{outcome.rtt * 1000:.3f},"tries":{outcome.attempts}{dnssec}{given}{meta}}}'
     )
 
 
@@ -131,6 +133,9 @@ def zdns(key: Key, outcome: Outcome) -> str:
                 "error_code": outcome.rcode,
             },
         }
+        if outcome.validation is not None:
+            told = outcome.validation
+            result["data"]["dnssec"] = {"status": told.state.capitalize(), "reason": told.reason}
         result["duration"] = round(outcome.rtt, 6)
     result["timestamp"] = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     row: dict[str, Any] = {"name": key.text, "results": {_type(key.rdtype): result}}

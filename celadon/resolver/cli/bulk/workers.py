@@ -19,7 +19,6 @@ from typing import Any
 
 from ....hub import get_hub, getcurrent
 from ....hub.lowlevel import watch
-from ... import registry
 from .files import PENDING, Output, PipeLines
 from .job import Job, work
 from .names_in import Asked, Block, Key, Watermark, chunks, of_block
@@ -69,7 +68,7 @@ class _Worker:
     def run(self) -> None:
         """Work until the pipe ends or says stop."""
         job = self._job
-        engine = registry.make_engine(job.resolver, job.config, job.tuning)
+        engine = job.engine()
         self._hub.call_later(1.0, self._tick)
         with suppress(Stopped):
             work(job, self._asked(), engine, self._tally, self._put, self._pipe.pending)

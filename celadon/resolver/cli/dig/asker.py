@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ... import registry
 from ...errors import Kind, ResolveError, ResolverConfigError
@@ -57,6 +58,7 @@ class Asker:
         self.system: Config = System().world().config
         self._engines: dict[Config, Engine | Resolver] = {}
         self._names: dict[str, tuple[Server, ...]] = {}
+        self._validator: Any = None
 
     def close(self) -> None:
         """Close the engines; what is in flight is cancelled."""
@@ -148,6 +150,9 @@ class Asker:
             again = _with_servers_cookie(question, outcome)
             if again is not None:
                 outcome = _outcome(engine, again)
+            if settings.validate and isinstance(outcome, Answer):
+                given = self._given(lookup, outcome.question)
+                outcome = self.validator.validated(given, outcome, partial(_outcomes, engine))
             reply = Reply(lookup, outcome, time.time(), servers.found, servers.names, tuple(passed), again is not None)
             if not (isinstance(outcome, Answer) and outcome.rcode == 3):
                 break
@@ -160,16 +165,33 @@ class Asker:
         config = self.config(settings, Servers((server,), {}))
         return _outcome(self.engine(settings, config), self.question(lookup, name, server))
 
+    @property
+    def validator(self) -> Any:
+        """What validates for this command. UsageError where nobody can be asked for keys."""
+        if self._validator is None:
+            if self.run.resolver in registry.RESOLVERS:
+                raise UsageError("+validate needs --resolver python: libc gives no signatures")
+            self._validator = registry.validation().Validator(self.run.anchors)
+        return self._validator
+
+    def _given(self, lookup: Lookup, asked: Question) -> Question:
+        """The question as it was before +validate wanted signatures of it."""
+        assert asked.options is not None
+        settings = lookup.settings
+        return asked._replace(options=replace(asked.options, dnssec=settings.dnssec, cd=settings.cd))
+
     def question(self, lookup: Lookup, name: str, server: Server | None = None) -> Question:
         """The question, with all that the settings want of it."""
         settings = lookup.settings
-        if self.run.resolver != "python" and server is None and settings.query_options(lookup.rdtype, None) == _PLAIN:
+        plain = server is None and not settings.validate
+        if self.run.resolver != "python" and plain and settings.query_options(lookup.rdtype, None) == _PLAIN:
             return Question(name, lookup.rdtype, settings.rdclass)  # c-ares itself takes no options
         cookie = settings.cookie
         if cookie == b"" and settings.edns is not None:
             cookie = os.urandom(_COOKIE)
         options = replace(settings.query_options(lookup.rdtype, cookie), server=server)
-        return Question(name, lookup.rdtype, settings.rdclass, options)
+        asked = Question(name, lookup.rdtype, settings.rdclass, options)
+        return self.validator.asked(asked) if settings.validate else asked
 
 
 def _spoken_to(server: Server, settings: Settings, name: str) -> Server:
@@ -219,6 +241,10 @@ def _outcome(made: Engine | Resolver, question: Question) -> Outcome:
         return _through_libc(made, question)
     except ResolveError as error:
         return error
+
+
+def _outcomes(engine: Engine | Resolver, questions: tuple[Question, ...]) -> list[Outcome]:
+    return [_outcome(engine, one) for one in questions]
 
 
 _FAMILIES = {int(RRType.A): 2, int(RRType.AAAA): 10}

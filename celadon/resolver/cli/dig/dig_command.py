@@ -10,10 +10,10 @@ from ....hub import Greenlet, Group, Queue, spawn, to_thread
 from ... import registry
 from ...dns.wire import decode, encode_question, question_tail
 from ...errors import Kind, ResolveError
-from ...model import Answer, Question
+from ...model import Answer, Question, Security, type_name
 from ..commands import load, version, version_line
 from ..escapes import printable
-from ..exits import NO_REPLY, OK, USAGE, UsageError, complain
+from ..exits import NO_REPLY, OK, UNPROVEN, USAGE, UsageError, complain
 from . import text
 from .asker import Asker, Reply
 from .grammar import parse
@@ -157,6 +157,8 @@ class Printer:
 
     def _text(self, reply: Reply, answer: Answer, settings: Settings) -> None:
         if settings.short:
+            if unproven(answer):
+                return  # a script takes each line for an answer
             plain = settings._replace(multiline=False)
             self._write(text.short(answer, plain))
             return
@@ -179,6 +181,8 @@ class Printer:
 
     def _walk(self, lookup: Lookup) -> None:
         """``+trace`` and ``+nssearch``."""
+        if lookup.settings.validate:
+            raise UsageError("+validate does not go with +trace and +nssearch: it walks down from the root by itself")
         if self.command.run.resolver in registry.RESOLVERS:
             raise UsageError(
                 "+trace and +nssearch need --resolver python: libc does not let a program choose the server"
@@ -209,6 +213,9 @@ class Printer:
     # -- how it ends -------------------------------------------------------------------------------------------
 
     def _judge(self, outcome: Answer | ResolveError) -> None:
+        if isinstance(outcome, Answer) and unproven(outcome):
+            what = f"{outcome.question.name or '.'} {type_name(outcome.question.rdtype)}"
+            self.code = max(self.code, complain(f"{what}: {outcome.validation}", UNPROVEN))
         if isinstance(outcome, ResolveError):
             code = USAGE if outcome.kind in (Kind.ILLEGAL, Kind.ARGUMENT, Kind.UNSUPPORTED) else NO_REPLY
             self.code = max(self.code, complain(outcome.explain(), code))
@@ -234,6 +241,12 @@ class Printer:
             complain(f"why: {run.resolver} ({chosen}) asks {listed} ({source})", OK)
         for line in load("dig.why").of_programs([one.name for one in self.command.lookups]):
             complain(f"why: {line}", OK)
+
+
+def unproven(answer: Answer) -> bool:
+    """Whether the answer was validated in vain: it is bogus, or its proof could not be had."""
+    found = answer.validation
+    return found is not None and found.state in (Security.BOGUS, Security.INDETERMINATE)
 
 
 def greeting(words: list[str]) -> str:

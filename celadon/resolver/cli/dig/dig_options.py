@@ -257,6 +257,8 @@ TABLE: tuple[Option, ...] = (
     _long(_SERVERS, "6", "ipv6", "", _set("family", 6), "servers over IPv6 only"),
     _long(_SERVERS, "", "hints", "A,B|FILE", _take("hints", str),
           "with +trace: the root servers, or a root hints file"),
+    _long(_SERVERS, "", "anchors", "FILE", _take("anchors", str),
+          "with +validate: trust anchors in place of the root's (DS or DNSKEY records, or BIND's)"),
     _long(_SERVERS, "", "resolver", "NAME", _take("resolver", str), "engine (python); thread and block use libc",
           "python", "ares", "thread", "block"),
     *_plus(
@@ -280,6 +282,7 @@ TABLE: tuple[Option, ...] = (
         ("rdflag", "", _set("rd"), ""),
         ("dnssec", "", _set("dnssec"), "ask for DNSSEC records (the DO bit)"),
         ("do", "", _set("dnssec"), ""),
+        ("validate", "", _set("validate"), "validate the answer (DNSSEC) from a trust anchor down, and say why not"),
         ("cdflag", "", _set("cd"), "ask without validation (the CD bit)"),
         ("adflag", "", _set("ad"), "set the AD bit in the question (on)"),
         ("aaflag", "", _set("aa"), "set the AA bit in the question"),

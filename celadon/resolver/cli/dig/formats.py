@@ -73,6 +73,8 @@ def _facts(answer: Answer, settings: Settings) -> dict[str, object]:
     row["tries"] = answer.attempts
     if answer.size:
         row["size"] = answer.size
+    if answer.validation is not None:
+        row["dnssec"] = answer.validation.row()
     return row
 
 
@@ -118,6 +120,8 @@ def as_yaml(reply: Reply) -> str:
     ]
     if server is not None:
         lines += [f'    response_address: "{server.address}"', f"    response_port: {server.port}"]
+    if outcome.validation is not None:
+        lines.append(f"    dnssec: {_quote(str(outcome.validation))}")
     lines += [
         f'    query_address: "{"::" if six else "0.0.0.0"}"',
         "    query_port: 0",
@@ -220,6 +224,8 @@ def _table_rows(reply: Reply) -> list[tuple[str, ...]]:
         ]
     server, rtt = outcome.server or "", f"{outcome.rtt * 1000:.1f}"
     word = "NODATA" if no_data(outcome) else rcode_name(outcome.rcode)
+    if outcome.validation is not None:
+        word = f"{word}, {outcome.validation.state}"
     if not outcome.records:
         name = shown(dotted(outcome.question.name), lookup.settings)
         return [(name, type_name(lookup.rdtype), "", "", word, server, rtt)]

@@ -48,6 +48,7 @@ class Settings(NamedTuple):
     ndots: int | None = None
     trace: bool = False
     nssearch: bool = False
+    validate: bool = False
     # how it is shown
     format: str = "dig"
     short: bool = False
@@ -101,6 +102,7 @@ class Run(NamedTuple):
     port: int = 0
     family: int = 0
     hints: str | None = None
+    anchors: str | None = None
     color: str = "auto"
     why: bool = False
     by_rcode: bool = False

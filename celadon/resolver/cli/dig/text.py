@@ -6,7 +6,7 @@ import _socket
 import time
 from binascii import hexlify
 
-from ...model import Answer, rcode_name
+from ...model import Answer, Validation, rcode_name
 from ..escapes import printable
 from .asker import Reply
 from .record_text import data_of, question_line, record_line
@@ -187,10 +187,20 @@ def received(reply: Reply, answer: Answer) -> str:
     return f";; Received {answer.size} bytes from {server_words(reply, answer)} in {int(answer.rtt * 1000)} ms\n\n"
 
 
+def validation(found: Validation) -> str:
+    """What DNSSEC says, in words that fit into one line."""
+    if found.reason:
+        return printable(str(found))
+    by = f" by {printable(found.zone)}" + (f", key {found.key}" if found.key is not None else "")
+    return f"{found.state}{by}"
+
+
 def dig(reply: Reply, answer: Answer, microseconds: bool = False) -> str:
     """The whole of an answer."""
     settings = reply.lookup.settings
     text = message(answer, settings)
+    if answer.validation is not None and settings.comments:
+        text += f";; DNSSEC: {validation(answer.validation)}\n\n"
     if settings.stats:
         return text + stats(reply, answer, microseconds)
     if settings.identify:
