@@ -475,4 +475,4 @@ class WebSocketWSGI:
         return []
 
 
-__all__ = ["OfferedWebSocket", "OfferingHandler", "WebSocket", "WebSocketError", "WebSocketHandler", "WebSocketWSGI"]
+__all__ = ["OfferingHandler", "WebSocket", "WebSocketError", "WebSocketHandler", "WebSocketWSGI"]

@@ -1,5 +1,6 @@
-"""For tests: a scriptable name server, and suites for engines and resolvers of any kind."""
+"""For tests: a scriptable name server, an engine over a mapping, and suites for engines and resolvers of any kind."""
 
+from ..engines.static import StaticEngine
 from .conformance import ZONE, check_dns_engine, check_engine, check_resolver, outcome_of
 from .hostile import FAULTS
 from .nameserver import (
@@ -37,6 +38,7 @@ __all__ = [
     "Script",
     "Sent",
     "Servfail",
+    "StaticEngine",
     "Truncate",
     "WrongId",
     "WrongQuestion",
