@@ -30,6 +30,7 @@ LATE_TABLES = {
     "resolver/lazy.py": ("RDATA",),
     "resolver/engines/python/transports.py": ("TRANSPORTS",),
     "resolver/cli/entry.py": ("MODULES", "_DIG"),
+    "resolver/distributed/pools.py": ("POOLS",),
 }
 #: The function whose calls with a literal name a module of ``celadon.green``.
 TABLE_OF_PATCHES, LATER = ROOT / "green" / "patching" / "table.py", "_later"
@@ -213,6 +214,9 @@ def test_a_package_is_a_door_or_empty():
         # for type checkers what its table says, or by a variable of the environment.
         if path.stem == "__init__" and path.parent.name != "accel" and inside(path) != "__init__.py":
             assert all(isinstance(node, allowed) for node in TREES[path].body), f"{inside(path)} is no door"
+
+
+TOP["resolver"] += 1  # distributed
 
 
 @pytest.mark.parametrize("name", sorted(TOP))

@@ -149,6 +149,14 @@ class Exchange:
         rate = self.tuning.rate_per_server
         return Health(index, server, self.config.timeout, Pace(rate, now) if rate else None)
 
+    def share_rates(self, part: float, now: float) -> None:
+        """Keep to this part of the tuning's rates from now on; 0 to 1."""
+        if self.pace is not None:
+            self.pace.change(self.tuning.rate * part, now)
+        for one in self.servers:
+            if one.pace is not None:
+                one.pace.change(self.tuning.rate_per_server * part, now)
+
     @property
     def answers(self) -> int:
         """How many replies were believed."""

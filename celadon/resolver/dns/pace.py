@@ -14,6 +14,7 @@ _SLICE = 0.5  # seconds over which loss is measured
 _ENOUGH = 16  # fewer lost questions than this give no meaningful share
 _LOSS = 0.15
 _NEARLY = 1e-6  # what rounding may take from a whole token
+_LOOK = 0.25  # seconds after which a rate of 0 is looked at again
 
 
 class Pace:
@@ -31,7 +32,16 @@ class Pace:
         """The seconds until a token may be taken; 0: now."""
         tokens = self._tokens = min(self._burst, self._tokens + (now - self._at) * self.rate)
         self._at = now
+        if not self.rate:
+            return _LOOK
         return 0.0 if tokens > 1 - _NEARLY else (1 - tokens) / self.rate
+
+    def change(self, rate: float, now: float) -> None:
+        """Another rate from now on; 0: none may leave."""
+        self.wait(now)  # what was earned by the old one
+        self.rate = rate
+        self._burst = max(1.0, rate / 20)
+        self._tokens = min(self._tokens, self._burst)
 
     def take(self) -> None:
         """Take a token, after ``wait`` returned 0."""

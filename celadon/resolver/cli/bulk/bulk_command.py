@@ -25,7 +25,7 @@ from .descriptors import make_room
 from .files import Output, PipeLines, open_input, refuse_same_file, replace_file
 from .job import Job, job_of, work
 from .names_in import Key, Watermark, questions
-from .progress import Progress
+from .progress_form import progress_of
 from .stop import Abandoned, Stop, Stopped
 from .tally import Tally
 from .workers import WorkerLost, run_workers
@@ -35,6 +35,9 @@ _COLLECT_EVERY = 50_000  # objects: more than what is in flight has, or that is 
 
 def main(words: list[str]) -> int:
     """Run ``resolve bulk`` with these arguments; returns the exit status."""
+    if words[:1] == ["merge"]:
+        merged: int = commands.load("bulk.merge_command").main(words[1:])
+        return merged
     options = parse(words)
     if options["--help"]:
         print(help_text())
@@ -42,6 +45,9 @@ def main(words: list[str]) -> int:
     if options["--version"]:
         print(commands.version_line())
         return 0
+    if options["--parts"] is not None or options["--dask"] is not None:
+        done: int = commands.load("bulk.parts_command").run(options)
+        return done
     return _Run(options, job_of(options, options["--processes"])).run(options["--processes"])
 
 
@@ -89,7 +95,7 @@ class _Run:
         self.mark = Watermark(state)
         self._keep = state.size
         self._cut = 0  # bytes behind what the checkpoint knows of
-        self.progress = self._progress(state.at[0])
+        self.progress = progress_of(options, self.size, state.at[0], self.began)
         self._next_tick = time.monotonic() + 1
         self._next_save = time.monotonic() + options["--checkpoint-every"]
         self._timer: Timer | None = None
@@ -116,12 +122,6 @@ class _Run:
                 "and overwrites its output"
             )
         return made, State()
-
-    def _progress(self, done: int) -> Progress:
-        form = "none" if self.options["--quiet"] else self.options["--status-format"]
-        if form == "auto":
-            form = "bar" if sys.stderr.isatty() else "text"
-        return Progress(form, self.size, done, self.began)
 
     def _lines(self) -> Iterable[bytes]:
         return self.input if self.size or os.path.isfile(self.options.source) else PipeLines(self.input.fileno())
@@ -268,8 +268,4 @@ class _Run:
             print(f"resolve: {line}", file=sys.stderr)
 
     def _verdict(self) -> int:
-        tally = self.tally
-        if not tally.unanswered:
-            return 0
-        silent = tally.unanswered == tally.asked
-        return NO_REPLY if silent or tally.unanswered * 100 > self.options["--max-unanswered"] * tally.records else 0
+        return NO_REPLY if self.tally.too_few_answers(self.options["--max-unanswered"]) else 0

@@ -164,6 +164,18 @@ def _table() -> dict[str, Row]:
         resume=("", None, str, False, "go on where the checkpoint says; each record is in the output once"),
         restart=("", None, str, False, "begin anew although the run of the checkpoint has not finished"),
     )  # fmt: skip
+    group(
+        "shards",
+        parts=("", "DIR", str, None,
+               "work in shards, each a file in DIR; a dead process costs its shard, not the run"),
+        shard_lines=("", "N", _number(1, 10_000_000, "a number of lines, from 1"), 0,
+                     "lines of a shard (by the input's size, 100000 at most)"),
+        dask=("", "WHERE", str, None,
+              "shards on a Dask cluster: tls://HOST:PORT of its scheduler, or local:N processes here"),
+        tls_ca_file=("", "FILE", str, None, "for tls://: the authority that signed the cluster's certificates"),
+        tls_cert=("", "FILE", str, None, "for tls://: our certificate"),
+        tls_key=("", "FILE", str, None, "for tls://: its key"),
+    )  # fmt: skip
     group("other", help=("-h", None, str, False, "print this and exit"),
           version=("", None, str, False, "print the version and exit"))  # fmt: skip
     return rows
@@ -180,7 +192,9 @@ class Options:
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
+        self.given: list[tuple[str, str | None]] = []  # the options as words, in their order
         self.server_file = ""  # that --resolvers names
+        self.server_words: list[str] = []  # what --resolvers, or its file, names
         self.types: list[int] = []
         self.names: list[str] = []
         self.servers: list[Server] = []
@@ -218,7 +232,8 @@ def groups() -> dict[str, list[tuple[str, str]]]:
 
 def help_text() -> str:
     """What ``resolve bulk --help`` prints."""
-    lines = ["usage: resolve bulk [FILE|-] [options]", "", *PROMISE.replace("failures. ", "failures.\n").split("\n")]
+    usage = "usage: resolve bulk [FILE|-] [options]\n       resolve bulk merge DIR [-w OUT] [--ordered]"
+    lines = [usage, "", *PROMISE.replace("failures. ", "failures.\n").split("\n")]
     for title, rows in groups().items():
         lines += ["", f"{title}:", *(f"  {head:30} {text}" for head, text in rows)]
     return "\n".join(lines)
@@ -238,6 +253,7 @@ def parse(argv: list[str]) -> Options:
         given = made["--resolvers"]
         if given is not None:
             found, made.server_file = server_list(str(given))
+            made.server_words = found
             made.servers += [parse_server(one) for one in found]
     except ResolverConfigError as error:
         raise UsageError(str(error)) from None
@@ -250,12 +266,26 @@ def parse(argv: list[str]) -> Options:
         made.values["--timeout"] = made["--interval"] / 1000
     if made["--resume"] and made["--restart"]:
         raise UsageError("--resume and --restart exclude each other")
+    _check_notes(made)
+    return made
+
+
+def _check_notes(made: Options) -> None:
+    """UsageError for options that say how to go on, where there is nothing to go on with."""
+    shards = made["--parts"] is not None or made["--dask"] is not None
     for option in ("--resume", "--restart"):
-        if made[option] and made["--checkpoint"] is None:
-            raise UsageError(f"{option} needs --checkpoint FILE")
+        if made[option] and made["--checkpoint"] is None and not shards:
+            raise UsageError(f"{option} needs --checkpoint FILE or --parts DIR")
+    if shards:
+        for option in ("--checkpoint", "--flush"):
+            if option in made.values:
+                raise UsageError(f"{option} and shards exclude each other: each shard is committed as a whole")
+        if made["--dask"] is not None and "--processes" in made.values:
+            raise UsageError("--processes and --dask exclude each other; for processes here: --dask local:N")
+    elif made["--shard-lines"]:
+        raise UsageError("--shard-lines needs --parts DIR or --dask WHERE")
     if made["--checkpoint"] is not None and (made.source == "-" or made["--output"] == "-"):
         raise UsageError("--checkpoint needs an input file and an output file (-w FILE)")
-    return made
 
 
 def _option(made: Options, word: str, left: list[str]) -> None:
@@ -270,6 +300,7 @@ def _option(made: Options, word: str, left: list[str]) -> None:
         if equals:
             raise UsageError(f"option {name} takes no value")
         made.values[name] = True
+        made.given.append((name, None))
         return
     if not equals:
         if not left:
@@ -282,5 +313,6 @@ def _option(made: Options, word: str, left: list[str]) -> None:
     if isinstance(found, frozenset):
         found |= made.values.get(name) or frozenset()  # --retry REFUSED --retry SERVFAIL are both
     made.values[name] = found
+    made.given.append((name, value))
     if name == "--type":
         made.types += [parse_type(one) for one in value.split(",")]

@@ -75,6 +75,12 @@ class Tally:
         """Records that a server had a chance to answer."""
         return self.records - self.unasked
 
+    def too_few_answers(self, percent: float) -> bool:
+        """Whether no question, or more than ``percent`` of them not, got an answer."""
+        if not self.unanswered:
+            return False
+        return self.unanswered == self.asked or self.unanswered * 100 > percent * self.records
+
     def plain(self) -> dict[str, Any]:
         """As data that another process may ``merge``."""
         return {
