@@ -44,7 +44,7 @@ async def ask_one(place: LoopRuntime, engine: Flights, question: Question, ends:
 class AwaitingLookups(Lookups):
     """The calls give a result, or a coroutine that gives it and is to be awaited at once."""
 
-    _place = staticmethod(loop_runtime.current)
+    place = staticmethod(loop_runtime.current)
 
     def __repr__(self) -> str:
         return f"<AwaitingLookups over {self.name}>"

@@ -189,6 +189,8 @@ class Lookups:
     """
 
     cache: Cache | None = None
+    #: Gives the Place of the caller.
+    place: Callable[[], Any]
 
     def __init__(
         self,
@@ -203,6 +205,7 @@ class Lookups:
         observer: Observer | None = None,
     ) -> None:
         self.name = name
+        self._place: Callable[[], Any] = self.place  # of the instance, since that is found faster
         self.cache = cache
         self.deadline = deadline
         self._asking = asking
@@ -333,10 +336,6 @@ class Lookups:
 
     # -- what a subclass does -----------------------------------------------------------------------------------
 
-    def _place(self) -> Any:
-        """The Place of the caller."""
-        raise NotImplementedError
-
     def _drive(self, place: Any, steps: Steps[T]) -> Any:
         """Take these steps: ask what they yield, and send them the outcomes."""
         raise NotImplementedError
@@ -370,17 +369,15 @@ class Lookups:
             numbers = True
         except TypeError:
             kept, numbers = None, False
-        if (
-            kept is not None
-            and kept[1] is port.__class__
-            and kept[2] is world
-            and kept[4] > self._place().now()
-            and (cache is None or kept[3] == cache.generation)
-        ):
-            return kept[0].copy()
+        place_of = self._place  # two steps, as the call of an instance's attribute is slower in 3.11
+        place: Place = place_of()
+        if kept is not None:
+            found, port_class, of, generation, expires = kept
+            valid = of is world and port_class is port.__class__ and expires > place.now()
+            if valid and (cache is None or generation == cache.generation):
+                return found.copy()
         if self._elsewhere is not None and (other := self._elsewhere(host)) is not None:
-            return self._drive(self._place(), _by(other, Call("getaddrinfo", key)))
-        place: Place = self._place()
+            return self._drive(place, _by(other, Call("getaddrinfo", key)))
         lookup = Lookup(None) if self.deadline is None else self._lookup(place)
         lookup.world, lookup.key, lookup.generation = world, key, cache.generation if cache is not None else 0
         questions = None
@@ -389,37 +386,40 @@ class Lookups:
         if questions is None or len(questions) > 1:
             plan = (getaddrinfo.getaddrinfo if numbers else getaddrinfo.checked)(world, *key)
             return self._drive(place, self._remember(place, lookup, self._run(place, lookup, plan, world.config)))
-        (lookup.question,) = questions
+        question = lookup.question = questions[0]
         self._lookups += 1
-        try:
-            seat = self._take_seat(place, world.config, lookup)
-        except ResolveError as error:
-            self._count(error)
-            raise
+        seat: Seat | None = place.vars.get(self)  # as `_take_seat`, without the call
+        if seat is None or seat.config is not world.config:
+            try:
+                seat = self._seat(place, world.config)
+            except ResolveError as error:
+                self._count(error)
+                raise
+        lookup.seat = seat
+        seat.users += 1
         if cache is not None:
             now = place.now()
-            entry = cache.get(lookup.question, now)
+            entry = cache.get(question, now)
             if entry is not None:
                 lookup.expires = entry.expires
                 if cache.policy.prefetch and cache.wants_refresh(entry, now):
-                    seat.flights.refresh(lookup.question)
+                    seat.flights.refresh(question)
                 answer = entry.answer
-                if answer.one is None:
-                    answer = asked_as(lookup.question, answer)
-                found = self._answered(place, lookup, answer)
-                return found if isinstance(found, list) else self._drive(place, found)
+                came = self._answered(place, lookup, answer if answer.one is not None else asked_as(question, answer))
+                return came if isinstance(came, list) else self._drive(place, came)
         lookup.asked = True
         return self._wait(place, lookup)
 
     def _answered(self, place: Place, lookup: Lookup, outcome: Outcome) -> list[AddrInfo] | Steps[list[AddrInfo]]:
         """The result of a lookup given to ``_wait``, or the steps to it, by the outcome of its question."""
-        host, port, family, kind, _, _ = lookup.key
         if outcome.__class__ is not ResolveError and (one := outcome.one) is not None:  # type: ignore[union-attr]
             lookup.seat.leave()
-            result = getaddrinfo.of_one(one, port, kind)
+            key = lookup.key
+            result = getaddrinfo.of_one(one, key[1], key[3])
             if not lookup.asked:
                 self._keep(place, lookup, result)
             return result
+        host, port, family, kind, _, _ = lookup.key
         world = lookup.world
         plan = getaddrinfo.answered(world, host, port, family, kind, (lookup.question,), [outcome])
         return self._remember(place, lookup, self._ended(place, lookup, plan, world.config))

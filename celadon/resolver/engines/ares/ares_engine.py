@@ -206,7 +206,12 @@ class AresEngine:
 
     def _finish(self, query: _Query, outcome: Outcome) -> None:
         done = query.done
-        self._leave(query)
+        if query in self._young and len(self._young) > 1:  # neither our own exchange has it, nor is it the last
+            del self._young[query]
+            query.done = None
+            query.inside = False
+        else:
+            self._leave(query)
         if done is not None:
             done(outcome)
 
