@@ -9,7 +9,7 @@ SERVERS := --ignore=tests/integration/test_dig.py --ignore=tests/integration/tes
 
 .DEFAULT_GOAL := help
 .PHONY: help demo format check check-types test test-suite test-pythons test-fast test-shuffle test-poll test-soak test-bulk-scale test-bulk-signals test-corpora test-flood bench-crowd test-parity test-stdlib \
-  test-stdlib-names test-integration test-peers fuzz fuzz-codec bench bench-hub bench-bulk manuals plot bench-scrapy bench-requests bench-http clean
+  test-stdlib-names test-integration test-peers fuzz fuzz-codec bench bench-hub bench-bulk manuals plot bench-scrapy bench-requests bench-http bench-instructions clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -134,6 +134,11 @@ bench: ## Time beside gevent, eventlet, asyncio and uvloop; PYTHON= chooses anot
 	$(BENCH)/bin/python -m benchmarks.run
 	$(BENCH)/bin/python -m benchmarks.cost
 	$(BENCH)/bin/python -m benchmarks.echo
+	$(BENCH)/bin/python -m benchmarks.instructions
+
+bench-instructions: ## Instructions for one lookup, switch, ...: the same on a busy machine; needs valgrind and nsd
+	$(MAKE) $(BENCH)/.ready
+	$(BENCH)/bin/python -m benchmarks.instructions
 
 # The table of the hub alone, without lookups and sockets; ROUNDS=1 for a first look.
 ROUNDS ?= 3
