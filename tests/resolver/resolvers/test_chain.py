@@ -17,6 +17,7 @@ GOES_ON = {
     **dict.fromkeys(("NOT_MINE", "TIMEOUT", "NETWORK", "SERVFAIL", "REFUSED", "FORMERR", "NOTIMP"), True),
     **dict.fromkeys(("CANCELLED", "UNSUPPORTED"), True),
     **dict.fromkeys(("NXDOMAIN", "NODATA", "ILLEGAL", "ARGUMENT", "BLOCKED"), False),
+    **dict.fromkeys(("BOGUS", "INDETERMINATE"), False),  # another resolver would only hide what is wrong
     "OTHER": True,  # EAI_AGAIN, unless a code says otherwise
 }
 
