@@ -10,7 +10,6 @@ from typing import Final
 #: Name of the module that a program imports -> what to do instead, as the end of a sentence.
 BLOCKS_IN_C: Final = MappingProxyType(
     {
-        "grpc": "call it with celadon.hub.to_thread, or run its server in a process of its own",
         "uvloop": "leave asyncio its own loop, which waits in the hub",
         "zmq": "wait for socket.FD with celadon.hub.wait_readable, or call it with celadon.hub.to_thread",
     }

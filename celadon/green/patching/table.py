@@ -121,6 +121,7 @@ TABLE: dict[str, dict[str, Attributes]] = {
         "psycopg.waiting": _later("libraries.psycopg", "waiting"),
         "psycopg.connection": _later("libraries.psycopg", "interruptions"),
     },
+    "grpc": {"grpc._cython.cygrpc": _later("libraries.grpc", "HOOKS")},
     "sys": {"sys": _later("files.std_streams", "streams")},
     "files": {
         "io": _OPEN_IN_THREADS,
