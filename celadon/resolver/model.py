@@ -160,8 +160,8 @@ class QueryOptions:
     ``bufsize`` the bytes allowed over UDP. ``nsid`` asks for the server's identity (RFC 5001), ``subnet`` is
     ``address/prefix`` (RFC 7871), ``cookie`` a client cookie of 8 bytes, alone or with the server's (RFC 7873),
     ``padding`` the block length in bytes that the message is padded to (RFC 8467), ``edns_options`` further
-    ``(code, data)`` pairs. ``final``: the first reply counts whatever its rcode, and the question is not asked again in
-    a plainer form.
+    ``(code, data)`` pairs, ``co`` EDNS' bit for compact answers (RFC 9824 §4.1). ``final``: the first reply counts
+    whatever its rcode, and the question is not asked again in a plainer form.
     """
 
     server: Server | None = None
@@ -181,6 +181,7 @@ class QueryOptions:
     padding: int = 0
     edns_options: tuple[tuple[int, bytes], ...] = ()
     final: bool = False
+    co: bool = False
 
 
 class Question(NamedTuple):  # hashed several times a lookup; a tuple does that in C
@@ -207,12 +208,13 @@ def asking(name: str, rdtype: int) -> Question:
 
 @frozen
 class Edns:
-    """The OPT record of a reply (RFC 6891 §6.1): version, DO bit, the sender's UDP size in bytes, and its options."""
+    """The OPT record of a reply (RFC 6891 §6.1): version, DO bit, the sender's UDP size in bytes, options, CO bit."""
 
     version: int = 0
     dnssec: bool = False
     bufsize: int = 512
     options: tuple[tuple[int, bytes], ...] = ()
+    co: bool = False
 
 
 class Record(NamedTuple):  # made by the million; a tuple is cheap

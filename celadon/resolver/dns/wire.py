@@ -137,7 +137,8 @@ def _with_options(options: QueryOptions, tail: bytes, edns: bool, cookie: bytes,
     if padding:
         fill = -(12 + len(tail) + 11 + len(data) + 4) % padding
         data += b"\0\x0c" + fill.to_bytes(2, "big") + bytes(fill)  # RFC 7830
-    opt = b"\0\0\x29" + options.bufsize.to_bytes(2, "big") + bytes((0, options.edns, 0x80 * options.dnssec, 0))
+    bits = 0x80 * options.dnssec | 0x40 * options.co
+    opt = b"\0\0\x29" + options.bufsize.to_bytes(2, "big") + bytes((0, options.edns, bits, 0))
     return flags.to_bytes(2, "big") + b"\0\1\0\0\0\0\0\1" + tail + opt + len(data).to_bytes(2, "big") + data
 
 
@@ -246,7 +247,8 @@ class WireAnswer(Undecoded):
         if not at:
             return None
         bufsize, _, version, flags, length = _opt(message, at + 2)
-        return Edns(version, bool(flags & 0x80), bufsize, _edns_options(message[at + 10 : at + 10 + length]))
+        data = message[at + 10 : at + 10 + length]
+        return Edns(version, bool(flags & 0x80), bufsize, _edns_options(data), bool(flags & 0x40))
 
     server: str | None = computed(lambda self: self.told[2])
     rtt: float = computed(lambda self: self.told[3])

@@ -20,5 +20,5 @@ def parse_type(rdtype: str | int) -> int:
     if not 0 <= number <= 0xFFFF:
         raise ResolverConfigError(f"unknown record type {rdtype!r}: give a mnemonic, TYPE123 or a number up to 65535")
     if number in (RRType.AXFR, RRType.IXFR):
-        raise ResolverConfigError(f"{rdtype} asks for a zone transfer, which is not supported (RFC 5936): use dig")
+        raise ResolverConfigError(f"{rdtype} asks for a zone transfer: use the command, resolve ZONE {rdtype}")
     return number

@@ -18,6 +18,7 @@ from ...protocols import Engine, Outcome, Resolver
 from ...resolvers.stub import ask
 from ...system.reload import System
 from ...system.servers import SCHEMES, parse_server
+from ..commands import load
 from ..exits import UsageError
 from .settings import Lookup, Run, Settings
 
@@ -146,6 +147,9 @@ class Asker:
         passed: list[Reply] = []
         for name in names:
             question = self.question(lookup, name)
+            if self.apart(settings):
+                outcome = load("dig.plain_messages").ask(question, servers.found, settings, self.run)
+                return Reply(lookup, outcome, time.time(), servers.found, servers.names)
             outcome = _outcome(engine, question)
             again = _with_servers_cookie(question, outcome)
             if again is not None:
@@ -158,6 +162,11 @@ class Asker:
                 break
             passed.append(reply)
         return reply
+
+    def apart(self, settings: Settings) -> bool:
+        """Whether such questions cannot go through an engine: signed ones, from one address, with an odd header."""
+        odd = settings.opcode or settings.header_only or settings.qid is not None
+        return bool(odd or self.run.key is not None or self.run.source is not None)
 
     def ask_one(self, lookup: Lookup, name: str, server: Server) -> Outcome:
         """Ask this one server, whatever else is configured."""

@@ -10,7 +10,7 @@ from ....hub import Greenlet, Group, Queue, spawn, to_thread
 from ... import registry
 from ...dns.wire import decode, encode_question, question_tail
 from ...errors import Kind, ResolveError
-from ...model import Answer, Question, Security, type_name
+from ...model import Answer, Question, Security, rcode_name, type_name
 from ..commands import load, version, version_line
 from ..escapes import printable
 from ..exits import NO_REPLY, OK, UNPROVEN, USAGE, UsageError, complain
@@ -20,6 +20,7 @@ from .grammar import parse
 from .settings import Command, Lookup, Settings
 
 _AT_ONCE = 100  # questions of one command in flight
+_XFR = (251, 252)  # IXFR, AXFR
 _NO_DATA, _FAILED = 2, 3  # with --exit-status=rcode
 
 
@@ -104,7 +105,7 @@ class Printer:
             group.kill()
 
     def _reply(self, lookup: Lookup | Exception) -> Reply | Lookup | Exception:
-        if isinstance(lookup, Exception) or lookup.settings.trace or lookup.settings.nssearch:
+        if isinstance(lookup, Exception) or lookup.settings.trace or lookup.settings.nssearch or lookup.rdtype in _XFR:
             return lookup  # several questions, each of which waits for the one before: done when its turn comes
         try:
             return self.asker.ask(lookup)
@@ -180,7 +181,10 @@ class Printer:
             sys.stdout.write(made.encode("ascii", "backslashreplace").decode("ascii"))
 
     def _walk(self, lookup: Lookup) -> None:
-        """``+trace`` and ``+nssearch``."""
+        """``+trace`` and ``+nssearch``, and zone transfers."""
+        if lookup.rdtype in _XFR:
+            self._transfer(lookup)
+            return
         if lookup.settings.validate:
             raise UsageError("+validate does not go with +trace and +nssearch: it walks down from the root by itself")
         if self.command.run.resolver in registry.RESOLVERS:
@@ -209,6 +213,21 @@ class Printer:
         self.greeting = ""
         for step in steps[-1:] if settings.short else steps:
             self.show(Reply(lookup, step.answer, step.when, servers.found, servers.names))
+
+    def _transfer(self, lookup: Lookup) -> None:
+        settings = lookup.settings
+        count = len(settings.servers)
+        found = f"; ({count} server{'s' if count > 1 else ''} found)\n" if count else ""
+        head = self.greeting + found + ";; global options: +cmd\n" if self.greeting else ""
+        for piece in load("dig.zone_transfer").transfer(self.asker, lookup, head):
+            if isinstance(piece, str):
+                self._write(piece)
+            else:
+                self._judge(piece)
+            if isinstance(piece, Answer):
+                what = f"{lookup.name} {type_name(lookup.rdtype)}"
+                complain(f"{what}: the server {piece.server} answered {rcode_name(piece.rcode)}", OK)
+        self.greeting = ""
 
     # -- how it ends -------------------------------------------------------------------------------------------
 

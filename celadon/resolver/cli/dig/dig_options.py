@@ -12,8 +12,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ...errors import ResolverConfigError
+from ...names.address import normal
 from ...names.record_type import parse_type
 from ...system.servers import parse_server
+from ..commands import load
 from ..exits import UsageError
 from ..server_list import server_list
 from .settings import Run, Settings
@@ -78,15 +80,28 @@ def rdclass(word: str) -> int | None:
     return CLASSES.get(upper)
 
 
+_TRANSFERS = {"AXFR": 252, "TYPE252": 252, "IXFR": 251, "TYPE251": 251}
+
+
 def rdtype(word: str) -> int | None:
-    """A type's number from its mnemonic or ``TYPE28``; None for what is none. UsageError for a zone transfer."""
-    kind = word.partition("=")[0]  # IXFR=serial
+    """A type's number from its mnemonic, ``TYPE28`` or ``IXFR=serial``; None for another word."""
+    kind = word.partition("=")[0].upper()
+    if kind in _TRANSFERS and (kind == word.upper() or _TRANSFERS[kind] == 251):
+        return _TRANSFERS[kind]
     try:
-        return parse_type(kind if kind.upper() == "IXFR" else word)
-    except ResolverConfigError as error:
-        if kind.upper() in ("AXFR", "IXFR", "TYPE251", "TYPE252"):
-            raise UsageError(str(error)) from None
+        return parse_type(word)
+    except ResolverConfigError:
         return None
+
+
+def with_type(target: Settings, word: str, number: int) -> Settings:
+    """The settings with one type more. UsageError for an IXFR without the serial that we have."""
+    if number == _TRANSFERS["IXFR"]:
+        serial = word.partition("=")[2]
+        if not serial:
+            raise UsageError("IXFR needs the serial that you have of the zone: IXFR=2026112501")
+        target = target._replace(ixfr=_number(serial, 0, 0xFFFFFFFF))
+    return target._replace(types=(*target.types, number))
 
 
 # -- changes -----------------------------------------------------------------------------------------------------
@@ -110,13 +125,12 @@ def _whole_number(field: str, least: int, most: int, default: object = None, off
 
 
 def _types(target: Settings, value: str | None, positive: bool) -> Settings:
-    found = []
     for word in (value or "").split(","):
         number = rdtype(word)
         if number is None:
             raise UsageError(f"unknown record type {word!r}")
-        found.append(number)
-    return target._replace(types=(*target.types, *found))
+        target = with_type(target, word, number)
+    return target
 
 
 def _class(target: Settings, value: str | None, positive: bool) -> Settings:
@@ -197,6 +211,35 @@ def _completion(target: Run, value: str | None, positive: bool) -> Run:
     if value not in _SHELLS:
         raise UsageError(f"{value!r} is not one of {', '.join(_SHELLS)}")
     return target._replace(action=f"completion {value}")
+
+
+OPCODES = ("QUERY", "IQUERY", "STATUS", "RESERVED3", "NOTIFY", "UPDATE", "DSO", *(f"RESERVED{n}" for n in range(7, 16)))
+
+
+def _opcode(target: Settings, value: str | None, positive: bool) -> Settings:
+    word = (value or "").upper()
+    number = OPCODES.index(word) if word in OPCODES else _number(word, 0, 15) if positive else 0
+    return target._replace(opcode=number if positive else 0)
+
+
+def _get(target: Settings, value: str | None, positive: bool) -> Settings:
+    made: Settings = _scheme("https")(target, value, positive)
+    return made._replace(path=(made.path or "/dns-query") + "{?dns}") if positive else made  # RFC 8484 §4.1
+
+
+def _tsig(target: Run, value: str | None, positive: bool) -> Run:
+    return target._replace(key=load("dig.signing").key(value or ""))
+
+
+def _keyfile(target: Run, value: str | None, positive: bool) -> Run:
+    return target._replace(key=load("dig.signing").key_in(value or ""))
+
+
+def _source(target: Run, value: str | None, positive: bool) -> Run:
+    address, _, port = (value or "").partition("#")
+    if normal(address) is None:
+        raise UsageError(f"{address!r} is not an IPv4 or IPv6 address")
+    return target._replace(source=(address, _number(port, 0, 65535) if port else 0))
 
 
 def _unsupported(name: str) -> Change:
@@ -295,6 +338,14 @@ TABLE: tuple[Option, ...] = (
         ("cookie", "[HEX]", _take("cookie", _hex, b""), "a DNS cookie (on, a random one)"),
         ("padding", "BYTES", _whole_number("padding", 0, 512, 0, 0), "pad the question to a multiple (RFC 7830)"),
         ("ednsopt", "CODE[:HEX]", _ednsopt, "any other EDNS option"),
+        ("coflag", "", _set("co"), "ask for compact answers (the CO bit, RFC 9824)"),
+        ("co", "", _set("co"), ""),
+        ("https-get", "[PATH]", _get, "DNS over HTTPS by GET"),
+        ("fail", "", _set("fail"), "take the first reply, also SERVFAIL; +nofail, the default, asks the next server"),
+        ("keepopen", "", _nothing, "keep connections open between questions, which is always done"),
+        ("opcode", "CODE", _opcode, "the operation: a number or QUERY, STATUS, NOTIFY, UPDATE"),
+        ("qid", "N", _whole_number("qid", 0, 65535), "the id of each message"),
+        ("header-only", "", _set("header_only"), "send a header without a question"),
     ),
     *_plus(
         _SHOW,
@@ -338,18 +389,17 @@ TABLE: tuple[Option, ...] = (
         Option(name, value, _unsupported(f"+{name}"), "", _REST, whole=True)
         for name, value in (
             ("badcookie", ""), ("besteffort", ""), ("dns64prefix", ""), ("dscp", "N"), ("ednsflags", "[N]"),
-            ("ednsnegotiation", ""), ("expire", ""), ("fail", ""), ("header-only", ""),
-            ("https-get", "[PATH]"), ("http-plain", "[PATH]"), ("http-plain-get", "[PATH]"),
-            ("http-plain-post", "[PATH]"), ("keepalive", ""), ("keepopen", ""), ("mapped", ""), ("onesoa", ""),
-            ("opcode", "N"), ("qid", "N"), ("raflag", ""), ("showbadcookie", ""), ("tcflag", ""),
+            ("ednsnegotiation", ""), ("expire", ""), ("http-plain", "[PATH]"), ("http-plain-get", "[PATH]"),
+            ("http-plain-post", "[PATH]"), ("keepalive", ""), ("mapped", ""), ("onesoa", ""),
+            ("raflag", ""), ("showbadcookie", ""), ("tcflag", ""),
             ("tls-certfile", "FILE"), ("tls-keyfile", "FILE"),
             ("unknownformat", ""), ("defname", ""), ("sigchase", ""), ("topdown", ""),
         )
     ),
-    _long(_REST, "b", "bind", "ADDRESS", _unsupported("-b"), ""),
-    _long(_REST, "k", "keyfile", "FILE", _unsupported("-k"), ""),
+    _long(_HOW, "b", "bind", "ADDRESS[#PORT]", _source, "send from this address"),
+    _long(_HOW, "y", "tsig", "[ALG:]NAME:KEY", _tsig, "sign with this key (TSIG); hmac-md5 without ALG, as dig"),
+    _long(_HOW, "k", "keyfile", "FILE", _keyfile, "sign with the key of this file, as tsig-keygen writes it"),
     _long(_REST, "m", "memory", "", _unsupported("-m"), ""),
-    _long(_REST, "y", "tsig", "KEY", _unsupported("-y"), ""),
 )  # fmt: skip
 
 LETTERS = {option.letter: option for option in TABLE if option.letter}

@@ -16,7 +16,7 @@ from ...model import RRType
 from ...names.address import normal, reverse
 from ...names.domain import to_ascii
 from ..exits import UsageError
-from .dig_options import LETTERS, LONG, PLUS, Option, find, rdclass, rdtype
+from .dig_options import LETTERS, LONG, PLUS, Option, find, rdclass, rdtype, with_type
 from .settings import Command, Lookup, Run, Settings
 
 
@@ -121,7 +121,7 @@ class _Parser:
         kind = rdtype(word) if self.open else None
         number = rdclass(word) if self.open and kind is None else None
         if kind is not None:
-            self.settings(self.current._replace(types=(*self.current.types, kind)))
+            self.settings(with_type(self.current, word, kind))
         elif number is not None:
             self.settings(self.current._replace(rdclass=number))
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...model import QueryOptions, RRType
 
@@ -14,6 +14,7 @@ class Settings(NamedTuple):
     seconds per try, ``tries`` rounds over all servers. ``cookie`` None sends none, empty a random one (RFC 7873).
     ``scheme``, where it is not empty, is how the servers are spoken to, ``path`` the URI's; ``tls_trust`` and
     ``tls_hostname`` are ``Server.trust`` and ``Server.hostname``.
+    ``ixfr`` is the serial that we have of a zone, None for all of it; ``qid`` the id of each message, None for any.
     At None, ``tcp`` is on for ANY alone (RFC 8482 §4), ``idnout`` on a terminal, ``rrcomments`` with ``multiline``.
     """
 
@@ -42,6 +43,12 @@ class Settings(NamedTuple):
     cookie: bytes | None = b""
     padding: int = 0
     ednsopt: tuple[tuple[int, bytes], ...] = ()
+    co: bool = False
+    opcode: int = 0
+    qid: int | None = None
+    header_only: bool = False
+    fail: bool = False
+    ixfr: int | None = None
     search: bool = False
     showsearch: bool = False
     domain: str | None = None
@@ -90,11 +97,16 @@ class Settings(NamedTuple):
             cookie=cookie,
             padding=self.padding,
             edns_options=self.ednsopt,
+            final=self.fail,
+            co=self.co,
         )
 
 
 class Run(NamedTuple):
-    """What holds for the command as a whole. ``action`` is ``ask``, or what is printed instead of asking."""
+    """What holds for the command as a whole. ``action`` is ``ask``, or what is printed instead of asking.
+
+    ``key`` is the TsigKey that messages are signed with, ``source`` the address and port that they leave from.
+    """
 
     action: str = "ask"
     batch: str | None = None
@@ -103,6 +115,8 @@ class Run(NamedTuple):
     family: int = 0
     hints: str | None = None
     anchors: str | None = None
+    key: Any = None
+    source: tuple[str, int] | None = None
     color: str = "auto"
     why: bool = False
     by_rcode: bool = False

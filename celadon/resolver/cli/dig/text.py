@@ -6,9 +6,10 @@ import _socket
 import time
 from binascii import hexlify
 
-from ...model import Answer, Validation, rcode_name
+from ...model import Answer, RRType, Validation, rcode_name
 from ..escapes import printable
 from .asker import Reply
+from .dig_options import OPCODES
 from .record_text import data_of, question_line, record_line
 from .settings import Settings
 
@@ -44,10 +45,10 @@ def message(answer: Answer, settings: Settings, title: str = ";; Got answer:") -
     out: list[str] = []
     question = answer.question
     if settings.comments:
-        out += [title, *_header(answer), ""]
+        out += [title, *_header(answer, settings), ""]
         if answer.edns is not None:
             out += [";; OPT PSEUDOSECTION:", *edns_lines(answer)]
-    if settings.question:
+    if settings.question and not settings.header_only:
         if settings.comments:
             out.append(";; QUESTION SECTION:")
         out.append(question_line(question.name, question.rdclass, question.rdtype, settings))
@@ -56,24 +57,26 @@ def message(answer: Answer, settings: Settings, title: str = ";; Got answer:") -
     for word, wanted, records in (
         ("ANSWER", settings.answer, answer.records),
         ("AUTHORITY", settings.authority, answer.authority),
-        ("ADDITIONAL", settings.additional, answer.additional),
+        ("ADDITIONAL", settings.additional, tuple(one for one in answer.additional if one.rdtype != RRType.TSIG)),
+        ("TSIG", settings.additional, tuple(one for one in answer.additional if one.rdtype == RRType.TSIG)),
     ):
         if wanted and records:
             if settings.comments:
-                out.append(f";; {word} SECTION:")
+                out.append(";; TSIG PSEUDOSECTION:" if word == "TSIG" else f";; {word} SECTION:")
             out += [record_line(one, settings) for one in records]
             if settings.comments:
                 out.append("")
     return "".join(f"{line}\n" for line in out)
 
 
-def _header(answer: Answer) -> list[str]:
+def _header(answer: Answer, settings: Settings) -> list[str]:
     found, authority, additional = counts(answer)
+    asked = int(not settings.header_only)
     flags = answer.flags
     mbz = f"; MBZ: 0x{flags & 0x40:x}" if flags & 0x40 else ""
     lines = [
-        f";; ->>HEADER<<- opcode: QUERY, status: {rcode_name(answer.rcode)}, id: {answer.id}",
-        f";; flags:{''.join(f' {one}' for one in flag_words(answer).split())}{mbz}; QUERY: 1, ANSWER: {found}, "
+        f";; ->>HEADER<<- opcode: {OPCODES[settings.opcode]}, status: {rcode_name(answer.rcode)}, id: {answer.id}",
+        f";; flags:{''.join(f' {one}' for one in flag_words(answer).split())}{mbz}; QUERY: {asked}, ANSWER: {found}, "
         f"AUTHORITY: {authority}, ADDITIONAL: {additional}",
     ]
     if flags & 0x8180 == 0x8100:
@@ -96,7 +99,8 @@ def edns_lines(answer: Answer) -> list[str]:
     edns = answer.edns
     if edns is None:
         return []
-    lines = [f"; EDNS: version: {edns.version}, flags:{' do' if edns.dnssec else ''}; udp: {edns.bufsize}"]
+    bits = "".join([" do" * edns.dnssec, " co" * edns.co])
+    lines = [f"; EDNS: version: {edns.version}, flags:{bits}; udp: {edns.bufsize}"]
     return lines + [f"; {title}: {value}".rstrip() for title, value in edns_options(answer)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections import deque
 
 import h2.config
@@ -22,15 +23,17 @@ _TYPE = "application/dns-message"
 class Http2:
     """Questions as requests, answers as responses. OSError if a response is not a DNS message."""
 
-    __slots__ = ("_bodies", "_connection", "_headers", "_most", "_names", "_waiting", "out")
+    __slots__ = ("_bodies", "_connection", "_get", "_headers", "_most", "_names", "_waiting", "out")
 
     def __init__(self, server: Server) -> None:
         host = server.hostname or (f"[{server.address}]" if ":" in server.address else server.address)
+        path, template, _ = server.path.partition("{?dns}")
+        self._get: str = path if template else ""
         self._headers = [
             (":method", "POST"),
             (":scheme", "https"),
             (":authority", host if server.port == 443 else f"{host}:{server.port}"),
-            (":path", server.path),
+            (":path", path),
             ("content-type", _TYPE),
             ("accept", _TYPE),
         ]
@@ -59,11 +62,21 @@ class Http2:
                 self._waiting.popleft()
                 stream = connection.get_next_available_stream_id()
                 self._names[stream] = name
-                connection.send_headers(stream, [*self._headers, ("content-length", str(len(body) + 2))])
-                connection.send_data(stream, b"\0\0" + body, end_stream=True)  # id 0 for caches on the way (§4.1)
+                message = b"\0\0" + body  # id 0 for caches on the way (§4.1)
+                if self._get:
+                    connection.send_headers(stream, self._by_get(message), end_stream=True)
+                    continue
+                connection.send_headers(stream, [*self._headers, ("content-length", str(len(message)))])
+                connection.send_data(stream, message, end_stream=True)
         except h2.exceptions.H2Error as error:
             raise ConnectionResetError(104, f"HTTP/2: {error}") from error
         self.out += connection.data_to_send()
+
+    def _by_get(self, message: bytes) -> list[tuple[str, str]]:
+        """The headers of a question in the path, for a server whose path is a template (RFC 8484 §4.1)."""
+        path = f"{self._get}?dns={urlsafe_b64encode(message).decode().rstrip('=')}"
+        changed = {":method": "GET", ":path": path}
+        return [(name, changed.get(name, value)) for name, value in self._headers if name != "content-type"]
 
     def received(self, data: bytes) -> list[tuple[bytes, bytes]]:
         """See ``Layer.received``."""

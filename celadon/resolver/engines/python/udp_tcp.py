@@ -36,14 +36,20 @@ _MOST_FOREIGN = 1000  # messages over one connection that nobody waits for, then
 _IDLE = 10.0  # seconds after which a connection that nobody used is not trusted to be there still
 
 
-def connected(server: Server, kind: int) -> _socket.socket:
-    """A non-blocking socket on its way to ``server``. OSError when the kernel knows already that it cannot be."""
+def connected(server: Server, kind: int, source: tuple[str, int] | None = None) -> _socket.socket:
+    """A non-blocking socket on its way to ``server``. OSError when the kernel knows already that it cannot be.
+
+    ``source`` is the address and port to send from, port 0 for any.
+    """
     family = _socket.AF_INET6 if ":" in server.address else _socket.AF_INET
     made = _socket.socket(family, kind | _NONBLOCK)
     if not _NONBLOCK:
         made.setblocking(False)
     address, _, scope = server.address.partition("%")
     try:
+        if source is not None:
+            made.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+            made.bind(source)
         if family == _socket.AF_INET:
             made.connect((address, server.port))
         else:

@@ -71,12 +71,6 @@ def test_auto_asks_by_an_engine(server, capsys):
     assert capsys.readouterr().out == synthetic_address("www.test") + "\n"
 
 
-@pytest.mark.parametrize("words", ["x.test AXFR", "x.test ixfr=3", "-t AXFR x.test", "x.test TYPE252"])
-def test_zone_transfers_are_refused(capsys, words):
-    assert main(words.split()) == 1
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "zone transfer" in err
-    assert err.count("\n") == 1
+def test_a_query_is_no_zone_transfer():
     with pytest.raises(resolver.ResolverConfigError, match="zone transfer"):
         resolver.query("x.test", "AXFR")
