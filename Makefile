@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := celadon tests examples benchmarks
 # The suites that need servers have a target of their own.
 SERVERS := --ignore=tests/integration/test_dig.py --ignore=tests/integration/test_encrypted.py \
-  --ignore=tests/integration/test_dnssec.py --ignore=tests/integration/test_transfers.py
+  --ignore=tests/integration/test_dnssec.py --ignore=tests/integration/test_transfers.py --ignore=tests/integration/test_bench.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo format check check-types test test-suite test-pythons test-fast test-shuffle test-poll test-soak test-bulk-scale test-bulk-signals test-corpora test-flood bench-crowd test-parity test-stdlib \

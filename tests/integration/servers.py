@@ -27,6 +27,7 @@ PACKAGES = {
     "Knot": ("knotd", "knot"),
     "dig": ("dig", "bind9-dnsutils"),
     "Unbound": ("unbound", "unbound"),
+    "dnsperf": ("dnsperf", "dnsperf"),
     "BIND's signer": ("dnssec-signzone", "bind9-utils"),
     "Knot's signer": ("kzonesign", "knot-dnssecutils"),
     "Chromium": ("chromium", "chromium"),

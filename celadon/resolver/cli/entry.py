@@ -14,7 +14,13 @@ from .commands import load
 from .exits import BROKEN_PIPE, FILES, INSIDE, INTERRUPTED, NO_REPLY, USAGE, FileError, UsageError, complain
 
 # The first word of a command line -> the module whose ``main`` takes the rest; any other word is dig's.
-MODULES = {"bulk": "bulk.bulk_command", "compare": "compare", "hosts": "ahosts", "massdns": "massdns"}
+MODULES = {
+    "bench": "bench.bench_command",
+    "bulk": "bulk.bulk_command",
+    "compare": "compare",
+    "hosts": "ahosts",
+    "massdns": "massdns",
+}
 _DIG = "dig.dig_command"
 
 

@@ -14,6 +14,7 @@ _FORMS = (
     ("resolve [@SERVER...] NAME... [TYPE...] [+OPTION...]", "ask DNS, as dig"),
     ("resolve bulk [FILE|-] [OPTIONS]", "a file of names, as massdns"),
     ("resolve massdns -r FILE [FILE|-] [OPTIONS]", "massdns' own options; or a link named so"),
+    ("resolve bench @SERVER NAME... [OPTIONS]", "how fast a server answers, as dnspyre"),
     ("resolve hosts NAME...", "what programs get, as getent ahosts"),
     ("resolve compare NAME... [TYPE...]", "every engine and libc side by side"),
 )

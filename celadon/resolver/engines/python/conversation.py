@@ -58,7 +58,7 @@ class Conversation:
                 self._watch.wait_writable(_left(ends))
 
     def receive(self, ends: float) -> bytes:
-        """The next message; over UDP anybody may have sent it. ConnectionResetError if the server ends the stream before it."""
+        """The next message; over UDP anybody may have sent it. ConnectionResetError at the end of the stream."""
         while True:
             if self._ready:
                 return self._ready.popleft()

@@ -1,0 +1,1 @@
+"""``resolve bench``: how fast a server answers, in dnspyre's terms."""
