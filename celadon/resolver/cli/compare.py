@@ -1,5 +1,7 @@
 """``resolve compare``: one name under every engine and libc, side by side, with what differs marked.
 
+With several servers it is these that are compared: see ``compare_servers``.
+
 Without types the resolvers are compared, through getaddrinfo: addresses and the canonical name. With types the engines
 are, record by record, without TTLs.
 """
@@ -14,7 +16,9 @@ from .. import registry
 from ..errors import ResolveError, ResolverUnavailable
 from ..factory import make
 from ..model import Answer, rcode_name, type_name
+from . import compare_servers
 from .dig.asker import Asker
+from .dig.dig_command import batch
 from .dig.grammar import parse
 from .dig.settings import Command, Lookup, Run
 from .escapes import printable
@@ -22,7 +26,10 @@ from .exits import NO_REPLY, OK, UsageError
 
 _DIFFER = 2
 _USAGE = """\
-usage: resolve compare [@SERVER...] NAME... [TYPE...] [-p PORT] [+timeout=SECONDS] [+tries=N]
+usage: resolve compare [@SERVER] NAME... [TYPE...] [-p PORT] [+timeout=SECONDS] [+tries=N]
+       resolve compare @SERVER @SERVER... NAME... [TYPE...] [-f FILE] [--json]
+
+With several servers: what each of them answers. Without:
 
 Without a type: what getaddrinfo gives under each resolver, libc included. With types: the records that each engine
 gives. A line that differs from the first one's is marked with !. Exit status 2 where any does, 9
@@ -36,6 +43,9 @@ def main(words: list[str]) -> int:
     if command.run.action == "help":
         print(_USAGE, end="")
         return OK
+    several = len(command.base.servers) > 1 or any(len(one.settings.servers) > 1 for one in command.lookups)
+    if several and (command.lookups or command.run.batch is not None):
+        return _servers(command)
     if not command.lookups:
         raise UsageError("no name given; try resolve compare --help")
     code = OK
@@ -52,6 +62,25 @@ def main(words: list[str]) -> int:
             rows = [(name, _addresses(name, command, lookup)) for name in (*registry.ENGINES, *registry.RESOLVERS)]
         code = max(code, show(title, rows))
     return code
+
+
+def _servers(command: Command) -> int:
+    if command.run.resolver in registry.RESOLVERS:
+        raise UsageError("libc does not let a program choose the server; leave out --resolver")
+    lookups = command.lookups
+    if command.run.batch is not None:
+        lines = [line.split() for line in batch(command.run.batch)]
+        for words in lines:
+            if words and words[0][0] not in "#;":
+                lookups += parse(words, command.run, command.base).lookups
+    if not lookups:
+        raise UsageError("no name given; try resolve compare --help")
+    asker = Asker(command.run)
+    try:
+        found = compare_servers.compared(asker, lookups)
+        return compare_servers.show(found, command.base.format == "json" or lookups[0].settings.format == "json")
+    finally:
+        asker.close()
 
 
 def show(title: str, rows: list[tuple[str, list[str]]]) -> int:

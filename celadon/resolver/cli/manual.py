@@ -16,7 +16,7 @@ _FORMS = (
     ("resolve massdns -r FILE [FILE|-] [OPTIONS]", "massdns' own options; or a link named so"),
     ("resolve bench @SERVER NAME... [OPTIONS]", "how fast a server answers, as dnspyre"),
     ("resolve hosts NAME...", "what programs get, as getent ahosts"),
-    ("resolve compare NAME... [TYPE...]", "every engine and libc side by side"),
+    ("resolve compare [@A @B] NAME... [TYPE...]", "servers, or every engine and libc, side by side"),
 )
 #: What ``--help`` shows of the options: those that people use most.
 _OFTEN = (

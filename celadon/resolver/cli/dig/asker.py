@@ -95,6 +95,10 @@ class Asker:
         return Servers(tuple(found), names)
 
     def _named(self, text: str) -> tuple[Server, ...]:
+        if text.startswith("ddr://"):
+            if text not in self._names:
+                self._names[text] = load("dig.discovery").servers(self.ask_one, text.removeprefix("ddr://"))
+            return self._names[text]
         try:
             return (parse_server(text),)
         except ResolverConfigError as error:

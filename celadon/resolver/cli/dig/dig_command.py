@@ -28,6 +28,13 @@ def main(words: list[str]) -> int:
     """Run the command; returns the exit status."""
     command = parse(words)
     run = command.run
+    if run.action == "discover":
+        asker = Asker(run)
+        try:
+            plain = command.base.servers or tuple(map(str, asker.system.servers))
+            return int(load("dig.discovery").show(asker.ask_one, plain, command.base.format == "json"))
+        finally:
+            asker.close()
     if run.action != "ask":
         return show(run.action)
     for one in run.warnings:

@@ -295,6 +295,8 @@ TABLE: tuple[Option, ...] = (
     ),
     _long(_SERVERS, "", "servers", "A,B|FILE", _servers,
           "servers with optional ports, or a file with one a line; like @A @B"),
+    _long(_SERVERS, "", "discover", "", _set("action", "discover"),
+          "the encrypted servers that a server designates (DDR, RFC 9462); @ddr://ADDRESS uses them"),
     _long(_SERVERS, "p", "port", "PORT", _whole_number("port", 1, 65535), "port of the servers (53)"),
     _long(_SERVERS, "4", "ipv4", "", _set("family", 4), "servers over IPv4 only"),
     _long(_SERVERS, "6", "ipv6", "", _set("family", 6), "servers over IPv6 only"),

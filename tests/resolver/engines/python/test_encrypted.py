@@ -3,6 +3,7 @@ be.
 """
 
 import asyncio
+import base64
 import re
 import socket
 import ssl
@@ -170,7 +171,8 @@ class Doh(Speaker):
         for event in self.h2.receive_data(data):
             if isinstance(event, h2.events.RequestReceived):
                 self.front.headers.append(dict(event.headers))
-                self.bodies[event.stream_id] = b""
+                template = self.front.headers[-1][":path"].partition("?dns=")[2]  # by GET (RFC 8484 §4.1)
+                self.bodies[event.stream_id] = base64.urlsafe_b64decode(template + "=" * (-len(template) % 4))
             elif isinstance(event, h2.events.DataReceived):
                 self.bodies[event.stream_id] += event.data
                 self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
@@ -503,3 +505,33 @@ def test_the_command_takes_uris(front, behind, capsys, monkeypatch):
     assert main(["@" + uri, "+tls-ca=" + CA, "+short", "n.test"]) == 0
     assert capsys.readouterr().out == "192.0.2.1\n"
     assert main(["@" + uri, "+short", "+tries=1", "n.test"]) == 9  # the system knows no such authority
+
+
+def test_https_by_get(behind, capsys):
+    front = DohFront(behind)
+    try:
+        behind.add("n.test", "A", "192.0.2.1")
+        assert main([f"@127.0.0.1#{front.port}", "+https-get", "n.test", "+short"]) == 0
+        assert main([f"@127.0.0.1#{front.port}", "+https-get=/q", "n.test", "+short"]) == 0
+    finally:
+        front.close()
+    assert capsys.readouterr().out == "192.0.2.1\n" * 2
+    first, second = front.headers
+    assert (first[":method"], first[":path"].partition("?dns=")[0]) == ("GET", "/dns-query")
+    assert second[":path"].startswith("/q?dns=AAAB")  # id 0, RD
+    assert "content-type" not in first
+
+
+def test_a_designated_server_is_used(behind, capsys):
+    """``@ddr://``: the plain server says who speaks TLS for it (RFC 9462)."""
+    front = DotFront(behind)
+    try:
+        behind.add("_dns.resolver.arpa", "SVCB", f'1 dns.test. alpn="dot" port="{front.port}" ipv4hint="127.0.0.1"')
+        behind.add("n.test", "A", "192.0.2.1")
+        assert main([f"@ddr://{behind.address}", "n.test"]) == 0
+    finally:
+        front.close()
+    out = capsys.readouterr().out
+    assert "\tA\t192.0.2.1\n" in out
+    assert f";; SERVER: 127.0.0.1#{front.port}(ddr://{behind.address}) (TLS)" in out
+    assert front.connections == 1
