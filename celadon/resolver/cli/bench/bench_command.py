@@ -25,6 +25,7 @@ from ..bulk.stop import Stop
 from ..exits import NO_REPLY, OK, USAGE, FileError, UsageError, complain
 from . import bench_report, plots
 from .bench_options import Options, help_text, parse
+from .exposed import Exposed, endpoint
 from .measures import Measures
 
 
@@ -89,6 +90,7 @@ class Bench:
         duration = options["--duration"]
         self._ends = float("inf") if duration is None else self._began + duration
         shared = Pace(options["--rate-limit"], self._began) if options["--rate-limit"] else None
+        exposed = self._exposed()
         workers = Group()
         stopping = watch(stop.fd, on_readable=lambda: workers.kill(block=False))
         try:
@@ -98,9 +100,21 @@ class Bench:
         finally:
             workers.kill()
             stopping.close()
+            if exposed is not None:
+                exposed.close()
             self.measures.took = min(hub.now(), self._ends) - self._began if duration else hub.now() - self._began
             self.measures.mismatches = getattr(engine, "exchange").ignored  # noqa: B009  (the protocol does not have it)
             engine.close()
+
+    def _exposed(self) -> Exposed | None:
+        where = endpoint(self.options["--prometheus"] or "")
+        hub = get_hub()
+
+        def text() -> str:
+            self.measures.took = hub.now() - self._began
+            return bench_report.as_prometheus(self.measures)
+
+        return None if where is None else Exposed(where, text)
 
     def _asked(self) -> Iterator[Question]:
         """The questions of one worker."""
@@ -144,7 +158,7 @@ class Bench:
         if options["--plot"] is not None:
             for name, text in plots.plots(measures).items():
                 _write(os.path.join(options["--plot"], f"{name}.svg"), text)
-        if options["--prometheus"] is not None:
+        if options["--prometheus"] is not None and endpoint(options["--prometheus"]) is None:
             _write(options["--prometheus"], bench_report.as_prometheus(measures))
         if options["--json"]:
             print(json.dumps(measures.report()))

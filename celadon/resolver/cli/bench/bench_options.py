@@ -108,7 +108,7 @@ TABLE: dict[str, Row] = {
     "--csv": Row("", "FILE", str, None, "write the distribution of latencies to FILE"),
     "--plot": Row("", "DIR", str, None, "write plots to DIR"),
     "--plotf": Row("", "FORM", _one_of("svg"), "svg", "form of the plots: svg"),
-    "--prometheus": Row("", "FILE", str, None, "write the measures to FILE (-: stdout) in Prometheus' text form"),
+    "--prometheus": Row("", "FILE|:PORT", str, None, "measures in Prometheus' form: to FILE (-: stdout), or by HTTP"),
     "--silent": Row("", None, bool, False, "print no report"),
     "--help": Row("-h", None, bool, False, "print this"),
 }

@@ -7,11 +7,14 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from celadon.green import socket
 from celadon.resolver import Answer, Kind, Question, ResolveError, RRType
 from celadon.resolver.cli import main
 from celadon.resolver.cli.bench.bench_options import delay, parse, seconds
+from celadon.resolver.cli.bench.bench_report import as_prometheus
+from celadon.resolver.cli.bench.exposed import Exposed, endpoint
 from celadon.resolver.cli.bench.measures import Latencies, Measures
-from celadon.resolver.cli.exits import UsageError
+from celadon.resolver.cli.exits import FileError, UsageError
 from celadon.resolver.testing import Drop, Rcode, Truncate
 
 SYNTHETIC = True
@@ -111,6 +114,54 @@ def test_files(bench, tmp_path):
     assert 'resolve_bench_responses_total{rcode="NOERROR"} 10\n' in told
     assert "resolve_bench_latency_seconds_count 10\n" in told
     assert told.count("# TYPE") == 7
+
+
+def fetched(port, request=b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"):
+    stream = socket.socket()
+    stream.connect(("127.0.0.1", port))
+    stream.sendall(request)
+    found = b""
+    while data := stream.recv(65536):
+        found += data
+    stream.close()
+    return found
+
+
+def test_scraped_while_it_runs():
+    measures = Measures()
+    measures.add(1, Answer(Question("a.test", RRType.A), rtt=0.01), 0.0)
+    exposed = Exposed(("127.0.0.1", 0), lambda: as_prometheus(measures))
+    with pytest.raises(FileError, match="in use"):
+        Exposed(("127.0.0.1", exposed.port), str)
+    silent = socket.socket()  # who says nothing holds nobody up
+    silent.connect(("127.0.0.1", exposed.port))
+    found = fetched(exposed.port)
+    assert found.startswith(b"HTTP/1.1 200 OK\r\n")
+    head, _, body = found.partition(b"\r\n\r\n")
+    assert b"Content-Length: %d\r\n" % len(body) in head
+    assert b'resolve_bench_responses_total{rcode="NOERROR"} 1' in body
+    assert fetched(exposed.port, b"GET /else HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 404")
+    assert fetched(exposed.port, b"x" * 8192).startswith(b"HTTP/1.1 404")
+    exposed.close()
+    silent.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        (":8080", ("0.0.0.0", 8080)),
+        ("127.0.0.1:9", ("127.0.0.1", 9)),
+        ("[::1]:9", ("::1", 9)),
+        ("file", None),
+        ("a:b", None),
+        ("./x:80", None),
+        ("-", None),
+        ("", None),
+        (":99999", None),
+    ],
+)
+def test_a_port_or_a_file(text, where):
+    assert endpoint(text) == where
 
 
 @pytest.mark.parametrize(
