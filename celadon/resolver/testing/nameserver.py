@@ -20,6 +20,7 @@ from functools import partial
 from heapq import heappop, heappush
 from types import TracebackType
 
+import dns.exception
 import dns.flags
 import dns.message
 import dns.name
@@ -175,6 +176,12 @@ def synthetic_reply(query: bytes) -> bytes | None:
     return query[:2] + b"\x85\x80\0\1\0\0\0\0\0\0" + question
 
 
+def _rrset(owner: str, rdtype: str, ttl: int, texts: list[str]) -> dns.rrset.RRset:
+    """Records from their zone-file form, whose names are absolute."""
+    name = dns.name.from_text(owner)
+    return dns.rrset.from_text_list(name, ttl, "IN", rdtype, texts, origin=dns.name.root, relativize=False)
+
+
 def _signatures(
     asked: dns.message.Message, owner: str, node: dict[str, list[tuple[int, str]]], rdtype: str
 ) -> list[dns.rrset.RRset]:
@@ -232,7 +239,14 @@ class NameServer:
         self._sequence = 0
 
     def add(self, name: str, rdtype: str, data: str, ttl: int = 300) -> None:
-        """Give ``name`` a record, in zone-file form. ``*.example.com`` is for names without records of their own."""
+        """Give ``name`` a record, in zone-file form. ``*.example.com`` is for names without records of their own.
+
+        Names are absolute, with and without a final dot. ValueError for what is no such record.
+        """
+        try:
+            _rrset("", rdtype, ttl, [data])
+        except dns.exception.DNSException as error:
+            raise ValueError(f"{name} {rdtype} {data!r}: not a record in zone-file form: {error}") from None
         self._zone[name.lower().rstrip(".")].setdefault(rdtype.upper(), []).append((ttl, data))
 
     def script(self, name: str, *scripts: Script) -> None:
@@ -420,13 +434,11 @@ class NameServer:
             if records is not None or "CNAME" not in node or rdtype == "CNAME":
                 if records:
                     texts = [data for _, data in records]
-                    reply.answer.append(
-                        dns.rrset.from_text(dns.name.from_text(owner), records[0][0], "IN", rdtype, *texts)
-                    )
+                    reply.answer.append(_rrset(owner, rdtype, records[0][0], texts))
                     reply.answer.extend(_signatures(asked, owner, node, rdtype))
                 break
             ttl, target = node["CNAME"][0]
-            reply.answer.append(dns.rrset.from_text(dns.name.from_text(owner), ttl, "IN", "CNAME", target))
+            reply.answer.append(_rrset(owner, "CNAME", ttl, [target]))
             reply.answer.extend(_signatures(asked, owner, node, "CNAME"))
             if owner in seen:
                 break
