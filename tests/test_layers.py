@@ -39,6 +39,7 @@ EVERYWHERE = {"__init__", "__main__", "errors", "testing", "threads", "children"
 #: Files named as the foreign library that they serve.
 LIBRARIES = {"aiohttp", "httpx", "niquests", "psycopg", "pycurl", "requests", "scrapy", "twisted", "urllib3", "uvloop"}
 LIBRARIES |= {"celery", "engineio", "grpc", "gunicorn", "pytest", "trio", "zmq"}
+LIBRARIES |= {"crawlee", "curl_cffi", "httpx2", "tornado", "wreq"}
 TOP = {"hub": 16, "resolver": 26, "green": 25}
 MOST_LINES, LONGEST_FUNCTION = 600, 60
 #: Functions that are one table and nothing else.

@@ -15,19 +15,37 @@ CELADON_OPTIONS
     a dictionary of any other arguments of ``CrawlerResolver``.
 
 Each spider's stats get ``dns/…`` as it closes: counts of the process, since the reactor is its.
+
+Without a reactor (``TWISTED_REACTOR_ENABLED = False``) Scrapy asks no such resolver: see ``scrapy_aiohttp``.
+
+``RetryMiddleware`` tries again only where another lookup may go better; the settings for it are::
+
+    DOWNLOADER_MIDDLEWARES = {
+        "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
+        "celadon.resolver.adapters.scrapy.RetryMiddleware": 550,
+    }
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydispatch import dispatcher
 from scrapy import signals
+from scrapy.downloadermiddlewares.retry import RetryMiddleware as _RetryMiddleware
 
 from ..crawl.crawler import CRAWL_CACHE
 from ..crawl.guard import Guard
+from ..errors import ResolveError
 from ..frozen import asdict, replace
 from . import twisted
+from .verdicts import is_temporary, lookup_error
+
+#: The last errors of the process' resolver by host, as Twisted's interface has no room for them; and how many are kept.
+_last: OrderedDict[str, ResolveError] = OrderedDict()
+_MOST = 10_000
 
 
 def options_of(settings: Any) -> tuple[str, dict[str, Any]]:
@@ -53,16 +71,50 @@ class Resolver(twisted.Resolver):
         name, options = options_of(crawler.settings)
         return cls(reactor, name, **options)
 
+    def tell(self, host: str, error: BaseException) -> None:
+        """See ``twisted.Resolver.tell``; for the RetryMiddleware."""
+        super().tell(host, error)
+        if isinstance(error, ResolveError):
+            _last[host] = error
+            _last.move_to_end(host)
+            if len(_last) > _MOST:
+                _last.popitem(last=False)
+
     def install_on_reactor(self) -> None:
         """Called by Scrapy once the reactor is there."""
         self.install()
         dispatcher.connect(self._spider_closed, signals.spider_closed, dispatcher.Any)
 
     def _spider_closed(self, spider: Any) -> None:
-        stats = self.calls.resolver.stats()
-        values = {name: value for name, value in asdict(stats).items() if isinstance(value, int)}
-        cache = asdict(stats.cache) if stats.cache is not None else {}
-        collector = spider.crawler.stats
-        for prefix, counts in (("dns", values), ("dns/error", stats.errors), ("dns/cache", cache)):
-            for name, count in counts.items():
-                collector.set_value(f"{prefix}/{name}", count)
+        write_stats(self.calls.resolver.stats(), spider.crawler.stats)
+
+
+def write_stats(stats: Any, collector: Any) -> None:
+    """A resolver's counts into a crawler's, as ``dns/…``, ``dns/error/…`` and ``dns/cache/…``."""
+    values = {name: value for name, value in asdict(stats).items() if isinstance(value, int)}
+    cache = asdict(stats.cache) if stats.cache is not None else {}
+    for prefix, counts in (("dns", values), ("dns/error", stats.errors), ("dns/cache", cache)):
+        for name, count in counts.items():
+            collector.set_value(f"{prefix}/{name}", count)
+
+
+#: What Scrapy and Twisted raise for a name that was not found.
+_NOT_FOUND = frozenset(("CannotResolveHostError", "DNSLookupError"))
+
+
+class RetryMiddleware(_RetryMiddleware):
+    """Scrapy's, but a request whose host does not exist, or that the guard refused, is not tried again.
+
+    A server that failed or was silent is. Counted as ``retry/not_again/NXDOMAIN`` and so on.
+    """
+
+    def process_exception(self, request: Any, exception: Exception, spider: Any = None) -> Any:
+        """See ``scrapy.downloadermiddlewares.retry.RetryMiddleware.process_exception``."""
+        why = lookup_error(exception)
+        if why is None and type(exception).__name__ in _NOT_FOUND:
+            why = _last.get(urlsplit(request.url).hostname or "")
+        if why is not None and not is_temporary(why):
+            self.crawler.stats.inc_value(f"retry/not_again/{why.kind.value}")
+            return None
+        more = () if spider is None else (spider,)  # Scrapy gives it up to 2.13
+        return super().process_exception(request, exception, *more)

@@ -29,16 +29,6 @@ _KINDS = {"TCP": SOCK_STREAM, "UDP": SOCK_DGRAM}
 _FAMILIES = {IPv4Address: AF_INET, IPv6Address: AF_INET6}
 
 
-def _tell(error: BaseException) -> None:
-    """Twisted's interface has no room for a reason; one that is not the name's own fault goes to the log."""
-    if isinstance(error, ResolveError) and error.kind is Kind.BLOCKED:
-        _log.warning("%s", error.explain())
-    elif isinstance(error, ResolveError):
-        _log.debug("%s", error.explain())
-    elif not isinstance(error, UnicodeError | ValueError | CancelledError):
-        _log.error("a lookup failed", exc_info=error)
-
-
 @implementer(IHostResolution)
 class _Resolution:
     def __init__(self, name: str) -> None:
@@ -71,6 +61,15 @@ class Resolver:
         """Have the reactor look all names up here; ``reactor.resolve`` too."""
         self.reactor.installNameResolver(self)
 
+    def tell(self, host: str, error: BaseException) -> None:
+        """Twisted's interface has no room for a reason; one that is not the name's own fault goes to the log."""
+        if isinstance(error, ResolveError) and error.kind is Kind.BLOCKED:
+            _log.warning("%s", error.explain())
+        elif isinstance(error, ResolveError):
+            _log.debug("%s", error.explain())
+        elif not isinstance(error, UnicodeError | ValueError | CancelledError):
+            _log.error("a lookup failed", exc_info=error)
+
     def _begin(self, done: Done, host: str, port: int, family: int, kind: int) -> Job:
         return self.calls.begin(self._inside(done), self.calls.resolver.getaddrinfo, host, port, family, kind)
 
@@ -89,7 +88,7 @@ class Resolver:
 
         def done(found: Any, error: BaseException | None) -> None:
             if error is not None:
-                _tell(error)
+                self.tell(hostName, error)
             else:
                 for family, _, _, _, sockaddr in found:
                     kind = IPv4Address if family == AF_INET else IPv6Address
@@ -110,7 +109,7 @@ class Resolver:
             if error is None:
                 waiting.callback(found[0][4][0])
             else:
-                _tell(error)
+                self.tell(name, error)
                 why = error.explain() if isinstance(error, ResolveError) else str(error)
                 waiting.errback(DNSLookupError(f"address {name!r} not found: {why}"))
 

@@ -4,7 +4,7 @@ import json
 import sys
 
 import scrapy
-from scrapy.crawler import CrawlerProcess
+from scrapy.crawler import AsyncCrawlerProcess, CrawlerProcess
 
 
 class Spider(scrapy.Spider):
@@ -26,7 +26,8 @@ class Spider(scrapy.Spider):
 
 def main():
     task = json.load(sys.stdin)
-    process = CrawlerProcess(
+    reactor = task["settings"].get("TWISTED_REACTOR_ENABLED", True)
+    process = (CrawlerProcess if reactor else AsyncCrawlerProcess)(
         {
             "TWISTED_DNS_RESOLVER": "celadon.resolver.adapters.scrapy.Resolver",
             "LOG_LEVEL": "WARNING",
@@ -42,7 +43,7 @@ def main():
     crawler = process.create_crawler(Spider)
     process.crawl(crawler, urls=task["urls"], again=task.get("again", {}), got=got)
     process.start()
-    stats = {name: value for name, value in crawler.stats.get_stats().items() if name.startswith("dns/")}
+    stats = {name: value for name, value in crawler.stats.get_stats().items() if name.startswith(("dns/", "retry/"))}
     print(json.dumps({"got": got, "stats": stats}))
 
 

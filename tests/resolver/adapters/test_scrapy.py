@@ -4,22 +4,44 @@ import json
 import socket
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from celadon.resolver.testing import Delay, Drop, Script
+from celadon.resolver.testing import Delay, Drop, Script, Servfail
 
 pytest.importorskip("scrapy", reason="Scrapy is not installed")
 
+HAS_AIOHTTP_HANDLER = find_spec("scrapy.core.downloader.handlers._aiohttp") is not None
 SPIDER = Path(__file__).parent / "spider.py"
 
 
-@pytest.fixture
-def crawl(names):
+HANDLER = "celadon.resolver.adapters.scrapy_aiohttp.DownloadHandler"
+#: Scrapy with its reactor, and without, where the resolver comes by the download handler.
+KINDS = {
+    "reactor": {},
+    "aiohttp": {"TWISTED_REACTOR_ENABLED": False, "DOWNLOAD_HANDLERS": {"http": HANDLER, "https": HANDLER}},
+}
+NO_CACHE = {"cache": False, "timeout": 1, "attempts": 1}
+RETRY = {
+    "RETRY_ENABLED": True,
+    "DOWNLOADER_MIDDLEWARES": {
+        "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
+        "celadon.resolver.adapters.scrapy.RetryMiddleware": 550,
+    },
+}
+
+
+@pytest.fixture(params=KINDS)
+def crawl(names, request):
+    if request.param == "aiohttp" and not HAS_AIOHTTP_HANDLER:
+        pytest.skip("this Scrapy has no handler for aiohttp (2.19 has)")
+
     def run(urls, again=(), **settings):
         settings = {
+            **KINDS[request.param],
             "CELADON_SERVERS": names.servers,
             "CELADON_GUARD_ALLOW": ["127.0.1.0/24"],
             "CELADON_OPTIONS": {"cache": {"min_ttl": 0}, "timeout": 1},
@@ -91,3 +113,17 @@ def test_many_waiters_are_one_query(crawl, site, names):
     got, _, _ = crawl([f"http://good.test:{site.port}/{n}" for n in range(40)], CONCURRENT_REQUESTS_PER_DOMAIN=40)
     assert {text for text, _ in got.values()} == {"good.test at 127.0.1.1"}
     assert names.count("good.test", "A") == 1
+
+
+def test_what_does_not_exist_is_not_tried_again_and_a_dead_server_is(crawl, site, names):
+    """By the RetryMiddleware: NXDOMAIN and the guard's refusal are final, a server that is silent or fails is not."""
+    names.add("servfail.test", "A", "127.0.1.1", ttl=0)
+    names.script("servfail.test", Servfail(4))  # for one lookup of both families, or two of one
+    urls = {name: f"http://{name}.test:{site.port}/" for name in ("good", "nx", "evil", "servfail")}
+    got, stats, _ = crawl(list(urls.values()), RETRY_TIMES=2, CELADON_OPTIONS=NO_CACHE, **RETRY)
+    assert got[urls["good"]][0] == "good.test at 127.0.1.1"
+    assert got[urls["servfail"]][0] == "servfail.test at 127.0.1.1", "it came back, and the third try found it"
+    assert stats["retry/not_again/NXDOMAIN"] == 1
+    assert stats["retry/not_again/BLOCKED"] == 1
+    assert stats["retry/count"] in (1, 2)
+    assert "retry/max_reached" not in stats

@@ -1,0 +1,33 @@
+"""Crawlee: its HTTP client on httpx2, with every connect looked up and judged by a resolver of ours.
+
+``HttpCrawler(http_client=crawlee.HttpxHttpClient(resolver))``, and so for each of its crawlers that fetch without a
+browser. Crawlee's default client (impit) and its browsers take no resolver: give them a ``GuardedProxy``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crawlee.http_clients import HttpxHttpClient as _HttpxHttpClient
+
+from .httpx2 import AsyncBackend
+
+
+class HttpxHttpClient(_HttpxHttpClient):
+    """See ``crawlee.http_clients.HttpxHttpClient``, whose other arguments it takes.
+
+    ``resolver`` is a CrawlerResolver, which then works on the running loop, or a LoopResolver or ResolverThread; it
+    stays open. Redirects and literals go through it as well. With a proxy, that one's address is looked up here, and it
+    connects to the site.
+    """
+
+    def __init__(self, resolver: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._resolver = resolver
+
+    def _get_client(self, proxy_url: str | None) -> Any:
+        known = proxy_url in self._client_by_proxy_url
+        client = super()._get_client(proxy_url)
+        if not known:
+            client._transport._pool._network_backend = AsyncBackend(self._resolver)
+        return client
