@@ -20,6 +20,7 @@ from .patch_options import UsageError, is_resolver_option, patch_option, split, 
 
 #: The first argument -> the module of ours whose ``main(args)`` is run in place of a program.
 _COMMANDS = {
+    "crawl": "programs.crawl_command",
     "proxy": "green.servers.proxy.proxy_command",
     "serve": "green.servers.serve.serve_command",
 }

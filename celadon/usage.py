@@ -12,8 +12,7 @@ from . import __version__, roff
 
 HELP = """\
 usage: celadon [options] script.py | -m module | -c code | -   [args...]
-       celadon serve [options] module:application   (celadon serve --help)
-       celadon proxy [options]                      (celadon proxy --help)
+       celadon serve|proxy|crawl [options] ...      (celadon serve --help)
 
 Run a program as python does, with the standard library made cooperative.
 

@@ -1,4 +1,4 @@
-"""The example crawler, as a program, on a small web of its own."""
+"""``celadon crawl``, as a program, on a small web of its own."""
 
 import http.server
 import json
@@ -105,7 +105,8 @@ def crawl(web, names, tmp_path):
             "-W",
             "error",
             "-m",
-            "examples.crawler",
+            "celadon",
+            "crawl",
             *(f"{scheme}{one}:{web.server_port}/" for one in seeds),
         ]
         command += [
@@ -131,10 +132,26 @@ def crawl(web, names, tmp_path):
 def test_seeds_without_a_scheme(crawl, tmp_path):
     records, _ = crawl("--depth", "0", scheme="")
     assert [(one["url"][:14], one["status"]) for one in records] == [("http://a.test:", 200)]
-    command = [sys.executable, "-m", "examples.crawler", "http://", "-o", "none"]
+
+
+WRONG = {
+    "http:// -o none": (2, "'http://' is not an http or https URL"),
+    "a.test": (2, "the following arguments are required: -o/--output"),
+    "a.test -o none --engine nope": (2, "unknown resolver 'nope'"),
+    "a.test -o none --allow nowhere": (2, "'nowhere' is neither a network"),
+    "a.test -o /nonexistent/x": (1, "/nonexistent/x: No such file or directory"),
+    "--help": (0, ""),
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+@pytest.mark.parametrize("program", [("celadon", "crawl"), ("examples.crawler",)], ids=" ".join)
+def test_a_wrong_line(line, program):
+    command = [sys.executable, "-m", *program, *line.split()]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
-    assert done.returncode == 2
-    assert "not an http or https URL" in done.stderr
+    code, says = WRONG[line]
+    assert (done.returncode, says in done.stderr) == (code, True), done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_crawl(crawl, web, names, tmp_path):

@@ -10,7 +10,8 @@ ROOT = Path(__file__).parent.parent / "celadon"
 FILES = sorted(ROOT.rglob("*.py"))
 #: ``compat`` gives what the others have by the names of their peers: it may import any of it, and nobody imports it but
 #: the command, for ``--as``. ``integrations`` are plug-ins for programs of others, which import them: nobody else does.
-RANK = {"hub": 0, "resolver": 1, "green": 2, "compat": 3, "integrations": 4}
+#: ``programs`` are commands of ``celadon`` that are made of all parts.
+RANK = {"hub": 0, "resolver": 1, "green": 2, "compat": 3, "integrations": 4, "programs": 4}
 DOORS = {"celadon.hub", "celadon.hub.lowlevel", "celadon.hub.debug", "celadon.hub.debug.page", "celadon.hub.testing"}
 DOORS |= {"celadon.resolver", "celadon.resolver.testing"}
 #: The adapters to loops of other libraries: doors as well, and nobody in the hub imports them.
@@ -31,6 +32,7 @@ LATE_TABLES = {
     "resolver/engines/python/transports.py": ("TRANSPORTS",),
     "resolver/cli/entry.py": ("MODULES", "_DIG"),
     "resolver/distributed/pools.py": ("POOLS",),
+    "programs/crawl_command.py": ("_LATE",),
 }
 #: The function whose calls with a literal name a module of ``celadon.green``.
 TABLE_OF_PATCHES, LATER = ROOT / "green" / "patching" / "table.py", "_later"

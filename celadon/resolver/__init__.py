@@ -10,6 +10,7 @@ if typing.TYPE_CHECKING:
     from .crawl.crawler import CrawlerResolver
     from .crawl.guard import BlockedAddress, Guard
     from .crawl.values import CrawlEvent, CrawlStats, Lookup
+    from .crawl.verdicts import is_temporary, lookup_error
     from .errors import Kind, ResolveError, ResolverConfigError, ResolverUnavailable
     from .events import Event, ResolverStats
     from .factory import ResolverLike, check_option_names, make
@@ -59,6 +60,7 @@ else:
             "crawl.crawler": "CrawlerResolver",
             "crawl.guard": "BlockedAddress Guard",
             "crawl.values": "CrawlEvent CrawlStats Lookup",
+            "crawl.verdicts": "is_temporary lookup_error",
             "errors": "Kind ResolveError ResolverConfigError ResolverUnavailable",
             "events": "Event ResolverStats",
             "factory": "ResolverLike check_option_names make",
@@ -125,6 +127,8 @@ __all__ = [
     "gethostbyname_ex",
     "getnameinfo",
     "https",
+    "is_temporary",
+    "lookup_error",
     "make",
     "mx",
     "permit",

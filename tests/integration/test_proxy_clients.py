@@ -9,6 +9,7 @@ import http.server
 import importlib.util
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -415,3 +416,38 @@ def test_the_guarded_site_is_reached_without_the_proxy(site):
     while not site.reached and time.monotonic() < deadline:
         time.sleep(0.01)
     assert site.reached == ["127.0.0.1"]
+
+
+# -- what only a proxy can serve ------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(importlib.util.find_spec("primp") is None, reason="primp is not installed")
+def test_primp(start, site):
+    import primp
+
+    proxy = start()
+    for url in (proxy.url, proxy.socks_url):
+        client = primp.Client(proxy=url, timeout=20)
+        assert client.get(f"http://good.test:{site.port}/").text == "good.test at 127.0.1.1"
+        for asked in private(site.port):
+            try:
+                assert client.get(asked).status_code == 403
+            except primp.PrimpError:
+                assert url == proxy.socks_url, "of SOCKS"
+    assert set(site.reached) == {"127.0.1.1"}
+
+
+@needs_chromium
+@pytest.mark.timeout(120)
+def test_the_browser_of_the_documentation(tmp_path):
+    """The blocks of docs/guard.md that need a browser."""
+    page = (HERE.parents[1] / "docs" / "guard.md").read_text()
+    blocks = re.findall(r"^```py\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert blocks
+    for code in blocks:
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=110, check=False, cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "destination_ip_prohibited" in (tmp_path / "crawl.ndjson").read_text()

@@ -1,4 +1,4 @@
-"""Crawlee: its HTTP client on httpx2, with every connect looked up and judged by a resolver of ours.
+"""Crawlee: its HTTP client on httpx2 (httpx, in older ones), with every connect judged by a resolver of ours.
 
 ``HttpCrawler(http_client=crawlee.HttpxHttpClient(resolver))``, and so for each of its crawlers that fetch without a
 browser. Crawlee's default client (impit) and its browsers take no resolver: give them a ``GuardedProxy``.
@@ -6,11 +6,12 @@ browser. Crawlee's default client (impit) and its browsers take no resolver: giv
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from crawlee.http_clients import HttpxHttpClient as _HttpxHttpClient
 
-from .httpx2 import AsyncBackend
+from .httpcore_backends import async_backend
 
 
 class HttpxHttpClient(_HttpxHttpClient):
@@ -29,5 +30,7 @@ class HttpxHttpClient(_HttpxHttpClient):
         known = proxy_url in self._client_by_proxy_url
         client = super()._get_client(proxy_url)
         if not known:
-            client._transport._pool._network_backend = AsyncBackend(self._resolver)
+            pool = client._transport._pool  # of httpcore or httpcore2
+            library = import_module(type(pool).__module__.partition(".")[0])
+            pool._network_backend = async_backend(library)(self._resolver)
         return client

@@ -38,10 +38,10 @@ from scrapy.downloadermiddlewares.retry import RetryMiddleware as _RetryMiddlewa
 
 from ..crawl.crawler import CRAWL_CACHE
 from ..crawl.guard import Guard
+from ..crawl.verdicts import is_temporary, lookup_error
 from ..errors import ResolveError
 from ..frozen import asdict, replace
 from . import twisted
-from .verdicts import is_temporary, lookup_error
 
 #: The last errors of the process' resolver by host, as Twisted's interface has no room for them; and how many are kept.
 _last: OrderedDict[str, ResolveError] = OrderedDict()

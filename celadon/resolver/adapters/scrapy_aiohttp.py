@@ -20,11 +20,11 @@ from weakref import WeakKeyDictionary
 from scrapy import signals
 from scrapy.core.downloader.handlers._aiohttp import AiohttpDownloadHandler
 
+from ..crawl.verdicts import lookup_error
 from ..errors import Kind
 from . import aiohttp
 from .asyncio import LoopResolver
 from .scrapy import options_of, write_stats
-from .verdicts import lookup_error
 
 _log = logging.getLogger(__name__)
 

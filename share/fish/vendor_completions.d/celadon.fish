@@ -1,5 +1,5 @@
 # fish completion of celadon: put it as celadon.fish into ~/.config/fish/completions
-complete -c celadon -n __fish_is_first_token -a 'proxy serve'
+complete -c celadon -n __fish_is_first_token -a 'crawl proxy serve'
 complete -c celadon -l resolver -x -a 'auto ares python thread block' -d 'what looks names up: auto (default), ares, python, thread, block, a list with commas, or pkg.mod:obj for one of your own'
 complete -c celadon -l servers -x -d 'name servers in place of those in resolv.conf, with optional ports'
 complete -c celadon -l search -x -d 'domains that short names are tried in; --search= for none'

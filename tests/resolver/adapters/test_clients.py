@@ -12,9 +12,8 @@ from urllib.parse import quote
 
 import pytest
 
-from celadon.resolver import CrawlerResolver
+from celadon.resolver import CrawlerResolver, lookup_error
 from celadon.resolver.adapters import ResolverThread
-from celadon.resolver.adapters.verdicts import lookup_error
 from celadon.resolver.testing import Drop, Servfail
 
 

@@ -1,11 +1,19 @@
 """What the lookups of a crawl were like, as one page of HTML: a table, and a plot by matplotlib if it is installed."""
 
+from __future__ import annotations
+
 import html
 import io
 import time
 from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from celadon import late
 
 _KEPT = 100_000  # latencies
+
+_figure = late.module("matplotlib.figure")
 
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Lookups of a crawl</title>
@@ -23,15 +31,15 @@ tr {{ border-bottom: 1px solid #ddd }} svg {{ width: 100%; height: auto }}</styl
 class Report:
     """``event`` is a CrawlerResolver's ``on_event``."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.begin = time.time()
-        self.sources = Counter()
-        self.statuses = Counter()
-        self.servers = Counter()
-        self.seconds = Counter()  # (second of the crawl, source) -> lookups
-        self.latencies = []  # of what was asked for, in seconds
+        self.sources: Counter[str] = Counter()
+        self.statuses: Counter[str] = Counter()
+        self.servers: Counter[str] = Counter()
+        self.seconds: Counter[tuple[int, str]] = Counter()  # (second of the crawl, source) -> lookups
+        self.latencies: list[float] = []  # of what was asked for, in seconds
 
-    def event(self, event):
+    def event(self, event: Any) -> None:
         """Count one lookup."""
         self.sources[event.source] += 1
         self.statuses[event.status] += 1
@@ -41,7 +49,7 @@ class Report:
             if len(self.latencies) < _KEPT:
                 self.latencies.append(event.seconds)
 
-    def tables(self, stats):
+    def tables(self, stats: Any) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
         """Title and rows of each table."""
         asked = sorted(self.latencies)
         total = sum(self.sources.values()) or 1
@@ -64,13 +72,12 @@ class Report:
             cache = stats.cache
             yield "Cache", [(name, getattr(cache, name)) for name in ("entries", "hits", "misses", "negative", "stale")]
 
-    def plot(self):
+    def plot(self) -> str:
         """Lookups over time and the latencies' distribution, as SVG."""
         try:
-            from matplotlib.figure import Figure
+            figure = _figure.Figure(figsize=(10, 7), layout="constrained")
         except ImportError:
             return "<p>There would be a plot here if matplotlib were installed.</p>"
-        figure = Figure(figsize=(10, 7), layout="constrained")
         over_time, spread = figure.subplots(2)
         last = max((second for second, _ in self.seconds), default=0)
         names = [name for name, _ in self.sources.most_common()]
@@ -88,7 +95,7 @@ class Report:
         figure.savefig(image, format="svg")
         return image.getvalue()[image.getvalue().index("<svg") :]
 
-    def write(self, path, stats):
+    def write(self, path: str, stats: Any) -> None:
         """The page. Raises OSError."""
         made = []
         for title, rows in self.tables(stats):
