@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ....hub import AsyncResult, HubThread, get_hub
+from ....hub import HubThread
 from ....resolver import CrawlerResolver, Guard
 from ..base_server import Listener
 from .client_settings import ClientSettings
@@ -65,6 +66,7 @@ class GuardedProxy:
         self._thread: HubThread | None = None
         self._server: ProxyServer | None = None
         self._address: Any = None
+        self._failed: Exception | None = None
 
     def __repr__(self) -> str:
         return f"<GuardedProxy, {self._address or 'not started'}>"
@@ -74,19 +76,19 @@ class GuardedProxy:
         if self._thread is not None:
             raise RuntimeError(f"{self!r} was started already")
         self._thread = HubThread()
-        started: AsyncResult[Any] = AsyncResult()
+        # By a lock and not by a hub: the caller's thread may be another loop's, which has the signals for itself.
+        started = _thread.allocate_lock()
+        started.acquire()
         self._thread.post(self._begin, started)
-        hub = get_hub()
-        hub.holds += 1
         try:
-            self._address = started.get()
+            started.acquire()
+            if self._failed is not None:
+                raise self._failed
         except BaseException:
             self.close()
             raise
-        finally:
-            hub.holds -= 1
 
-    def _begin(self, started: AsyncResult[Any]) -> None:
+    def _begin(self, started: _thread.LockType) -> None:
         """In the thread."""
         try:
             server = ProxyServer(
@@ -98,11 +100,11 @@ class GuardedProxy:
                 log=self._log,
             )
             server.start()
-            self._server = server
+            self._server, self._address = server, server.address
         except Exception as error:  # noqa: BLE001  (raised where it is waited for)
-            started.set_exception(error)
-        else:
-            started.set(server.address)
+            self._failed = error
+        finally:
+            started.release()
 
     def close(self) -> None:
         """End it, after ``drain`` seconds at most, and wait for that. Doing it twice is harmless."""

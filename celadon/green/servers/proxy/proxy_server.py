@@ -13,7 +13,7 @@ from typing import Any
 
 from ....hub import Timer, get_hub
 from ....resolver import CrawlerResolver, scope
-from ..base_server import Listener, Spawn
+from ..base_server import Listener, Spawn, log
 from ..proxied import Trusted
 from ..stream import StreamServer
 from ..wsgi.access_log import NO_LOG, log_of
@@ -119,6 +119,7 @@ class ProxyServer(StreamServer):
         self._flows: dict[Flow, None] = {}
         self._counts = Counts()
         self._looking: Timer | None = None
+        self._log_failed = False
         #: Whether it was stopped.
         self.draining = False
 
@@ -227,7 +228,15 @@ class ProxyServer(StreamServer):
         finally:
             self._counts.end(entry)
             if self.log is not NO_LOG:
-                self.log.write(entry.line(flow.now()) + "\n")
+                self._write(entry.line(flow.now()) + "\n")
+
+    def _write(self, line: str) -> None:
+        try:
+            self.log.write(line)
+        except (OSError, ValueError) as error:  # a full disk, a closed pipe: tunnels go on without a log
+            if not self._log_failed:
+                log.warning("%r cannot write its log: %s", self, error)
+            self._log_failed = True
 
     def note(self, flow: Flow, kind: str, error: Refused, user: str = "") -> None:
         """A client that was refused before it was known where it wants to go."""

@@ -4,6 +4,8 @@ import contextlib
 import http.server
 import io
 import json
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -129,3 +131,15 @@ def test_at_a_unix_socket():
     assert one.curl == ["--proxy", "socks5h://localhost/run/proxy", "--noproxy", ""]
     with pytest.raises(ValueError, match="needs a port"):
         one.url  # noqa: B018
+
+
+def test_it_makes_no_hub_in_the_callers_thread():
+    """That one may be trio's or asyncio's, which have the signals' descriptor for themselves."""
+    code = """
+import signal
+from celadon.green.servers.proxy import GuardedProxy
+with GuardedProxy() as proxy:
+    print(signal.set_wakeup_fd(-1), proxy.url[:17])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == "-1 http://127.0.0.1:\n"

@@ -244,6 +244,35 @@ def test_a_request_that_was_here_before(proxy, origin):
     assert site.reached == []
 
 
+def test_a_pinned_host_passes_for_itself_alone(proxy, origin, resolver):
+    site, served = origin(echo), proxy()
+    resolver.pin("inside.test", ["127.0.0.1"])
+    for host, status in (("inside.test", 200), ("evil.test", 403), ("127.0.0.1", 403)):
+        with Client(served) as client:
+            assert client.connect(f"{host}:{site.port}")[0] == status
+    assert site.reached == ["127.0.0.1"]
+
+
+class Full:
+    """A log on a full disk."""
+
+    def write(self, text):
+        raise OSError(28, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_stops_nobody(proxy, origin, caplog):
+    site, served = origin(echo), proxy(log=Full())
+    for _ in range(3):
+        with Client(served) as client:
+            assert client.connect(f"good.test:{site.port}")[0] == 200
+            client.socket.sendall(b"x")
+            assert client.take(1) == b"x"
+    with fail_after(5):
+        while served.proxy_statistics.open:
+            sleep(0.005)
+    assert caplog.text.count("cannot write its log") == 1
+
+
 # -- who may use it --------------------------------------------------------------------------------------------------
 
 
