@@ -103,6 +103,8 @@ class Dialer:
                 made = connect_first(found, None, delay=RECOMMENDED_DELAY)
         except ResolveError as error:
             raise refused(error, host, port) from error
+        except ValueError as error:  # a name that has no form on the wire, such as 1..2
+            raise Refused(BAD_REQUEST, f"{host}: {error}") from error
         except TimeoutError as error:
             if not found:
                 raise Refused(DNS_TIMEOUT, f"{host}: no address within {self._seconds:g} s", "TIMEOUT") from error

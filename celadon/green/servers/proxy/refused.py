@@ -36,7 +36,6 @@ LIMIT = Sort(503, Reply.FAILURE, "connection_limit_reached")
 LOOP = Sort(502, Reply.NOT_ALLOWED, "proxy_loop_detected")
 RESPONSE = Sort(502, Reply.FAILURE, "http_protocol_error")
 INCOMPLETE = Sort(502, Reply.FAILURE, "http_response_incomplete")
-INTERNAL = Sort(500, Reply.FAILURE, "proxy_internal_error")
 
 _OF_KIND = {
     Kind.BLOCKED: PROHIBITED,

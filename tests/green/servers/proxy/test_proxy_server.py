@@ -183,6 +183,8 @@ CASES = {
     "a server that is silent": ("silent.test", None, 504, 4, "dns_timeout"),
     "nobody listens": ("good.test", "closed", 502, 5, "connection_refused"),
     "no host": ("a_%", None, 400, 1, "http_request_error"),
+    "an empty label": ("1..2", None, 400, 1, "http_request_error"),
+    "a label of 70 bytes": ("x" * 70 + ".test", None, 400, 1, "http_request_error"),
     "port 0": ("good.test", 0, 400, 1, "http_request_error"),
 }
 
