@@ -67,7 +67,7 @@ class Robots:
 
 
 def absolute(base: str, link: str) -> str | None:
-    """A link of a page as the URL of another page; None for what is none that can be fetched."""
+    """A link of a page as the URL of another page; None for what cannot be fetched."""
     try:
         url = urldefrag(urljoin(base, link.strip())).url
         parts = urlsplit(url)
@@ -195,7 +195,7 @@ class PageCrawler:
         return min(float(asked), 3600.0) if asked.isdigit() else 0.0
 
     def worker(self) -> None:
-        """Fetch pages until there is none left."""
+        """Fetch pages until no more are left."""
         while (task := self.frontier.take()) is not None:
             self.left -= 1
             if self.left <= 0:
@@ -219,7 +219,7 @@ class PageCrawler:
 
 
 def seed(text: str) -> str:
-    """A URL of the command line, with ``http://`` if it has no scheme. ValueError for what is none."""
+    """A URL of the command line, with ``http://`` if it has no scheme. ValueError for any other text."""
     url = absolute("", text if "://" in text else f"http://{text}")
     if url is None:
         raise ValueError(f"{text!r} is not an http or https URL")

@@ -8,7 +8,7 @@ from ..errors import ResolveError
 
 
 def lookup_error(error: BaseException | None) -> ResolveError | None:
-    """The resolver's error that a client's error was made of; None if there is none in its chain."""
+    """The resolver's error that a client's error was made of; None if its chain has no such error."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
