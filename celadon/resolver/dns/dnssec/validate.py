@@ -14,7 +14,18 @@ import dns.name
 
 from ...errors import ResolveError
 from ...frozen import replace
-from ...model import Answer, QueryOptions, Question, Rcode, RRType, Security, Validation, rcode_name, type_name
+from ...model import (
+    CLASS_IN,
+    Answer,
+    QueryOptions,
+    Question,
+    Rcode,
+    RRType,
+    Security,
+    Validation,
+    rcode_name,
+    type_name,
+)
 from ...policy.plan import Ask
 from .anchors import Anchors
 from .cuts import Cuts, Is, Known, seconds_of
@@ -96,6 +107,8 @@ class _Validator:
     def judge(self) -> Steps[Validation]:
         """The state of the whole: that of its weakest part."""
         answer, question = self.answer, self.answer.question
+        if question.rdclass != CLASS_IN:
+            raise Indeterminate(question.name, "DNSSEC signs class IN only", INDETERMINATE)
         if answer.rcode not in (Rcode.NOERROR, Rcode.NXDOMAIN):
             raise Indeterminate(question.name, f"the server answered {rcode_name(answer.rcode)}", UNREACHED)
         name, rdtype = name_of(question.name), question.rdtype
@@ -106,6 +119,8 @@ class _Validator:
             data = [one for one in found.values() if one.name == name and rdtype in (one.rdtype, RRType.ANY)]
             for one in data:
                 weakest = _weaker(weakest, (yield from self._rrset(one, authority)))
+            if data and answer.rcode == Rcode.NXDOMAIN:  # no signature covers the response code
+                raise Bogus(shown(name), f"the server says that {shown(name)} does not exist, and gives data")
             if data:
                 return weakest
             alias, target = _alias(name, rdtype, found)

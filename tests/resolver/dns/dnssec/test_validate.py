@@ -163,6 +163,10 @@ ATTACKS = {
         "www.good.test A",
         lambda m: (m.answer.clear(), m.set_rcode(3)),
     ),
+    "NXDOMAIN beside the data": ("www.good.test A", lambda m: m.set_rcode(3)),
+    "NXDOMAIN beside the data of an alias": ("two.good.test A", lambda m: m.set_rcode(3)),
+    "NOERROR where there is no name": ("nx.good.test A", lambda m: m.set_rcode(0)),
+    "NOERROR where there is no name, NSEC3": ("nx.good3.test A", lambda m: m.set_rcode(0)),
     "an alias cut off": ("two.good.test A", lambda m: m.answer.__delitem__(slice(2, None))),
     "an unsigned alias": (
         "www.good.test A",
