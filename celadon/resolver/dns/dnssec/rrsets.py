@@ -53,7 +53,7 @@ def name_of(text: str) -> dns.name.Name:
 def rrsets(records: Iterable[Record], rdclass: int = 1) -> RRsets:
     """By owner (in lower case) and type, in the order of the records; signatures without their RRset are left out.
 
-    Bogus for data that is not of its type, and for far too many records.
+    Bogus for data that is not of its type, for another class, and for far too many records.
     """
     data: dict[tuple[dns.name.Name, int], list[Record]] = {}
     signatures: dict[tuple[dns.name.Name, int], list[Any]] = {}
@@ -61,7 +61,7 @@ def rrsets(records: Iterable[Record], rdclass: int = 1) -> RRsets:
         if count >= MOST_RECORDS:
             raise Bogus("", f"more than {MOST_RECORDS} records in one section")
         if one.rdclass != rdclass:
-            continue
+            raise Bogus(one.name, f"{type_name(one.rdtype)} of {one.name or '.'} is of another class")
         name = name_of(one.name)
         if one.rdtype == RRType.RRSIG:
             made = _made(one)

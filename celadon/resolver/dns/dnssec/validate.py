@@ -111,13 +111,22 @@ class _Validator:
             raise Indeterminate(question.name, "DNSSEC signs class IN only", INDETERMINATE)
         if answer.rcode not in (Rcode.NOERROR, Rcode.NXDOMAIN):
             raise Indeterminate(question.name, f"the server answered {rcode_name(answer.rcode)}", UNREACHED)
-        name, rdtype = name_of(question.name), question.rdtype
         found = rrsets(answer.records, question.rdclass)
         authority = rrsets(answer.authority, question.rdclass)
+        weakest = yield from self._chain(found, authority)
+        for one in found.values():  # whatever else the section has: nothing in it may be less than it seems
+            weakest = _weaker((yield from self._rrset(one, authority)), weakest)
+        return weakest
+
+    def _chain(self, found: RRsets, authority: RRsets) -> Steps[Validation]:
+        """The state of what the question leads to; takes it out of ``found``."""
+        answer, question = self.answer, self.answer.question
+        name, rdtype = name_of(question.name), question.rdtype
         weakest = _SECURE
         for _ in range(_MOST_ALIASES):
             data = [one for one in found.values() if one.name == name and rdtype in (one.rdtype, RRType.ANY)]
             for one in data:
+                del found[one.name, one.rdtype]
                 weakest = _weaker(weakest, (yield from self._rrset(one, authority)))
             if data and answer.rcode == Rcode.NXDOMAIN:  # no signature covers the response code
                 raise Bogus(shown(name), f"the server says that {shown(name)} does not exist, and gives data")
@@ -126,6 +135,8 @@ class _Validator:
             alias, target = _alias(name, rdtype, found)
             if alias is None:
                 return _weaker(weakest, (yield from self._absent(name, rdtype, authority)))
+            found.pop((name, int(RRType.CNAME)), None)  # of a DNAME, if it is not the alias itself
+            found.pop((alias.name, alias.rdtype), None)
             weakest = _weaker(weakest, (yield from self._rrset(alias, authority)))
             name = target
         raise Bogus(question.name, f"more than {_MOST_ALIASES} aliases")

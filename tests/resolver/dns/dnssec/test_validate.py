@@ -167,6 +167,18 @@ ATTACKS = {
     "NXDOMAIN beside the data of an alias": ("two.good.test A", lambda m: m.set_rcode(3)),
     "NOERROR where there is no name": ("nx.good.test A", lambda m: m.set_rcode(0)),
     "NOERROR where there is no name, NSEC3": ("nx.good3.test A", lambda m: m.set_rcode(0)),
+    "a record that nobody asked for": (
+        "www.good.test A",
+        lambda m: m.answer.append(dns.rrset.from_text("www.good.test.", 300, "IN", "TXT", "forged")),
+    ),
+    "another name's record": (
+        "www.good.test A",
+        lambda m: m.answer.append(dns.rrset.from_text("nx.good.test.", 300, "IN", "A", "192.0.2.66")),
+    ),
+    "a record of another class": (
+        "www.good.test A",
+        lambda m: m.answer.append(dns.rrset.from_text("www.good.test.", 300, "CH", "TXT", "forged")),
+    ),
     "an alias cut off": ("two.good.test A", lambda m: m.answer.__delitem__(slice(2, None))),
     "an unsigned alias": (
         "www.good.test A",
