@@ -16,7 +16,7 @@ _FORMS = (
     ("resolve massdns -r FILE [FILE|-] [OPTIONS]", "massdns' own options; or a link named so"),
     ("resolve bench @SERVER NAME... [OPTIONS]", "how fast a server answers, as dnspyre"),
     ("resolve hosts NAME...", "what programs get, as getent ahosts"),
-    ("resolve compare [@A @B] NAME... [TYPE...]", "servers, or every engine and libc, side by side"),
+    ("resolve compare [@A @B] NAME... [TYPE...]", "servers, or engines and libc, compared"),
 )
 #: What ``--help`` shows of the options: those that people use most.
 _OFTEN = (
@@ -27,6 +27,7 @@ _OFTEN = (
     ("+search", "use resolv.conf's search list"),
     ("+tcp +tls +https", "over TCP; DNS over TLS; DNS over HTTPS; +quic: DNS over QUIC"),
     ("+dnssec +cdflag", "ask for DNSSEC records; without validation"),
+    ("+validate", "check the signatures down from the root; --anchors FILE: from other keys"),
     ("+subnet=ADDR/BITS", "send a client's subnet (RFC 7871)"),
     ("+timeout=S +tries=N", "seconds for each reply (2), rounds over all servers (3)"),
     ("+trace +nssearch", "follow the delegations from the root; SOA of each name server"),

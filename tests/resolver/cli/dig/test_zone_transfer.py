@@ -29,15 +29,24 @@ def records(lines):
     return [dns.rrset.from_text(*line.split(" ", 4)) for line in lines]
 
 
+def both():
+    """A UDP and a TCP socket on one port, which others' connections may have in use for one of them."""
+    while True:
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.bind(("127.0.0.1", 0))
+        try:
+            return udp, socket.create_server(udp.getsockname())
+        except OSError:
+            udp.close()
+
+
 class Authority:
     """A server on loopback: ``reply(query)`` gives the messages, as Messages or bytes; ``seen`` are the questions."""
 
     def __init__(self, reply):
         self.reply, self.seen, self.peers = reply, [], []
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", 0))
+        self.udp, self.tcp = both()
         self.port = self.udp.getsockname()[1]
-        self.tcp = socket.create_server(("127.0.0.1", self.port))
         self.threads = [threading.Thread(target=one, daemon=True) for one in (self._datagrams, self._streams)]
 
     def __enter__(self):
