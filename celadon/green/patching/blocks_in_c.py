@@ -11,7 +11,7 @@ from typing import Final
 BLOCKS_IN_C: Final = MappingProxyType(
     {
         "uvloop": "leave asyncio its own loop, which waits in the hub",
-        "zmq": "wait for socket.FD with celadon.hub.wait_readable, or call it with celadon.hub.to_thread",
+        "zmq": "import celadon.integrations.zmq in its place, or call it with celadon.hub.to_thread",
     }
 )
 _warned: set[str] = set()
