@@ -10,9 +10,12 @@ waits in its selector.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from os import getpid
 from types import FunctionType, ModuleType
 from typing import Any
 
+from ..hub.lowlevel import outer_if_any
 from . import fairness
 from .local import local
 
@@ -27,7 +30,7 @@ def events(module: ModuleType) -> dict[str, Any]:
     set_in_c, set_here, get_here = std._c__set_running_loop, std._py__set_running_loop, std._py__get_running_loop
 
     class _RunningLoop(local):
-        loop_pid = (None, None)
+        loop_pid = _Elsewhere(std._c__get_running_loop)
 
     def _set_running_loop(loop: Any) -> None:
         set_here(loop)
@@ -43,6 +46,21 @@ def events(module: ModuleType) -> dict[str, Any]:
         "get_running_loop": std._py_get_running_loop,
         "get_event_loop": std._py_get_event_loop,
     }
+
+
+class _Elsewhere:
+    """What ``loop_pid`` is in a greenlet that runs no loop itself: the loop that its hub has joined, if there is one.
+
+    A loop in C (uvloop) that was imported before the patch tells only asyncio's C code that it runs.
+    """
+
+    def __init__(self, get_in_c: Callable[[], Any]) -> None:
+        self._get_in_c = get_in_c
+
+    def __get__(self, instance: object, owner: type) -> tuple[Any, int]:
+        outer = outer_if_any()
+        loop = getattr(outer, "loop", None)
+        return (self._get_in_c() if loop is None else loop), getpid()
 
 
 def policy(module: ModuleType) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any, Final
 from weakref import WeakSet, WeakValueDictionary, ref
 
 from ..hub import GreenletExit, Hub, HubClosedError, get_hub, getcurrent, spawn_raw
-from ..hub.lowlevel import TIMED_OUT, park_for, root_greenlet
+from ..hub.lowlevel import TIMED_OUT, begin_now, park_for, root_greenlet
 from ..tracebacks import traceback_text
 from .fairness import give_way, tried_in_vain
 from .patching.originals import ORIGINAL
@@ -432,7 +432,9 @@ def start_new_thread(function: Callable[..., object], args: Any, kwargs: Any = N
     if kwargs is not None and not isinstance(kwargs, dict):
         raise TypeError("optional 3rd arg must be a dictionary")
     sys.audit("_thread.start_new_thread", function, args, kwargs)
-    return id(_start(function, args, kwargs or {}))
+    made = _start(function, args, kwargs or {})
+    begin_now()  # threading.Thread.start waits for that
+    return id(made)
 
 
 def _start(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -530,6 +532,7 @@ def start_joinable_thread(
     _at_end[made] = [handle._finish]
     if not daemon:
         _joined_at_exit.add(handle)
+    begin_now()
     return handle
 
 

@@ -10,7 +10,7 @@ from .greenlets.ident import IdentRegistry
 from .loop.current import hub_if_any, root_greenlet, wake_at_signals
 from .loop.gevent_names import LoopGreenlet
 from .loop.hub import hub_fds
-from .loop.joined import may_wait
+from .loop.joined import begin_now, may_wait, outer_if_any
 from .waiting.fds import Registration, Watch, watch
 from .waiting.park import TIMED_OUT, WaitQueue, park, park_for, unpark, unpark_error
 
@@ -22,9 +22,11 @@ __all__ = [
     "Registration",
     "WaitQueue",
     "Watch",
+    "begin_now",
     "hub_fds",
     "hub_if_any",
     "may_wait",
+    "outer_if_any",
     "park",
     "park_for",
     "root_greenlet",

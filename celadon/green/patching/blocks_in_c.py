@@ -10,7 +10,6 @@ from typing import Final
 #: Name of the module that a program imports -> what to do instead, as the end of a sentence.
 BLOCKS_IN_C: Final = MappingProxyType(
     {
-        "uvloop": "leave asyncio its own loop, which waits in the hub",
         "zmq": "import celadon.integrations.zmq in its place, or call it with celadon.hub.to_thread",
     }
 )

@@ -109,6 +109,7 @@ TABLE: dict[str, dict[str, Attributes]] = {
         "asyncio.tasks": _later("asyncio", "tasks"),
         "asyncio.base_events.BaseEventLoop": _later("asyncio", "loop"),
         "asyncio": _later("asyncio", "package"),
+        "uvloop.Loop": _later("libraries.uvloop", "loop"),
     },
     "multiprocessing": {
         "multiprocessing.synchronize.SemLock": _later("multiprocessing", "semlock"),

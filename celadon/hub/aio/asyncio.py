@@ -18,11 +18,11 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..errors import BlockingInHubError
 from ..greenlets.greenlet import Greenlet
-from ..loop.current import get_hub, root_greenlet
+from ..loop.current import get_hub
 from ..loop.failures import text
 from ..loop.hub import Hub
 from ..loop.joined import Joined, joined_of, joiners, outer_of
-from ..waiting.park import park
+from .crossing import Green, nothing, own_context, wait_out
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -86,6 +86,14 @@ class AsyncioOuter:
         """See ``Outer.ended``."""
         return _ended(self, who)
 
+    def step_out(self) -> Callable[[], object]:
+        """See ``Outer.step_out``."""
+        task = asyncio.current_task(self.loop)
+        if task is None:
+            return nothing
+        _leave_task(self.loop, task)
+        return partial(_enter_task, self.loop, task)
+
     def count_tasks(self, change: int) -> None:
         """So many greenlets more, or less, belong to a task."""
         self._with_task += change
@@ -141,7 +149,7 @@ class HostedOuter(AsyncioOuter):
 
     def nudge(self) -> None:
         """See ``AsyncioOuter.nudge``."""
-        self.loop.call_soon_threadsafe(_nothing)
+        self.loop.call_soon_threadsafe(nothing)
 
     def may_await(self) -> bool:
         """See ``AsyncioOuter.may_await``."""
@@ -152,10 +160,6 @@ class HostedOuter(AsyncioOuter):
         future = super().task_of(awaitable, context)
         self.nudge()
         return future
-
-
-def _nothing() -> None:
-    return
 
 
 def _waits_by_hub(loop: asyncio.AbstractEventLoop) -> bool:
@@ -215,13 +219,16 @@ def _join_if_running() -> AsyncioOuter | None:
 joiners.append(_join_if_running)
 
 
-def join() -> None:
+def join(*, waits: bool = False) -> None:
     """Have the running loop run this thread's greenlets as well, until the loop ends. Doing it twice is harmless.
 
-    ``run_green`` does it by itself. RuntimeError without a running loop, with a poller that cannot be watched
-    (``CELADON_POLLER=poll``), and while the hub has joined another loop that runs.
+    ``run_green`` does it by itself. ``waits``: a wait in a coroutine or a callback is no error from now on; it stops
+    the loop, while greenlets go on, as threads would. RuntimeError without a running loop, with a poller that cannot be
+    watched (``CELADON_POLLER=poll``), and while the hub has joined another loop that runs.
     """
-    _join()
+    outer = _join()
+    if waits and not isinstance(outer, HostedOuter):
+        outer.joined.waits = True
 
 
 @contextmanager
@@ -262,8 +269,8 @@ class TaskHub(Hub):
         self.after_fork()
 
 
-class _Green(Greenlet[T]):
-    """Its failure is raised in the coroutine that waits for it, so it is not reported."""
+class _Green(Green[T]):
+    """One that belongs to a task, or to none."""
 
     __slots__ = ("task",)
 
@@ -280,10 +287,6 @@ class _Green(Greenlet[T]):
             super().run()
         finally:
             _leave_task(loop, self.task)
-
-    def _failed(self, error: BaseException) -> None:
-        if isinstance(error, KeyboardInterrupt | SystemExit):
-            super()._failed(error)
 
 
 async def run_green(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -348,7 +351,7 @@ def await_(awaitable: Awaitable[T]) -> T:
     """
     if not isawaitable(awaitable):
         raise TypeError(f"await_() takes an awaitable, not {text(awaitable)}")
-    return _await("await_", awaitable, _own_context)
+    return _await("await_", awaitable, own_context)
 
 
 def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -374,53 +377,13 @@ def _await(name: str, awaitable: Awaitable[T], context: Callable[[], Context]) -
         if iscoroutine(awaitable):
             awaitable.close()  # so that Python does not complain of a coroutine that nobody awaited
         raise
-    return future.result() if future.done() else _result(outer, future)
-
-
-def _own_context() -> Context:
-    """The greenlet's context, for a task to run in; a copy inside of a ``Context.run``, which nobody else may enter."""
-    me = getcurrent()
-    context: Context | None = me.gr_context
-    if context is None:
-        context = me.gr_context = Context()
-    try:
-        context.run(_nothing)
-    except RuntimeError:
-        return copy_context()
-    return context
-
-
-def _until_done(future: asyncio.Future[Any]) -> None:
-    hub, me = get_hub(), getcurrent()
-
-    def wake(_: object) -> None:
-        hub.unpark(me)
-
-    future.add_done_callback(wake)
-    hub.holds += 1
-    try:
-        park(partial(future.remove_done_callback, wake))
-    finally:
-        hub.holds -= 1
-
-
-def _result(outer: AsyncioOuter, future: asyncio.Future[T]) -> T:
-    try:
-        _until_done(future)
-    except BaseException:
-        later: list[BaseException] = []
-        while not future.done():
-            future.cancel()
-            outer.nudge()
-            try:
-                _until_done(future)
-            except BaseException as again:
-                later.append(again)
-        if later:
-            get_hub().pending.add(root_greenlet(), *later)
-        if not future.cancelled():
-            future.exception()  # so that asyncio does not complain of an exception that nobody has seen
-        raise
+    if not future.done():
+        try:
+            wait_out(future, outer.nudge)
+        except BaseException:
+            if not future.cancelled():
+                future.exception()  # so that asyncio does not complain of an exception that nobody has seen
+            raise
     return future.result()
 
 

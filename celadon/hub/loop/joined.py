@@ -11,6 +11,8 @@ for a call; and it refuses to be waited in, because a wait there would stop the 
 
 from __future__ import annotations
 
+import os
+import sys
 from _thread import get_ident
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
@@ -26,6 +28,7 @@ from .shuffle import AFTER_ALL, RAISE
 #: For so long, in seconds, greenlets that keep each other ready may run before the outer loop has a turn.
 _SLICE = 0.0002
 _KEY: Final = object()
+_HERE: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
 _SLOTS: Any = Hub
 _ready_of, _timers_of = _SLOTS.ready, _SLOTS.timers
 
@@ -61,8 +64,19 @@ class Outer(Protocol):
     def where(self) -> str:
         """What of the loop's own runs now: the task or callback, for error messages."""
 
+    def step_out(self) -> Callable[[], object]:
+        """Have no current task, because greenlets run now; what is returned undoes it."""
+
     def ended(self, who: Any) -> Awaitable[Any]:
         """What gives the result of the Greenlet ``who`` in a coroutine of the loop."""
+
+
+def _place() -> str:
+    """The program's line that waits: the innermost one outside of this library."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
 
 
 class RestingHub(Hub):
@@ -103,10 +117,12 @@ class RestingHub(Hub):
             if who is None and value[0] is RAISE and value[1][0] is me:
                 ready.remove(entry)
                 raise value[1][1]
+        if joined.waits:
+            return joined.wait(me)
         what = self.parked.get(me)
         raise BlockingInHubError(
-            f"{joined.outer.where()} tried to wait{'' if what is None else f' ({text(what)})'}, which would stop the "
-            "whole loop; run what waits in a greenlet: await run_green(function, ...)"
+            f"{joined.outer.where()} tried to wait{'' if what is None else f' ({text(what)})'}, at {_place()}, which "
+            "would stop the whole loop; run what waits in a greenlet: await run_green(function, ...)"
         )
 
     def awake(self) -> None:
@@ -128,13 +144,15 @@ class RestingHub(Hub):
 class Joined:
     """This thread's hub inside of ``outer``, from ``begin`` to ``end``."""
 
-    __slots__ = ("_asked", "_due", "_fd", "_found", "_inside", "_timer", "awake_as", "calls", "hub", "outer")
+    __slots__ = ("_asked", "_due", "_fd", "_found", "_inside", "_timer", "awake_as", "calls", "hub", "outer", "waits")
 
     def __init__(self, outer: Outer) -> None:
         self.hub: Hub = get_hub()
         self.outer = outer
         #: The hub's class while greenlets run.
         self.awake_as: type[Hub] = Hub
+        #: Whether the outer loop's own code may wait; that stops the outer loop, while greenlets run.
+        self.waits = False
         #: How often the outer loop called: a joined hub with nothing to do is not called.
         self.calls = 0
         self._fd = self.hub.poller.fileno()
@@ -218,12 +236,13 @@ class Joined:
         gather = (None, (self._gather, (me,)))
         try:
             while True:
-                # What is ready, then what the kernel and the clock have, then again the caller.
-                hub.ready.append(gather)
+                # What is ready; once nothing is, what the kernel and the clock have.
+                looks = not hub.ready
+                hub.ready.append(gather if looks else (me, AFTER_ALL))
                 Hub.leave(hub, me)
                 if me in hub.pending:
                     self._raise_pending(me)
-                if not self._found and not hub.ready and not self._nothing_left():
+                if looks and not self._found and not hub.ready and not self._nothing_left():
                     break
                 if hub.now() >= until:
                     break
@@ -235,6 +254,30 @@ class Joined:
             self._inside = False
             if hub.vars.get(_KEY) is self:  # else a greenlet has ended it, or this is a forked child
                 self._rest()
+
+    def step(self) -> None:
+        """From the outer loop's own code: let greenlets run for a moment."""
+        if not self._inside:
+            back = self.outer.step_out()
+            try:
+                self._run()
+            finally:
+                back()
+
+    def wait(self, me: greenlet) -> Any:
+        """A wait in the outer loop's own code: greenlets run, and it does not."""
+        hub = self.hub
+        back = self.outer.step_out()
+        self._inside = True
+        hub.__class__ = self.awake_as
+        hub.asleep = False
+        try:
+            return Hub.leave(hub, me)
+        finally:
+            self._inside = False
+            if hub.vars.get(_KEY) is self:
+                self._rest()
+            back()
 
     def _gather(self, me: greenlet) -> None:
         """In the loop: look at the kernel and the clock, and go back to the outer loop after all that is ready."""
@@ -299,13 +342,26 @@ def joined_here() -> Joined | None:
     return joined if joined is not None and joined.outer.running() else None
 
 
+def outer_if_any() -> Outer | None:
+    """The outer loop that this thread's hub has joined and that runs, else None."""
+    joined = joined_here()
+    return None if joined is None else joined.outer
+
+
+def begin_now() -> None:
+    """In the own code of a joined loop, which cannot wait for what was just spawned to begin: let it begin."""
+    joined = joined_here()
+    if joined is not None:
+        joined.step()
+
+
 def may_wait() -> bool:
     """Whether the caller may wait: not in the hub's loop, nor in the own code of a loop that it has joined."""
     hub = get_hub()
     if getcurrent() is hub.greenlet:
         return False
     joined = joined_of(hub)
-    return joined is None or joined.inside or not joined.outer.running()
+    return joined is None or joined.inside or joined.waits or not joined.outer.running()
 
 
 #: For each kind of outer loop that was imported: joins the one that runs in this thread, None if none of its kind does.
@@ -326,4 +382,15 @@ def outer_of() -> Outer:
     )
 
 
-__all__ = ["Joined", "Outer", "RestingHub", "joined_here", "joined_of", "joiners", "may_wait", "outer_of"]
+__all__ = [
+    "Joined",
+    "Outer",
+    "RestingHub",
+    "begin_now",
+    "joined_here",
+    "joined_of",
+    "joiners",
+    "may_wait",
+    "outer_if_any",
+    "outer_of",
+]

@@ -5,17 +5,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from .worlds import ENDS as EXPECTED
-from .worlds import SCENARIOS
+from .worlds import OTHERWISE, SCENARIOS
 
 ROOT = Path(__file__).parents[3]
 ENDS = sorted(EXPECTED)
 
 
-def run(*arguments):
+def program(*arguments):
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
-    command = [sys.executable, str(Path(__file__).parent / "worlds.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=50, check=False, env=env)
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, timeout=50, check=False, env=env
+    )
+
+
+def run(*arguments):
+    return program(str(Path(__file__).parent / "worlds.py"), *arguments)
 
 
 def all_scenarios(world):
@@ -26,7 +33,10 @@ def all_scenarios(world):
 
 
 def end(world, name):
-    _, code, said, failed = EXPECTED[name]
+    expected = OTHERWISE.get((world, name), EXPECTED[name][1:])
+    if expected is None:
+        pytest.skip(f"{world} reports SystemExit of a callback and goes on")
+    code, said, failed = expected
     done = run(world, name)
     assert done.returncode == code, done.stderr
     assert done.stdout.strip() == said

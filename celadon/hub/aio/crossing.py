@@ -1,0 +1,143 @@
+"""What the adapters share: greenlets whose failure somebody waits for, and waits that end only at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from greenlet import getcurrent
+
+from ..greenlets.greenlet import Greenlet
+from ..loop.current import get_hub, root_greenlet
+from ..waiting.park import park
+
+T = TypeVar("T")
+
+
+class Green(Greenlet[T]):
+    """Its failure is raised in the coroutine that waits for it, so it is not reported."""
+
+    __slots__ = ()
+
+    def _failed(self, error: BaseException) -> None:
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            super()._failed(error)
+
+
+class Awaited(Protocol):
+    """What a greenlet waits for: as a future of asyncio's."""
+
+    def done(self) -> bool:
+        """Whether it has ended."""
+
+    def cancel(self) -> object:
+        """Have it end soon; it may need some time, and may not obey."""
+
+    def add_done_callback(self, function: Callable[[Any], object], /) -> object:
+        """Call ``function(self)`` at its end."""
+
+    def remove_done_callback(self, function: Callable[[Any], object], /) -> object:
+        """Do not call it."""
+
+
+class Outcome:
+    """An Awaited for what ends with ``finish(value, error)``, and is given up by ``stop()``."""
+
+    __slots__ = ("_call", "_done", "error", "stop", "value")
+
+    def __init__(self, stop: Callable[[], object]) -> None:
+        self.stop = stop
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self._done = False
+        self._call: Callable[[Any], object] | None = None
+
+    def finish(self, value: Any, error: BaseException | None = None) -> None:
+        """It has ended, well or not."""
+        self.value, self.error, self._done = value, error, True
+        if self._call is not None:
+            self._call(self)
+
+    def done(self) -> bool:
+        """See ``Awaited``."""
+        return self._done
+
+    def cancel(self) -> None:
+        """See ``Awaited``."""
+        self.stop()
+
+    def add_done_callback(self, function: Callable[[Any], object], /) -> None:
+        """See ``Awaited``."""
+        self._call = function
+
+    def remove_done_callback(self, function: Callable[[Any], object], /) -> None:
+        """See ``Awaited``."""
+        self._call = None
+
+    def result(self) -> Any:
+        """The value, or raise the error."""
+        if self.error is not None:
+            try:
+                raise self.error
+            finally:
+                self.error = None  # or this frame, in the traceback, holds it in a cycle
+        return self.value
+
+
+def nothing() -> None:
+    """Do nothing."""
+
+
+def own_context() -> Context:
+    """The greenlet's context, for a task to run in; a copy inside of a ``Context.run``, which nobody else may enter."""
+    me = getcurrent()
+    context: Context | None = me.gr_context
+    if context is None:
+        context = me.gr_context = Context()
+    try:
+        context.run(nothing)
+    except RuntimeError:
+        return copy_context()
+    return context
+
+
+def _until_done(awaited: Awaited) -> None:
+    hub, me = get_hub(), getcurrent()
+
+    def wake(_: object) -> None:
+        hub.unpark(me)
+
+    awaited.add_done_callback(wake)
+    hub.holds += 1  # only the outer loop can end it: the hub's own `wait()` does not end meanwhile
+    try:
+        park(partial(awaited.remove_done_callback, wake))
+    finally:
+        hub.holds -= 1
+
+
+def wait_out(awaited: Awaited, nudge: Callable[[], object]) -> None:
+    """Park until ``awaited`` has ended. A kill or a Timeout cancels it, and is raised once it has ended all the same.
+
+    ``nudge()`` is called after each cancellation: the outer loop may be asleep.
+    """
+    try:
+        _until_done(awaited)
+    except BaseException:
+        later: list[BaseException] = []
+        while not awaited.done():
+            awaited.cancel()
+            nudge()
+            if awaited.done():
+                break
+            try:
+                _until_done(awaited)
+            except BaseException as again:
+                later.append(again)
+        if later:
+            get_hub().pending.add(root_greenlet(), *later)
+        raise
+
+
+__all__ = ["Awaited", "Green", "Outcome", "nothing", "own_context", "wait_out"]
