@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from greenlet import getcurrent
@@ -103,18 +102,36 @@ def own_context() -> Context:
     return context
 
 
-def _until_done(awaited: Awaited) -> None:
-    hub, me = get_hub(), getcurrent()
+class _Waiter:
+    """A greenlet that waits for an Awaited, whose callback may be under way already when the wait is given up."""
 
-    def wake(_: object) -> None:
-        hub.unpark(me)
+    __slots__ = ("_awaited", "_hub", "_me", "_waits")
 
-    awaited.add_done_callback(wake)
-    hub.holds += 1  # only the outer loop can end it: the hub's own `wait()` does not end meanwhile
-    try:
-        park(partial(awaited.remove_done_callback, wake))
-    finally:
-        hub.holds -= 1
+    def __init__(self, awaited: Awaited) -> None:
+        self._awaited = awaited
+        self._hub = get_hub()
+        self._me = getcurrent()
+        self._waits = True
+
+    def __repr__(self) -> str:
+        return repr(self._awaited)
+
+    def wait(self) -> None:
+        self._awaited.add_done_callback(self._wake)
+        self._hub.holds += 1  # only the outer loop can end it: the hub's own `wait()` does not end meanwhile
+        try:
+            park(self._give_up)
+        finally:
+            self._hub.holds -= 1
+
+    def _wake(self, _: object) -> None:
+        if self._waits:
+            self._waits = False
+            self._hub.unpark(self._me)
+
+    def _give_up(self) -> None:
+        self._waits = False
+        self._awaited.remove_done_callback(self._wake)
 
 
 def wait_out(awaited: Awaited, nudge: Callable[[], object]) -> None:
@@ -123,7 +140,7 @@ def wait_out(awaited: Awaited, nudge: Callable[[], object]) -> None:
     ``nudge()`` is called after each cancellation: the outer loop may be asleep.
     """
     try:
-        _until_done(awaited)
+        _Waiter(awaited).wait()
     except BaseException:
         later: list[BaseException] = []
         while not awaited.done():
@@ -132,7 +149,7 @@ def wait_out(awaited: Awaited, nudge: Callable[[], object]) -> None:
             if awaited.done():
                 break
             try:
-                _until_done(awaited)
+                _Waiter(awaited).wait()
             except BaseException as again:
                 later.append(again)
         if later:
