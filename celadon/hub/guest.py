@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .loop.current import get_hub
 from .loop.hub import Hub
+from .loop.joined import joined_here
 from .waiting.park import sleep
 
 CallLater = Callable[[float, Callable[[], object]], Any]
@@ -42,12 +44,17 @@ class Guest:
 
     def call(self, function: Callable[..., object], *args: Any) -> None:
         """For greenlets that are run from here: have ``function(*args)`` called in the host's own greenlet, soon."""
-        self._calls.append((function, args))
+        joined = joined_here()
+        if joined is not None:
+            joined.outer.soon(partial(function, *args))
+        else:
+            self._calls.append((function, args))
 
     def pump(self) -> None:
         """Take in what the kernel and the clock have for the hub, and ``run``."""
         if not self._running:
-            self.hub.look_soon()
+            if joined_here() is None:
+                self.hub.look_soon()
             self.run()
 
     def run(self) -> None:
@@ -56,6 +63,10 @@ class Guest:
         From inside of a ``call`` it returns at once, and what was spawned there gets its turn afterwards.
         """
         if self._running:
+            return
+        joined = joined_here()
+        if joined is not None:  # the host runs the greenlets by itself (celadon.hub.aio)
+            joined.step()
             return
         self._running = True
         hub, calls = self.hub, self._calls

@@ -4,10 +4,13 @@ import asyncio
 import errno
 import select
 import socket
+from contextlib import nullcontext
 
 import pytest
 
 from celadon.hub import Event, Guest, get_hub, sleep, spawn, spawn_later, wait_readable
+from celadon.hub.aio import joined, run_green
+from celadon.hub.loop.joined import joined_of
 from celadon.hub.loop.pollers import PollPoller, default_poller
 
 pytestmark = pytest.mark.skipif(
@@ -167,3 +170,31 @@ def test_a_host_that_waits_by_the_hub_itself_is_told_so():
         with pytest.raises(OSError, match="the host of this Guest") as caught:
             wait_readable(host.fileno(), 1)
         assert caught.value.errno == errno.ELOOP
+
+
+@pytest.mark.parametrize("joins_first", [True, False])
+def test_beside_a_join_of_the_same_loop(hosted, joins_first):
+    """A library's resolver may be a guest in the loop that the program has joined."""
+    one, other = socket.socketpair()
+
+    def read():
+        wait_readable(one.fileno())
+        return one.recv(10)
+
+    async def main(guest):
+        with joined() if joins_first else nullcontext():
+            early = future_of(guest, lambda: (sleep(0.005), "early")[1])
+            assert await run_green(lambda: (sleep(0.001), 1)[1]) == 1
+            reading = future_of(guest, read)
+            green = asyncio.create_task(run_green(lambda: (sleep(0.01), other.send(b"x"))))
+            assert await reading == b"x"
+            await green
+            assert await early == "early"
+            assert await future_of(guest, lambda: "at once") == "at once"
+        return await future_of(guest, lambda: (sleep(0.001), "after")[1])
+
+    with one, other:
+        assert hosted(main) == "after"
+    found = joined_of(get_hub())
+    if found is not None:
+        found.end()

@@ -22,13 +22,14 @@ from greenlet import getcurrent, greenlet
 from ..errors import BlockingInHubError
 from .current import get_hub, hub_if_any
 from .failures import text
-from .hub import Hub
+from .hub import Hub, hub_fds
 from .shuffle import AFTER_ALL, RAISE
 
 #: For so long, in seconds, greenlets that keep each other ready may run before the outer loop has a turn.
 _SLICE = 0.0002
 _KEY: Final = object()
 _HERE: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
+_dup, _close = os.dup, os.close  # bound at import: `green` replaces them
 _SLOTS: Any = Hub
 _ready_of, _timers_of = _SLOTS.ready, _SLOTS.timers
 
@@ -155,9 +156,10 @@ class Joined:
         self.waits = False
         #: How often the outer loop called: a joined hub with nothing to do is not called.
         self.calls = 0
-        self._fd = self.hub.poller.fileno()
-        if self._fd < 0:
+        if self.hub.poller.fileno() < 0:
             raise RuntimeError(f"{self.hub.poller!r} cannot be watched by another loop")
+        #: A duplicate, from `begin` to `end`: a loop has one watcher for each number, and a Guest may be one.
+        self._fd = -1
         self._asked = self._inside = self._found = False
         self._due: float | None = None
         self._timer: Cancellable | None = None
@@ -169,6 +171,9 @@ class Joined:
         """Have the outer loop watch the hub. Only while it runs, from its own code."""
         self.hub.vars[_KEY] = self
         self.hub.on_close(self.end)
+        self._fd = _dup(self.hub.poller.fileno())
+        hub_fds.add(self._fd)
+        _begun.add(self)
         self.outer.watch(self._fd, self.readable)
         self._rest()
 
@@ -190,6 +195,13 @@ class Joined:
         if self._timer is not None:
             self._timer.cancel()
         self.outer.unwatch(self._fd)
+        self.release()
+
+    def release(self) -> None:
+        """Close the descriptor; in a forked child too, where the rest of it belongs to the parent."""
+        _begun.discard(self)
+        hub_fds.discard(self._fd)
+        _close(self._fd)
 
     @property
     def inside(self) -> bool:
@@ -328,6 +340,18 @@ class Joined:
                 self._timer.cancel()
             self._due = due
             self._timer = self.outer.later(max(due - hub.now(), 0.0), self._timed)
+
+
+_begun: set[Joined] = set()
+
+
+def _after_fork_in_child() -> None:
+    for one in list(_begun):
+        one.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def joined_of(hub: Hub) -> Joined | None:

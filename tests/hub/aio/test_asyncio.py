@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import gc
+import os
 import traceback
 import weakref
 
@@ -21,9 +22,10 @@ from celadon.hub import (
     spawn,
     spawn_later,
     to_thread,
+    wait_pid,
 )
 from celadon.hub.aio import await_, join, joined, run_coroutine, run_green
-from celadon.hub.loop.hub import Hub
+from celadon.hub.loop.hub import Hub, hub_fds
 from celadon.hub.loop.joined import RestingHub, joined_here
 from celadon.hub.loop.pollers import PollPoller, default_poller
 
@@ -507,3 +509,26 @@ def test_a_killed_host(on_loop):
         return await run_green(lambda: (sleep(0.001), "inside")[1])
 
     assert spawn(on_loop, main).get() == "inside"
+
+
+def test_descriptors_and_a_fork(on_loop):
+    """The hub's poller is watched by a duplicate, which a forked child closes and a program that closes all spares."""
+
+    def pollers():
+        found = [os.readlink(f"/proc/self/fd/{fd}") for fd in hub_fds]
+        return sum(one.endswith("[eventpoll]") for one in found)
+
+    def fork():
+        pid = os.fork()
+        if not pid:
+            os._exit(pollers())
+        return os.waitstatus_to_exitcode(wait_pid(pid)[1])
+
+    async def main():
+        before = pollers()
+        with joined():
+            assert pollers() == before + 1
+            assert await run_green(fork) == 1
+        assert pollers() == before
+
+    on_loop(main)
