@@ -244,7 +244,7 @@ class Joined:
         self._inside = True
         hub.__class__ = self.awake_as
         hub.asleep = False
-        until = hub.now() + _SLICE
+        until, finished = hub.now() + _SLICE, False
         gather = (None, (self._gather, (me,)))
         try:
             while True:
@@ -254,9 +254,8 @@ class Joined:
                 Hub.leave(hub, me)
                 if me in hub.pending:
                     self._raise_pending(me)
-                if looks and not self._found and not hub.ready and not self._nothing_left():
-                    break
-                if hub.now() >= until:
+                finished = looks and not self._found and not hub.ready and not self._nothing_left()
+                if finished or hub.now() >= until:
                     break
         except BaseException:
             for entry in [one for one in hub.ready if one is gather or one[0] is me]:
@@ -266,6 +265,8 @@ class Joined:
             self._inside = False
             if hub.vars.get(_KEY) is self:  # else a greenlet has ended it, or this is a forked child
                 self._rest()
+                if not finished:
+                    self.ring()
 
     def step(self) -> None:
         """From the outer loop's own code: let greenlets run for a moment."""
