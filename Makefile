@@ -99,7 +99,7 @@ test-soak: $(VENV)/.ready ## Random things done to the hub and to a patched prog
 
 .venv-integration/.ready: pyproject.toml
 	test -x .venv-integration/bin/python || $(PYTHON) -m venv .venv-integration
-	.venv-integration/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev,integration,integrations]'
+	.venv-integration/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev,integration,integrations,loops]'
 	touch $@
 
 .venv-niquests/.ready: pyproject.toml

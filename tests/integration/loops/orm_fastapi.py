@@ -45,7 +45,7 @@ ran_in = set()
 def slow(n):
     ran_in.add(os.readlink("/proc/thread-self"))
     with Session(engine) as session:
-        session.execute(sqlalchemy.text("select sleep(0.2)"))
+        session.execute(sqlalchemy.text("select sleep(0.5)"))
         return session.get(Row, n).text
 
 
@@ -80,7 +80,7 @@ async def main():
             found = await asyncio.gather(*(client.get(f"{where}/{way}/{n}") for n in range(1, 11)))
             assert [one.json() for one in found] == [f"row {n}" for n in range(1, 11)], found
             took = time.monotonic() - began
-            assert took < 1.2, took  # 2 s one after the other
+            assert took < 4, took  # 5 s one after the other
             print(way, "ok", flush=True)
     assert ran_in == {os.readlink("/proc/thread-self")}
     server.should_exit = True

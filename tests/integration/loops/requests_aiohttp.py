@@ -54,7 +54,7 @@ async def main():
     began = time.monotonic()
     found = await asyncio.gather(*(run_green(fetch, f"http://127.0.0.1:{port}/relay/{n}") for n in range(10)))
     assert found == [f"{n}!!" for n in range(10)], found
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 1.8
     assert ran_in == {os.readlink("/proc/thread-self")}
     await runner.cleanup()
 
