@@ -9,7 +9,7 @@ SERVERS := --ignore=tests/integration/test_dig.py --ignore=tests/integration/tes
 
 .DEFAULT_GOAL := help
 .PHONY: help demo format check check-types test test-suite test-pythons test-fast test-shuffle test-poll test-soak test-bulk-scale test-bulk-signals test-corpora test-flood bench-crowd test-parity test-stdlib \
-  test-stdlib-names test-integration test-peers fuzz fuzz-codec bench bench-hub bench-bulk manuals plot bench-scrapy bench-requests bench-http bench-instructions clean
+  test-stdlib-names test-integration test-peers fuzz fuzz-codec bench bench-hub bench-bulk manuals plot bench-scrapy bench-requests bench-http bench-proxy bench-instructions clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -190,6 +190,9 @@ bench-requests: ## requests over 5,000 hosts with 500 greenlets: needs root
 # The HTTP server beside gevent.pywsgi, eventlet.wsgi, gunicorn, waitress and cheroot; needs wrk, and valgrind for one table.
 SECONDS_EACH ?= 10
 PARTS ?= load,instructions,idle,stream
+bench-proxy: $(VENV)/.ready ## celadon proxy beside tinyproxy, 500 tunnels at once; needs tinyproxy
+	$(BIN)/python -m benchmarks.proxy
+
 bench-http: ## The HTTP server beside its peers, and the table of parsers; needs wrk and valgrind
 	$(MAKE) $(BENCH)/.ready
 	$(BENCH)/bin/python -m benchmarks.http --seconds $(SECONDS_EACH) --parts $(PARTS)

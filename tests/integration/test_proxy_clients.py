@@ -7,6 +7,7 @@ stands for the Internet; 127.0.0.1 is what nobody must reach.
 import contextlib
 import http.server
 import importlib.util
+import io
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -246,6 +248,31 @@ def test_scrapy(start, site, settings):
     assert {status for status, _ in got.values()} <= {403, None}
     assert not [text for _, text in got.values() if " at 127" in text]
     assert set(site.reached) == {"127.0.1.1", "127.0.1.2"}
+
+
+@needs["scrapy"]
+def test_scrapy_does_not_retry_what_the_proxy_knows_to_be_final(start, site):
+    log = io.StringIO()
+    proxy = start(log=log)
+    settings = {
+        "RETRY_ENABLED": True,
+        "DOWNLOADER_MIDDLEWARES": {
+            "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
+            "celadon.resolver.adapters.scrapy.RetryMiddleware": 550,
+        },
+    }
+    words = [sys.executable, "-m", "tests.integration.programs.through_proxy", json.dumps(settings)]
+    urls = [f"http://{host}.test:{site.port}/" for host in ("nx", "evil", "good")]
+    with socket.socket() as one:
+        one.bind(("127.0.1.1", 0))
+        urls.append(f"http://127.0.1.1:{one.getsockname()[1]}/")  # nobody listens there
+        done = subprocess.run(
+            [*words, *urls], capture_output=True, text=True, timeout=100, check=False, env=environ(proxy),
+            cwd=HERE.parents[1],
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    asked = Counter(json.loads(line)["host"] for line in log.getvalue().splitlines())
+    assert asked == {"nx.test": 1, "evil.test": 1, "good.test": 1, "127.0.1.1": 3}
 
 
 # -- browsers --------------------------------------------------------------------------------------------------------

@@ -98,6 +98,8 @@ def write_stats(stats: Any, collector: Any) -> None:
             collector.set_value(f"{prefix}/{name}", count)
 
 
+#: What ``celadon proxy`` says of a host that does not exist (RFC 9209), and of one that leads where nobody may go.
+_FINAL = (b'rcode="NXDOMAIN"', b'rcode="NODATA"', b"error=destination_ip_prohibited", b"error=http_request_denied")
 #: What Scrapy and Twisted raise for a name that was not found.
 _NOT_FOUND = frozenset(("CannotResolveHostError", "DNSLookupError"))
 
@@ -107,6 +109,15 @@ class RetryMiddleware(_RetryMiddleware):
 
     A server that failed or was silent is. Counted as ``retry/not_again/NXDOMAIN`` and so on.
     """
+
+    def process_response(self, request: Any, response: Any, spider: Any = None) -> Any:
+        """See ``scrapy.downloadermiddlewares.retry.RetryMiddleware.process_response``: ``celadon proxy`` says why."""
+        status = response.headers.get("Proxy-Status") or b""
+        if status.startswith(b"celadon;") and any(one in status for one in _FINAL):
+            self.crawler.stats.inc_value("retry/not_again/proxy")
+            return response
+        more = () if spider is None else (spider,)
+        return super().process_response(request, response, *more)
 
     def process_exception(self, request: Any, exception: Exception, spider: Any = None) -> Any:
         """See ``scrapy.downloadermiddlewares.retry.RetryMiddleware.process_exception``."""

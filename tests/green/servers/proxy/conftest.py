@@ -131,6 +131,10 @@ class Client:
         return self.take(10)[1]
 
 
+def get(client, site, *fields, line="GET http://good.test:{}/ HTTP/1.1"):
+    client.say(line.format(site.port), "Host: good.test", *fields)
+
+
 class Log(io.StringIO):
     """The lines that a proxy wrote."""
 
