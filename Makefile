@@ -140,6 +140,16 @@ bench-instructions: ## Instructions for one lookup, switch, ...: the same on a b
 	$(MAKE) $(BENCH)/.ready
 	$(BENCH)/bin/python -m benchmarks.instructions
 
+.PHONY: bench-aio test-aiodns
+bench-aio: ## celadon.resolver.aio beside aiodns, on asyncio and uvloop: lookups for a CPU second; needs nsd
+	$(MAKE) $(BENCH)/.ready
+	$(BENCH)/bin/python -m benchmarks.aio
+
+test-aiodns: ## aiodns' own tests by aiodns and by celadon.resolver.aio.aiodns; needs root
+	$(MAKE) $(PEERS)/.ready
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check "aiodns==4.0.4" uvloop pytest-asyncio
+	$(PEERS)/bin/python -m tests.peers.aiodns_suite
+
 # The table of the hub alone, without lookups and sockets; ROUNDS=1 for a first look.
 ROUNDS ?= 3
 bench-hub: ## The table of the hub alone; ROUNDS=1 for a first look

@@ -11,8 +11,8 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 
-from ..hub import get_hub, getcurrent, sleep
-from ..hub.lowlevel import park
+from ..hub import getcurrent, sleep
+from ..hub.lowlevel import park, unpark
 from . import registry
 from .answers.cname import pruned
 from .dns.exchange import Tuning
@@ -20,14 +20,14 @@ from .errors import Kind, ResolveError, ResolverConfigError
 from .model import Answer, Config, Question, asking
 from .names.domain import to_ascii
 from .names.record_type import parse_type
-from .protocols import Cancel, Engine, Outcome
+from .protocols import Cancel, Engine, Outcome, Runtime
 from .system.reload import System
 from .system.servers import parse_server
 
 K = TypeVar("K")
 
-_PATIENCE = 2.0  # seconds per try
-_TRIES = 4
+PATIENCE = 2.0  # seconds per try
+TRIES = 4
 _RUN = 64  # questions asked, and outcomes given, before other greenlets get their turn
 
 
@@ -46,7 +46,7 @@ def run(
     comes through as its outcome. A source that may have nothing for now says so by the item ``later``, and calls what
     ``pending`` gives it once it has more. Parks the calling greenlet; closing the generator cancels what is in flight.
     """
-    lookups = _Lookups(asked, engine, concurrency, ordered, later)
+    lookups = Batch(asked, engine, concurrency, ordered, later)
     try:
         while True:
             lookups.ask_more()
@@ -57,26 +57,28 @@ def run(
             elif not lookups.exhausted and not lookups.dry and lookups.count < concurrency:
                 sleep(0)
             elif lookups.flight or lookups.dry:
-                lookups.wait(pending)
+                park(lookups.wake_by(partial(unpark, getcurrent()), pending))
             elif lookups.exhausted:
                 return
     finally:
         lookups.cancel()
 
 
-class _Lookups(Generic[K]):
-    """The lookups of one run: what is still to be read, what is in flight, and what is ready to be taken."""
+class Batch(Generic[K]):
+    """The lookups of one run: what is still to be read, what is in flight, and what is ready to be taken.
+
+    Its user asks for more, takes what is ready, and waits, on the hub or elsewhere, until ``wake_by``'s function is
+    called.
+    """
 
     __slots__ = (
-        "_hub",
         "_later",
-        "_me",
         "_most",
         "_order",
         "_source",
         "_submit",
         "_twins",
-        "_waiting",
+        "_wake",
         "count",
         "dry",
         "exhausted",
@@ -96,9 +98,7 @@ class _Lookups(Generic[K]):
         self._submit = engine.submit
         self._most = most
         self._later = later
-        self._hub = get_hub()
-        self._me: Any = None  # who waits
-        self._waiting = False
+        self._wake: Callable[[], object] | None = None  # given by who waits
         #: Asked and not yet taken.
         self.count = 0
         self.ready: deque[tuple[Any, Outcome]] = deque()
@@ -150,13 +150,14 @@ class _Lookups(Generic[K]):
                 self.count -= 1
                 yield order.popleft()[1]
 
-    def wait(self, pending: Callable[[Callable[[], None]], None] | None) -> None:
-        """Park until an outcome is there, or the source has more."""
-        self._waiting = True
-        self._me = getcurrent()
+    def wake_by(
+        self, wake: Callable[[], object], pending: Callable[[Callable[[], None]], None] | None = None
+    ) -> Cancel:
+        """Have ``wake()`` called once, when an outcome is there or the source has more. Returns what undoes that."""
+        self._wake = wake
         if self.dry and pending is not None:
-            pending(self._wake)
-        park(self._gave_up)
+            pending(self._woken)
+        return self._gave_up
 
     def cancel(self) -> None:
         """Cancel what is in flight."""
@@ -172,16 +173,16 @@ class _Lookups(Generic[K]):
         if self._twins:
             for other in self._twins.pop(question, ()):
                 self.ready.append((other, outcome.fresh() if isinstance(outcome, ResolveError) else outcome))
-        if self._waiting:
-            self._wake()
+        if self._wake is not None:
+            self._woken()
 
-    def _wake(self) -> None:
-        if self._waiting:
-            self._waiting = False
-            self._hub.unpark(self._me)
+    def _woken(self) -> None:
+        wake, self._wake = self._wake, None
+        if wake is not None:
+            wake()
 
     def _gave_up(self) -> None:  # a kill or a Timeout was first
-        self._waiting = False
+        self._wake = None
 
 
 def question_for(name: str, rdtype: int) -> Question | ResolveError:
@@ -204,8 +205,8 @@ def bulk(
     *,
     engine: str | Engine = "python",
     servers: Iterable[str] | None = None,
-    timeout: float = _PATIENCE,
-    attempts: int = _TRIES,
+    timeout: float = PATIENCE,
+    attempts: int = TRIES,
     concurrency: int = 1000,
     rate: float = 0.0,
     rate_per_server: float = 0.0,
@@ -221,28 +222,44 @@ def bulk(
     order of the names. Parks the calling greenlet only; closing the generator cancels what is in flight. Raises
     ResolverConfigError for an engine, a server or a type that cannot be.
     """
-    kinds = tuple(parse_type(one) for one in types)
+    asked = pairs(names, types)
     made: Engine | None = None
     if isinstance(engine, str):
-        if (rate or rate_per_server) and engine not in registry.TUNED:
-            raise ResolverConfigError(f"a rate needs an engine that keeps it: {', '.join(registry.TUNED)}")
-        base = System().world().config
-        config = config_for(base, servers, timeout, attempts)
         tuning = Tuning(in_flight=concurrency, rate=rate, rate_per_server=rate_per_server, adaptive=adaptive)
-        made = engine = registry.make_engine(engine, config, tuning)
-    pairs = ((Question(name, kind), question_for(name, kind)) for name in names for kind in kinds)
-    return _paired(pairs, engine, concurrency, ordered, made)
+        made = engine = engine_for(engine, servers, timeout, attempts, tuning)
+    return _paired(asked, engine, concurrency, ordered, made)
+
+
+def pairs(names: Iterable[str], types: Iterable[str | int]) -> Iterator[tuple[Question, Question | ResolveError]]:
+    """Each name and type as it was given, and what is asked for it. ResolverConfigError for a type that cannot be."""
+    kinds = tuple(parse_type(one) for one in types)
+    return ((Question(name, kind), question_for(name, kind)) for name in names for kind in kinds)
+
+
+def engine_for(
+    engine: str,
+    servers: Iterable[str] | None,
+    timeout: float,
+    attempts: int,
+    tuning: Tuning,
+    runtime: Runtime | None = None,
+) -> Engine:
+    """The engine that ``bulk`` makes for itself. ResolverConfigError as there."""
+    if (tuning.rate or tuning.rate_per_server) and engine not in registry.TUNED:
+        raise ResolverConfigError(f"a rate needs an engine that keeps it: {', '.join(registry.TUNED)}")
+    config = config_for(System().world().config, servers, timeout, attempts)
+    return registry.make_engine(engine, config, tuning, runtime=runtime)
 
 
 def _paired(
-    pairs: Iterable[tuple[Question, Question | ResolveError]],
+    asked: Iterable[tuple[Question, Question | ResolveError]],
     engine: Engine,
     concurrency: int,
     ordered: bool,
     own: Engine | None,
 ) -> Generator[tuple[Question, Outcome], None, None]:
     try:
-        yield from run(pairs, engine, concurrency, ordered=ordered)
+        yield from run(asked, engine, concurrency, ordered=ordered)
     finally:
         if own is not None:
             own.close()

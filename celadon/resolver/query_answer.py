@@ -6,6 +6,7 @@ Functions of an Answer; nothing here asks anybody.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from . import lazy
@@ -29,6 +30,8 @@ class QueryAnswer(Answer):
     @property
     def data(self) -> tuple[str, ...]:
         """The data of the records asked for, in zone-file form."""
+        if (one := self.one) is not None:
+            return (one[1],)
         if self.question.rdtype == RRType.ANY:
             return tuple(one.data for one in self.records)
         return follow(self).data
@@ -76,10 +79,36 @@ def _rdata(answer: Answer, rdclass: int, rdtype: int, data: str) -> Any:
         raise ResolveError(Kind.FORMERR, name, detail=str(error), server=answer.server, answer=answer) from None
 
 
+class _Told(QueryAnswer):
+    """A QueryAnswer around an answer whose records are made when they are read, which is most of what a query costs."""
+
+    __slots__ = ("_inner",)
+
+    _inner: Answer
+
+    def __init__(self, inner: Answer) -> None:
+        object.__setattr__(self, "_inner", inner)
+
+    def __reduce__(self) -> Any:
+        return QueryAnswer, tuple([getattr(self._inner, one) for one in _FIELDS])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, QueryAnswer):
+            return NotImplemented
+        return all(getattr(self, one) == getattr(other, one) for one in _FIELDS)
+
+    def __hash__(self) -> int:
+        return QueryAnswer.__hash__(self)
+
+
+for _name in (*_FIELDS, "one"):
+    setattr(_Told, _name, property(attrgetter(f"_inner.{_name}")))
+
+
 def told(answer: Answer) -> QueryAnswer:
     """The answer as a query tells it. ResolveError of the fitting kind, with ``answer``, if it holds no data."""
-    if has_data(answer):
-        return QueryAnswer(*[getattr(answer, one) for one in _FIELDS])
+    if answer.one is not None or has_data(answer):
+        return _Told(answer)
     question = answer.question
     kind = KIND_OF_RCODE.get(answer.rcode, Kind.OTHER) if answer.rcode else Kind.NODATA
     raise ResolveError(kind, question.name, server=answer.server, rcode=answer.rcode, answer=answer)

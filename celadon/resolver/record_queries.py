@@ -20,7 +20,6 @@ from .query_answer import Https, Mx, QueryAnswer, Srv, https_of, mx_of, srv_of, 
 from .system.servers import parse_server
 
 _CLASSES = {"IN": 1, "CH": 3, "HS": 4, "ANY": 255}
-_PLAIN = QueryOptions()
 _MAX_ALIASES = 8  # RFC 9460 §2.4.2 leaves the bound to us
 _chance = _random.Random().random
 
@@ -76,10 +75,10 @@ def question_of(
     """The question that the arguments of ``query`` mean. Raises what ``query`` raises for such as cannot be."""
     if deadline is not None and not deadline > 0:
         raise ResolverConfigError(f"deadline: {deadline!r} is not a positive number of seconds")
-    at = parse_server(server) if isinstance(server, str) else server
-    options: QueryOptions | None = QueryOptions(server=at, tcp=tcp, dnssec=dnssec)
-    if options == _PLAIN:
-        options = None
+    options = None
+    if server is not None or tcp or dnssec:
+        at = parse_server(server) if isinstance(server, str) else server
+        options = QueryOptions(server=at, tcp=tcp, dnssec=dnssec)
     asked = to_ascii(name, idna).removesuffix(".")
     return Question(asked, record_type.parse_type(rrtype), _class(rclass), options)
 

@@ -15,9 +15,11 @@ from .aio_resolver import (
     getnameinfo,
     query,
 )
+from .bulk_awaited import bulk
 
 __all__ = [
     "Resolver",
+    "bulk",
     "default",
     "getaddrinfo",
     "getfqdn",

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any
 
 from ..answers.cache import Cache
 from ..errors import LOOKUP_ERRORS, ResolverConfigError, noted
 from ..events import ResolverStats
 from ..factory import Over, check_option_names, make
-from ..model import AddrInfo, Server, SockAddr
+from ..model import AddrInfo, Answer, Question, Server, SockAddr
+from ..protocols import Outcome
 from ..query_answer import QueryAnswer, told
 from ..record_queries import question_of
 from ..resolvers.calls import Call
 from .awaiting import AwaitingLookups
+from .bulk_awaited import bulk
 
 
 class Resolver:
@@ -31,6 +34,7 @@ class Resolver:
             raise ResolverConfigError(f"engine: {engine!r} does not run on asyncio; choose python or ares")
         if options.get("on_event") is not None:
             raise ResolverConfigError("on_event: there are no events on asyncio")
+        self._servers = options.get("servers")
         self._lookups: AwaitingLookups = make(Over(engine, AwaitingLookups), **options)  # type: ignore[assignment]
 
     def __repr__(self) -> str:
@@ -112,9 +116,22 @@ class Resolver:
         lookups = self._lookups
         question = question_of(name, rrtype, rclass, server, tcp, dnssec, deadline, lookups.idna)
         try:
-            return told(await lookups.query(question, deadline))
+            found = lookups.query(question, deadline)
+            return told(found if isinstance(found, Answer) else await found)
         except LOOKUP_ERRORS as error:
             raise noted(error, name, self)  # noqa: B904
+
+    def bulk(
+        self, names: Iterable[str], types: Iterable[str | int] = ("A",), **options: Any
+    ) -> AsyncGenerator[tuple[Question, Outcome], None]:
+        """See ``celadon.resolver.aio.bulk``, with this resolver's kind of engine and its servers; options as there.
+
+        Neither cache, hosts file nor search list is looked at.
+        """
+        return bulk(names, types, **{"engine": self._lookups.name, "servers": self._servers, **options})
+
+    def permit(self, address: str) -> None:
+        """See ``FullResolver.permit``: all addresses are permitted. The adapters ask it."""
 
     def stats(self) -> ResolverStats:
         """A snapshot of its counts. What is counted by loop is the running loop's; RuntimeError where no loop runs."""

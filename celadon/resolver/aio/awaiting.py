@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from types import GeneratorType as Generator
 from typing import Any, TypeVar
 
 from ...hub.lowlevel import TIMED_OUT
 from ..answers.single_flight import Flights
-from ..model import AddrInfo, Question
+from ..model import Question
 from ..protocols import Cancel, Outcome
 from ..resolvers.lookups import Lookup, Lookups, OtherCall, SideBySide, Steps, over
-from . import loop_runtime
+from . import loop_runtime, trio_runtime
 from .loop_runtime import LoopRuntime
+from .trio_runtime import TrioRuntime
 
 T = TypeVar("T")
 
 
+def current() -> LoopRuntime | TrioRuntime:
+    """The running loop's, or this trio run's. RuntimeError where neither runs."""
+    return trio_runtime.current() if trio_runtime.runs() else loop_runtime.current()
+
+
 async def ask(
-    place: LoopRuntime, engine: Flights, questions: tuple[Question, ...], ends: float | None
+    place: LoopRuntime | TrioRuntime, engine: Flights, questions: tuple[Question, ...], ends: float | None
 ) -> list[Outcome]:
     """As ``stub.ask``, awaited. Cancelling the task cancels what is unanswered."""
-    if len(questions) == 1:
-        return [await ask_one(place, engine, questions[0], ends)]
 
     def begin(asked: tuple[Question, ...], done: Callable[[Any], None]) -> Cancel:
         return SideBySide(engine, asked, done).cancel
@@ -33,23 +38,15 @@ async def ask(
     return outcomes  # type: ignore[no-any-return]
 
 
-async def ask_one(place: LoopRuntime, engine: Flights, question: Question, ends: float | None) -> Outcome:
-    """As ``ask``, for one question."""
-    outcome: Any = await place.wait(engine.submit, question, ends)
-    if outcome is TIMED_OUT:
-        raise over(question)
-    return outcome  # type: ignore[no-any-return]
-
-
 class AwaitingLookups(Lookups):
     """The calls give a result, or a coroutine that gives it and is to be awaited at once."""
 
-    place = staticmethod(loop_runtime.current)
+    place = staticmethod(current)
 
     def __repr__(self) -> str:
         return f"<AwaitingLookups over {self.name}>"
 
-    async def _drive(self, place: LoopRuntime, steps: Steps[T]) -> T:
+    async def _drive(self, place: LoopRuntime | TrioRuntime, steps: Steps[T]) -> T:
         """See Lookups."""
         try:
             asked = next(steps)
@@ -69,12 +66,16 @@ class AwaitingLookups(Lookups):
         with suppress(RuntimeError):
             super().close()
 
-    async def _wait(self, place: LoopRuntime, lookup: Lookup) -> list[AddrInfo]:
+    async def _wait(
+        self, place: LoopRuntime | TrioRuntime, lookup: Lookup, then: Callable[[Any, Lookup, Outcome], Any]
+    ) -> Any:
         """See Lookups."""
         try:
-            outcome = await ask_one(place, lookup.seat.flights, lookup.question, lookup.ends)
+            outcome = await place.wait(lookup.seat.flights.submit, lookup.question, lookup.ends)
+            if outcome is TIMED_OUT:
+                raise over(lookup.question)
         except BaseException as error:
             self._failed(lookup, error)
             raise
-        found = self._answered(place, lookup, outcome)
-        return found if isinstance(found, list) else await self._drive(place, found)
+        found = then(place, lookup, outcome)
+        return await self._drive(place, found) if isinstance(found, Generator) else found

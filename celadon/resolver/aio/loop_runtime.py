@@ -87,12 +87,15 @@ class LoopRuntime:
         self.watch = partial(LoopWatch, loop)
         self._closers: list[Callable[[], object]] = []
         self._end = self._until_the_end()
-        with suppress(StopIteration):
-            # It waits for nothing, so one step takes it to its yield; with that the loop knows it.
-            self._end.asend(None).send(None)
+        loop.call_soon(self._have_it_ended)
 
     def __repr__(self) -> str:
         return f"<LoopRuntime of {self.loop!r}>"
+
+    def _have_it_ended(self) -> None:
+        """Begin the generator, so that the loop, which runs now, knows of it. One step takes it to its yield."""
+        with suppress(StopIteration):
+            self._end.asend(None).send(None)
 
     async def _until_the_end(self) -> AsyncGenerator[None, None]:
         try:
@@ -146,6 +149,10 @@ class LoopRuntime:
             cancel()
         return outcome
 
+    async def turn(self) -> None:
+        """Let others run once."""
+        await asyncio.sleep(0)
+
     def close(self) -> None:
         """Close what belongs to this loop: engines, their sockets and timers. Once."""
         if _runtimes.get(self.loop) is self:
@@ -166,7 +173,11 @@ _runtimes: dict[asyncio.AbstractEventLoop, LoopRuntime] = {}
 
 def current() -> LoopRuntime:
     """The running loop's. RuntimeError where no loop runs."""
-    loop = events.get_running_loop()  # looked up there: ``patch_all`` may have replaced it
+    return of(events.get_running_loop())  # looked up there: ``patch_all`` may have replaced it
+
+
+def of(loop: asyncio.AbstractEventLoop) -> LoopRuntime:
+    """The one of a loop, which need not run yet."""
     found = _runtimes.get(loop)
     return found if found is not None else _made(loop)
 

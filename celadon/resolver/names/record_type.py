@@ -5,6 +5,8 @@ from __future__ import annotations
 from ..errors import ResolverConfigError
 from ..model import RRType
 
+_NUMBERS = {name: int(one) for name, one in RRType.__members__.items()}
+
 
 def parse_type(rdtype: str | int) -> int:
     """A record type's number, from a mnemonic (``"MX"``), ``"TYPE123"`` or a number. Raises ResolverConfigError."""
@@ -13,8 +15,8 @@ def parse_type(rdtype: str | int) -> int:
         number = int(rdtype)
     else:
         word = rdtype.upper()
-        if word in RRType.__members__:
-            number = int(RRType[word])
+        if word in _NUMBERS:
+            number = _NUMBERS[word]
         elif word.startswith("TYPE") and word[4:].isascii() and word[4:].isdigit():
             number = int(word[4:])
     if not 0 <= number <= 0xFFFF:

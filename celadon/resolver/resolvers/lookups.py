@@ -340,11 +340,11 @@ class Lookups:
         """Take these steps: ask what they yield, and send them the outcomes."""
         raise NotImplementedError
 
-    def _wait(self, place: Any, lookup: Lookup) -> Any:
-        """Ask ``lookup.question`` on ``lookup.seat.flights``; call ``_answered`` with the outcome, or ``_failed``.
+    def _wait(self, place: Any, lookup: Lookup, then: Callable[[Any, Lookup, Outcome], Any]) -> Any:
+        """Ask ``lookup.question`` on ``lookup.seat.flights``, and call ``then`` with the outcome, or ``_failed``.
 
-        Of a ``getaddrinfo`` for one family, which begins with one question and mostly needs no plan. To have no
-        generator there saves a third of what such a lookup costs in Python.
+        What ``then`` returns is the result, or a generator of steps to it. For lookups that begin with one question and
+        mostly need no plan: to have no generator there saves a third of what such a lookup costs in Python.
         """
         raise NotImplementedError
 
@@ -408,7 +408,7 @@ class Lookups:
                 came = self._answered(place, lookup, answer if answer.one is not None else asked_as(question, answer))
                 return came if isinstance(came, list) else self._drive(place, came)
         lookup.asked = True
-        return self._wait(place, lookup)
+        return self._wait(place, lookup, self._answered)
 
     def _answered(self, place: Place, lookup: Lookup, outcome: Outcome) -> list[AddrInfo] | Steps[list[AddrInfo]]:
         """The result of a lookup given to ``_wait``, or the steps to it, by the outcome of its question."""
@@ -460,30 +460,29 @@ class Lookups:
 
         ``deadline`` is in seconds, in place of the resolver's own.
         """
-        place = self._place()
-        return self._drive(place, self._put(place, question, deadline))
-
-    def _put(self, place: Place, question: Question, deadline: float | None) -> Steps[Answer]:
         if question.options is None and self._asking is not None:
             question = question._replace(options=self._asking)
         self._lookups += 1
+        place: Place = self._place()
         lookup = self._lookup(place, deadline)
+        lookup.question = question
         now = place.now()
         seat = self._take_seat(place, self._world().config, lookup)
-        try:
-            for entry in self._read((question,), seat, lookup, now):
-                if entry is not None and self.cache is not None:
-                    return asked_as(question, aged(entry, now, self.cache.policy))
-            outcomes = yield seat.flights, (question,), lookup.ends
-            if self._observer is not None:
-                self._observer.came(outcomes)
-        finally:
-            seat.leave()
-        outcome = outcomes[0]
+        for entry in self._read((question,), seat, lookup, now):
+            if entry is not None and self.cache is not None:
+                seat.leave()
+                return asked_as(question, aged(entry, now, self.cache.policy))
+        return self._wait(place, lookup, self._came)
+
+    def _came(self, place: Place, lookup: Lookup, outcome: Outcome) -> Answer:
+        """The result of a query."""
+        lookup.seat.leave()
+        if self._observer is not None:
+            self._observer.came([outcome])
         if isinstance(outcome, ResolveError):
             self._count(outcome)
             raise outcome.fresh()
-        return outcome  # type: ignore[no-any-return]
+        return outcome
 
     def stats(self) -> ResolverStats:
         """See FullResolver. What is counted by place is the caller's."""

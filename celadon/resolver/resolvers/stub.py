@@ -6,13 +6,15 @@ raised at one place, where the questions are cancelled.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from types import GeneratorType as Generator
 from typing import Any, TypeVar
 
 from ...hub import Hub, get_hub, getcurrent
 from ...hub.lowlevel import TIMED_OUT, park_for
 from ..answers.single_flight import Flights
-from ..model import AddrInfo, Question
+from ..model import Question
 from ..names.domain import to_ascii as _ascii
 from ..policy.explain import Explanation
 from ..policy.explain import steps as steps_of
@@ -77,15 +79,15 @@ class StubResolver(Lookups, CallResolver):
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
 
-    def _wait(self, place: Hub, lookup: Lookup) -> list[AddrInfo]:
+    def _wait(self, place: Hub, lookup: Lookup, then: Callable[[Any, Lookup, Outcome], Any]) -> Any:
         """See Lookups."""
         try:
             outcome = ask_one(place, lookup.seat.flights, lookup.question, lookup.ends)
         except BaseException as error:
             self._failed(lookup, error)
             raise
-        found = self._answered(place, lookup, outcome)
-        return found if isinstance(found, list) else self._drive(place, found)
+        found = then(place, lookup, outcome)
+        return self._drive(place, found) if isinstance(found, Generator) else found
 
     def explain(self, name: str) -> Explanation:
         """See FullResolver."""

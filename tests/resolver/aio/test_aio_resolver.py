@@ -1,6 +1,7 @@
 """``celadon.resolver.aio`` on asyncio: libc's answers on the loop itself, and nothing left whatever happens."""
 
 import asyncio
+import contextlib
 import gc
 import socket
 import threading
@@ -11,7 +12,7 @@ import pytest
 import celadon.resolver as plain
 from celadon.resolver import Cache, Kind, ResolveError, ResolverConfigError, aio
 from celadon.resolver.aio import loop_runtime
-from celadon.resolver.testing import Delay, Drop, NameServer
+from celadon.resolver.testing import Delay, Drop, NameServer, Servfail
 
 ENGINES = ("python", "ares")
 
@@ -286,5 +287,58 @@ def test_many_at_once(engine):
                 found = await asyncio.gather(*[one(number) for number in range(300)])
                 assert len({row[0][4][0] for row in found}) == 300
                 assert made.stats().errors == {}
+
+    asyncio.run(main())
+
+
+def test_bulk(engine):
+    names = [f"h{number}.test" for number in range(300)]
+
+    async def main():
+        with NameServer(synthetic=True) as server:
+            server.script("h7.test", Servfail())
+            made = aio.Resolver(engine, servers=server.servers)
+            options = {"timeout": 5.0, "attempts": 1, "concurrency": 40}
+            found = [one async for one in made.bulk([*names, "", "h1.test"], ("A", "AAAA"), **options)]
+            assert sorted(question for question, _ in found) == sorted(
+                plain.Question(name, kind) for name in [*names, "", "h1.test"] for kind in (1, 28)
+            )
+            failed = {question.name: one.kind for question, one in found if isinstance(one, ResolveError)}
+            assert failed == {"": Kind.ILLEGAL}
+            assert {question.name for question, one in found if getattr(one, "rcode", 0)} == {"h7.test"}
+            inorder = [question.name async for question, _ in aio.bulk(names, servers=server.servers, ordered=True)]
+            assert inorder == names
+        assert not asyncio.get_running_loop()._selector.get_map().keys() - own_fds()
+
+    asyncio.run(main())
+
+
+def test_a_bulk_that_is_broken_off(engine, server):
+    async def main():
+        made = aio.Resolver(engine, servers=server.servers)
+        read = []
+
+        def names():
+            for number in range(10_000):
+                read.append(number)
+                yield f"h{number}.test"
+
+        async with contextlib.aclosing(made.bulk(names(), concurrency=20)) as found:
+            async for _ in found:
+                break
+        assert len(read) <= 21
+
+        async def forever():
+            async for _ in made.bulk(["silent.test"] * 5, timeout=30):
+                raise AssertionError
+
+        task = asyncio.create_task(forever())
+        await asyncio.sleep(0.02)
+        task.cancel()
+        await asyncio.wait([task])
+        assert not alive_timers()
+        assert not asyncio.get_running_loop()._selector.get_map().keys() - own_fds()
+        with pytest.raises(ResolverConfigError):
+            await anext(made.bulk(["one.test"], ["NOSUCHTYPE"]))
 
     asyncio.run(main())
