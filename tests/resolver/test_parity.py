@@ -53,11 +53,12 @@ def play(world, engines, *options):
 @pytest.mark.parametrize("world", WORLDS)
 def test_world(world, seed):
     seed = 1000 * seed + list(WORLDS).index(world)  # other calls in each
-    engines = "ares,python,ares:libc,python:libc,python:cache"
+    engines = "ares,python,ares:libc,python:libc,python:cache,aio-ares:libc,aio-python:libc"
     if COUNT > 100:
-        engines += ",auto:libc"  # in most worlds it is ares, in some libc itself
+        engines += ",aio-python:cache,auto:libc"  # in most worlds it is ares, in some libc itself
     if WORLDS[world].second == "healthy":
-        engines = "python,python:libc"  # c-ares turns to the server that failed last less often, whatever the order
+        # c-ares turns to the server that failed last less often, whatever the order.
+        engines = "python,python:libc,aio-python:libc"
     assert play(world, engines, "--count", str(COUNT), "--seed", str(seed)) == ""
 
 
@@ -68,7 +69,7 @@ def test_drawn_world(seed):
 
 
 def test_silence():
-    assert play("plain", "ares:libc,python:libc", "--slow") == ""
+    assert play("plain", "ares:libc,python:libc,aio-ares:libc,aio-python:libc", "--slow") == ""
 
 
 def test_every_wanted_difference_is_told_in_the_documentation():

@@ -18,7 +18,8 @@ from .asyncio import on_loop
 class Resolver(AbstractResolver):
     """For ``TCPConnector(resolver=…, use_dns_cache=False)``: the cache is in the resolver.
 
-    ``resolver`` is a CrawlerResolver, which then works on the running loop, or a LoopResolver or ResolverThread.
+    ``resolver`` is an ``aio.Resolver``; or, with a guard, a CrawlerResolver, which then works on the running loop, a
+    LoopResolver or a ResolverThread.
     Failures are ResolveErrors, which are OSErrors. Closing this leaves the resolver open: it may serve others.
     """
 

@@ -11,7 +11,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ...hub import Guest
-from ..protocols import Resolver
+from .. import protocols
+from ..aio import Resolver
 from .base import Bridge
 from .datagrams import Destinations
 from .in_loop import GuestBridge
@@ -36,7 +37,7 @@ class LoopResolver(GuestBridge):
     under ``patch_all``, take a ResolverThread. RuntimeError without a running loop.
     """
 
-    def __init__(self, resolver: str | Resolver = "python", **options: Any) -> None:
+    def __init__(self, resolver: str | protocols.Resolver = "python", **options: Any) -> None:
         self._loop = asyncio.get_running_loop()
         super().__init__(_guest_of(self._loop), resolver, **options)
 
@@ -66,18 +67,37 @@ def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None
         future.set_result(value)
 
 
+class AwaitedResolver:
+    """An ``aio.Resolver`` as the adapters call a bridge: its calls are tasks of the running loop."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self.resolver = resolver
+
+    def call(self, function: Callable[..., Any], *args: Any) -> asyncio.Task[Any]:
+        """See ``Bridge.call``."""
+        return asyncio.get_running_loop().create_task(function(*args))
+
+    def submit(
+        self, host: Any, port: Any = 0, family: int = 0, type: int = socket.SOCK_STREAM, proto: int = 0, flags: int = 0
+    ) -> asyncio.Task[Any]:
+        """See ``Bridge.submit``."""
+        return self.call(self.resolver.getaddrinfo, host, port, family, type, proto, flags)
+
+
 def on_loop(resolver: Any) -> Any:
-    """What an adapter calls: a ResolverThread or LoopResolver as it is, a plain resolver on the running loop."""
+    """What an adapter calls: a bridge as it is, an ``aio.Resolver`` by tasks, another resolver on the running loop."""
+    if isinstance(resolver, Resolver):
+        return AwaitedResolver(resolver)
     return resolver if isinstance(resolver, Bridge) else LoopResolver(resolver)
 
 
 def install(loop: asyncio.AbstractEventLoop, resolver: Any) -> Callable[[], None]:
     """Have ``loop`` look names up with ``resolver``, and ask its guard before it connects or sends a datagram.
 
-    Returns a function that undoes it. ``resolver`` is a CrawlerResolver, which then works on that loop, a LoopResolver
-    or a ResolverThread. For loops written in Python: asyncio's own, and subclasses. TypeError for one that takes no
-    attributes (uvloop). Guarded are ``sock_connect``, which asyncio always connects with, ``sock_sendto``, and the
-    datagram transports that are made from now on.
+    Returns a function that undoes it. ``resolver`` is an ``aio.Resolver``, a CrawlerResolver, which then works on that
+    loop, a LoopResolver or a ResolverThread. For loops written in Python: asyncio's own, and subclasses. TypeError for
+    one that takes no attributes (uvloop). Guarded are ``sock_connect``, which asyncio always connects with,
+    ``sock_sendto``, and the datagram transports that are made from now on.
     """
     connect, sendto = loop.sock_connect, loop.sock_sendto
     make_transport: Any = getattr(loop, "_make_datagram_transport", None)  # of asyncio's selector loops

@@ -60,7 +60,8 @@ def async_backend(httpcore: Any) -> Any:
     class AsyncBackend(httpcore.AsyncNetworkBackend):
         """For ``AsyncConnectionPool(network_backend=…)`` on asyncio.
 
-        ``resolver`` is a CrawlerResolver, which then works on the running loop, or a LoopResolver or ResolverThread.
+        ``resolver`` is an ``aio.Resolver``; or, with a guard, a CrawlerResolver, which then works on the running loop,
+        a LoopResolver or a ResolverThread.
         """
 
         def __init__(self, resolver: Any, inner: Any = None) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import trio
 
+from .. import aio
 from .in_thread import ResolverThread
 
 
@@ -29,6 +30,23 @@ class Resolver(trio.abc.HostnameResolver):
         """See ``trio.abc.HostnameResolver.getnameinfo``."""
         found: tuple[str, str] = await _awaited(self._thread.call(self._thread.resolver.getnameinfo, sockaddr, flags))
         return found
+
+
+class AioResolver(trio.abc.HostnameResolver):
+    """For ``trio.socket.set_custom_hostname_resolver``: an ``aio.Resolver``, on the run itself. It has no guard."""
+
+    def __init__(self, resolver: aio.Resolver) -> None:
+        self._resolver = resolver
+
+    async def getaddrinfo(
+        self, host: bytes | None, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    ) -> Any:
+        """See ``trio.abc.HostnameResolver.getaddrinfo``."""
+        return await self._resolver.getaddrinfo(host, port, int(family), int(type), proto, int(flags))
+
+    async def getnameinfo(self, sockaddr: Any, flags: int) -> tuple[str, str]:
+        """See ``trio.abc.HostnameResolver.getnameinfo``."""
+        return await self._resolver.getnameinfo(sockaddr, flags)
 
 
 async def _awaited(future: Any) -> Any:
@@ -86,4 +104,4 @@ def install(thread: ResolverThread) -> None:
     trio.socket.set_custom_socket_factory(SocketFactory(thread))
 
 
-__all__ = ["Resolver", "SocketFactory", "install"]
+__all__ = ["AioResolver", "Resolver", "SocketFactory", "install"]

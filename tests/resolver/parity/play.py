@@ -5,6 +5,7 @@ difference as a line of JSON.
 """
 
 import argparse
+import asyncio
 import ctypes
 import errno
 import json
@@ -19,6 +20,7 @@ from dataclasses import replace
 
 import celadon.resolver as resolver
 from celadon.hub import Pool
+from celadon.resolver import aio
 
 from . import cases, wanted
 from .drawn import drawn
@@ -69,11 +71,16 @@ def outcome(function, args):
     try:
         return ("value", function(*args))
     except Exception as error:
-        kind = type(error)
-        for known in (socket.gaierror, socket.herror):
-            if isinstance(error, known):
-                kind = known
-        return ("error", kind.__name__, error.args)
+        return failed(error)
+
+
+def failed(error):
+    """The same of an exception."""
+    kind = type(error)
+    for known in (socket.gaierror, socket.herror):
+        if isinstance(error, known):
+            kind = known
+    return ("error", kind.__name__, error.args)
 
 
 h_errno, c_errno = ctypes.CDLL(None).__h_errno_location, ctypes.CDLL(None).__errno_location
@@ -103,6 +110,22 @@ def main():
         if given.show:
             print(*(f"--- {one}\n{getattr(world, one)!r}" for one in PATHS), world.environ, world.files, sep="\n")
         play(given, world)
+
+
+def awaited(made):
+    """What makes one call of a resolver on asyncio, what makes many at once, and what ends its loop."""
+    runner = asyncio.Runner()
+
+    async def one(call):
+        try:
+            return ("value", await getattr(made, call[0])(*call[1]))
+        except Exception as error:
+            return failed(error)
+
+    async def several(calls):
+        return await asyncio.gather(*[one(call) for call in calls])
+
+    return lambda call: runner.run(one(call)), lambda _, calls: runner.run(several(calls)), runner.close
 
 
 def play(given, world):
@@ -138,12 +161,18 @@ def play(given, world):
             options = {}
             if way == "libc":
                 options = {"special_names": "libc", "nul": "libc", "cname_order": "libc"}
-            resolver.use(name, cache=way == "cache", **options)
-            found = Pool(80).map(ours, made) if given.slow else []
+            cache = way == "cache"
+            if name.startswith("aio-"):
+                name = name.removeprefix("aio-")
+                call_ours, all_ours, end = awaited(aio.Resolver(name, cache=cache, **options))
+            else:
+                resolver.use(name, cache=cache, **options)
+                call_ours, all_ours, end = ours, Pool(80).map, resolver.reset
+            found = all_ours(call_ours, made) if given.slow else []
             for index, call in enumerate(made):
                 if not given.slow:
                     server.queries.clear()
-                    found.append(ours(call))
+                    found.append(call_ours(call))
                 same = found[index] == expected[index]
                 counts[engine] = counts.get(engine, 0) + same
                 if not same and not wanted.reason(call, name, way, expected[index], found[index], given.world):
@@ -156,7 +185,7 @@ def play(given, world):
                                 [given.world, engine, repr(call), "ASKED", sorted(asked[index]), sorted(queries)]
                             )
                         )
-            resolver.reset()
+            end()
         print(json.dumps({"world": given.world, "calls": len(made), "same": counts}), file=sys.stderr)
 
 
