@@ -147,11 +147,11 @@ class DNSResolver:
         type: int = 0,
         flags: int = 0,
     ) -> asyncio.Future[Any]:
-        """A ``pycares.AddrInfoResult``; ``flags`` are c-ares' (ARES_AI_*)."""
-        hints = _flags(flags, _HINTS) | socket.AI_CANONNAME
+        """A ``pycares.AddrInfoResult``; ``flags`` are c-ares' (ARES_AI_*). ``cnames`` needs ARES_AI_CANONNAME."""
+        hints, service = _flags(flags, _HINTS), 0 if port is None else port
 
         def ask() -> Any:
-            return self._lookups.getaddrinfo(host, port, int(family), type or socket.SOCK_STREAM, proto, hints)
+            return self._lookups.getaddrinfo(host, service, int(family), type or socket.SOCK_STREAM, proto, hints)
 
         return self._begin(ask, partial(self._nodes, _text(host), type, proto))
 
