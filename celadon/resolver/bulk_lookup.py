@@ -17,7 +17,7 @@ from . import registry
 from .answers.cname import pruned
 from .dns.exchange import Tuning
 from .errors import Kind, ResolveError, ResolverConfigError
-from .model import Answer, Config, Question, asking
+from .model import Answer, Config, Question, Server, asking
 from .names.domain import to_ascii
 from .names.record_type import parse_type
 from .protocols import Cancel, Engine, Outcome, Runtime
@@ -238,7 +238,7 @@ def pairs(names: Iterable[str], types: Iterable[str | int]) -> Iterator[tuple[Qu
 
 def engine_for(
     engine: str,
-    servers: Iterable[str] | None,
+    servers: Iterable[str | Server] | None,
     timeout: float,
     attempts: int,
     tuning: Tuning,
@@ -265,7 +265,7 @@ def _paired(
             own.close()
 
 
-def config_for(base: Config, servers: Iterable[str] | None, timeout: float, attempts: int) -> Config:
+def config_for(base: Config, servers: Iterable[str | Server] | None, timeout: float, attempts: int) -> Config:
     """A configuration for many names: every server gets its share."""
     given = base.servers if servers is None else tuple(parse_server(one) for one in servers)
     return Config(servers=given, timeout=timeout, attempts=attempts, rotate=len(given) > 1)

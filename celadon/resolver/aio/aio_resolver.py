@@ -34,7 +34,6 @@ class Resolver:
             raise ResolverConfigError(f"engine: {engine!r} does not run on asyncio; choose python or ares")
         if options.get("on_event") is not None:
             raise ResolverConfigError("on_event: there are no events on asyncio")
-        self._servers = options.get("servers")
         self._lookups: AwaitingLookups = make(Over(engine, AwaitingLookups), **options)  # type: ignore[assignment]
 
     def __repr__(self) -> str:
@@ -128,7 +127,9 @@ class Resolver:
 
         Neither cache, hosts file nor search list is looked at.
         """
-        return bulk(names, types, **{"engine": self._lookups.name, "servers": self._servers, **options})
+        return bulk(
+            names, types, **{"engine": self._lookups.name, "servers": self._lookups.config().servers, **options}
+        )
 
     def permit(self, address: str) -> None:
         """See ``FullResolver.permit``: all addresses are permitted. The adapters ask it."""

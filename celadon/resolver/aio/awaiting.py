@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ...hub.lowlevel import TIMED_OUT
 from ..answers.single_flight import Flights
-from ..model import Question
+from ..model import Config, Question
 from ..protocols import Cancel, Outcome
 from ..resolvers.lookups import Lookup, Lookups, OtherCall, SideBySide, Steps, over
 from . import loop_runtime, trio_runtime
@@ -42,6 +42,10 @@ class AwaitingLookups(Lookups):
     """The calls give a result, or a coroutine that gives it and is to be awaited at once."""
 
     place = staticmethod(current)
+
+    def config(self) -> Config:
+        """The servers and settings that it asks with now."""
+        return self._world().config
 
     def __repr__(self) -> str:
         return f"<AwaitingLookups over {self.name}>"

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import bulk_lookup
 from ..dns.exchange import Tuning
-from ..model import Question
+from ..model import Question, Server
 from ..protocols import Cancel, Outcome
 from .awaiting import current
 
@@ -18,7 +18,7 @@ async def bulk(
     types: Iterable[str | int] = ("A",),
     *,
     engine: str = "python",
-    servers: Iterable[str] | None = None,
+    servers: Iterable[str | Server] | None = None,
     timeout: float = bulk_lookup.PATIENCE,
     attempts: int = bulk_lookup.TRIES,
     concurrency: int = 1000,

@@ -297,7 +297,7 @@ def test_bulk(engine):
     async def main():
         with NameServer(synthetic=True) as server:
             server.script("h7.test", Servfail())
-            made = aio.Resolver(engine, servers=server.servers)
+            made = aio.Resolver(engine, servers=iter(server.servers))
             options = {"timeout": 5.0, "attempts": 1, "concurrency": 40}
             found = [one async for one in made.bulk([*names, "", "h1.test"], ("A", "AAAA"), **options)]
             assert sorted(question for question, _ in found) == sorted(
