@@ -33,6 +33,7 @@ from .denial import Cut, Denial, Proof
 from .effort import (
     BOGUS,
     INDETERMINATE,
+    NO_KEY,
     NO_PROOF,
     TOO_MANY_ITERATIONS,
     UNREACHED,
@@ -312,7 +313,11 @@ class _Validator:
         try:
             signed = rrsets(answer.records).get((name, int(RRType.DNSKEY)))
             if signed is None:
-                raise Bogus(shown(name), f"The zone {shown(name)} is signed, but has no DNSKEY record", 9)
+                raise Bogus(
+                    shown(name),
+                    f"The zone {shown(name)} is signed, but has no DNSKEY record, or the server passes none on",
+                    NO_KEY,
+                )
             keys = zone_keys(signed, vouched, self.clock(), self.effort)
         except Unproven as error:
             raise self._failed(name, error) from None
