@@ -1,5 +1,7 @@
 """The chain from an anchor to an answer: as Unbound on recorded replies, and what it asks and keeps on the way."""
 
+import random
+
 import dns.flags
 import dns.message
 import dns.name
@@ -8,6 +10,7 @@ import dns.rrset
 import pytest
 
 from celadon.resolver import QueryOptions, Question, RRType, Security
+from celadon.resolver.dns.wire import WireError
 from celadon.resolver.errors import Kind, ResolveError
 from tests.resolver.dns.dnssec.replayed import Servers, anchor, cases, now, question, reply
 
@@ -255,3 +258,45 @@ def test_a_server_that_fails(anchors):
     bent = changed("www.good.test", "A", lambda m: (m.answer.clear(), m.set_rcode(2)))
     found = judged("www.good.test", "A", Validator(anchors, now), Servers(**{"www.good.test A": bent})).validation
     assert (found.state, found.reason) == (Security.INDETERMINATE, "the server answered SERVFAIL")
+
+
+def bent(message, chance):
+    """The message with some of its bits, its counts or its response code changed."""
+    made = bytearray(message)
+    for _ in range(chance.choice((1, 1, 2, 4))):
+        match chance.randrange(4):
+            case 0:
+                made[chance.randrange(12, len(made))] ^= 1 << chance.randrange(8)
+            case 1:
+                made[chance.randrange(12, len(made))] = chance.randrange(256)
+            case 2:
+                made[3] = made[3] & 0xF0 | chance.choice((0, 3))
+            case _:
+                count = chance.choice((7, 9))
+                made[count] = max(0, made[count] - 1)
+    return bytes(made)
+
+
+def shown(answer):
+    return answer.rcode, {(one.name.lower(), one.rdtype, one.data) for one in answer.records}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_bent_replies(anchors, seed):
+    """A bent answer, or a bent reply about keys, never makes other data secure, and a signed zone never unsigned."""
+    chance = random.Random(seed)
+    for _ in range(25):
+        name, rdtype, unbound, _ = chance.choice([one for one in cases() if one[2] != "bogus"])
+        case = chance.choice([f"{name} {rdtype}"] * 2 + [". DNSKEY", "test DS", "test DNSKEY", "good.test DS"])
+        validator, asked = Validator(anchors, now), question(name, rdtype)
+        servers = Servers(**{case: bent(reply(*case.split()), chance)})
+        try:
+            answer = servers.answer(validator.asked(asked))
+            found = validator.validated(asked, answer, servers.ask)
+        except WireError:
+            continue  # the engine waits for another reply
+        good = judged(name, rdtype, Validator(anchors, now), Servers())
+        if unbound == "secure":
+            assert found.validation.state != "insecure", (case, found.validation)
+        if found.validation.state == "secure":
+            assert shown(found) == shown(good), case
