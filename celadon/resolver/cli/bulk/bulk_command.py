@@ -26,7 +26,7 @@ from .files import Output, PipeLines, open_input, refuse_same_file, replace_file
 from .job import Job, job_of, work
 from .names_in import Key, Watermark, questions
 from .progress_form import progress_of
-from .stop import Abandoned, Stop, Stopped
+from .stop import Abandoned, Stop, Stopped, Unfit
 from .tally import Tally
 from .workers import WorkerLost, run_workers
 
@@ -81,6 +81,7 @@ class _Run:
                 "output": options["--output"],
                 "checkpoint": options["--checkpoint"],
                 "metadata file": options["--metadata-file"],
+                "file of wildcards": options["--write-wildcards"],
             }
         )
         # The input first: that it cannot be read must be said before the output is cut.
@@ -145,6 +146,8 @@ class _Run:
                 pass  # the status says which signal it was
             except WorkerLost as error:
                 code = complain(str(error), INSIDE)
+            except Unfit as error:
+                code = complain(str(error), NO_REPLY)
             finally:
                 self._end(finished)
             code = code or self.stop.status
@@ -161,6 +164,9 @@ class _Run:
                 self.output.check(self._keep)
                 self.checkpoint.save(self.mark.state(self._keep, False))
             self._cut = self.output.begin(self._keep)
+            roots = self.options["--write-wildcards"]
+            if roots is not None:
+                commands.load("bulk.stages").begin_wildcards(roots, not self._keep)
             if self.options["--output-format"] == "B" and not self._keep:
                 self.output.raw(commands.load("bulk.massdns_forms").head())
         except BaseException:
@@ -240,7 +246,7 @@ class _Run:
             self.input.close()
 
     def _tell(self, aborted: bool) -> None:
-        """The metadata file, and the last line."""
+        """The metadata file, the file of wildcards, and the last line."""
         more: dict[str, Any] = {
             "servers_asked": [str(one) for one in self.job.config.servers],
             "timeout": self.job.config.timeout,
@@ -251,6 +257,9 @@ class _Run:
         }
         if self.options["--resume"]:
             more |= {"kept": self.before, "cut_bytes": self._cut}
+        roots = self.options["--write-wildcards"]
+        if roots is not None:
+            commands.load("bulk.stages").end_wildcards(roots)
         target = self.options["--metadata-file"]
         if target is not None:
             summary = self.tally.summary(self.began, aborted, commands.version(), **more)

@@ -154,6 +154,19 @@ def _table() -> dict[str, Row]:
         gzip=("", None, str, False, "compress the output"),
     )  # fmt: skip
     group(
+        "checks",
+        wildcard=("", "HOW", _choice("auto", "mark", "drop"), None,
+                  "find what wildcards give: mark it in JSON, or drop it; auto: mark, drop where no JSON is written"),
+        wildcard_tests=("", "N", _number(1, 100, "a number from 1 to 100"), 3,
+                        "random names for each parent of a name that was found"),
+        write_wildcards=("", "FILE", str, None, "write the wildcards that were found to FILE"),
+        nxdomain_cut=("", None, str, False, "ask nothing under a name that does not exist (RFC 8020)"),
+        canary=("", "N", _number(1, 1 << 40, "a positive number"), 0,
+                "with each N-th answer ask its server for a name that cannot exist; mark answers of servers that lie"),
+        canary_name=("", "DOMAIN", str, "", "ask for canaries under DOMAIN (the top-level domain of the name before)"),
+        canary_stop=("", None, str, False, "stop with status 9 when a canary is answered"),
+    )  # fmt: skip
+    group(
         "progress",
         status_format=("", "FORM", _choice("auto", "text", "json", "none"), "auto",
                        "progress on stderr: auto (a bar on a terminal, else text), text, json or none"),

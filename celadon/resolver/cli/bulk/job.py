@@ -13,8 +13,10 @@ from ...frozen import frozen
 from ...model import Config, QueryOptions, RRType
 from ...protocols import Engine
 from ...system.reload import System
+from ..commands import load
 from ..exits import UsageError
 from .bulk_options import Options
+from .checks import Checks, checks_of
 from .files import PENDING, Encode, lines
 from .names_in import Asked, Form, Key
 from .outcome_words import Schema, holds, status, unanswered
@@ -39,6 +41,7 @@ class Job:
     encode: Encode = lines
     validate: bool = False
     anchors: str | None = None
+    checks: Checks | None = None
 
     def engine(self) -> Engine:
         """The engine that asks, for the calling thread's hub."""
@@ -105,6 +108,7 @@ def job_of(options: Options, share: int) -> Job:
         options["--ordered"],
         encoder(options["--output-format"], options["--schema"]),
         *_validation(options),
+        checks_of(options),
     )
 
 
@@ -129,6 +133,8 @@ def work(
     Whatever ends it, what is in flight is cancelled and what was put is counted.
     """
     render, add = job.schema, tally.add
+    if job.checks is not None:
+        engine, render = load("bulk.stages").staged(job.checks, engine, render, job.concurrency, job.config.servers)
     only, never, failures = job.only, job.never, job.failures
     all_of_them = only is None and never is None and failures
     running = run(asked, engine, job.concurrency, ordered=job.ordered, pending=pending, later=PENDING)

@@ -20,6 +20,10 @@ class Abandoned(BaseException):
     """A second signal came while the output's reader took nothing: what it has not taken is given up."""
 
 
+class Unfit(Exception):
+    """The servers of a run are not fit for it; the text says which, and why."""
+
+
 @contextmanager
 def held_back() -> Iterator[None]:
     """A context in which the ending signals wait in the kernel.

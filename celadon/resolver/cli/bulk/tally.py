@@ -113,7 +113,11 @@ class Tally:
                         mine[column] += count
 
     def of_engine(self, engine: Any) -> None:
-        """What the engine says of its dealings, if it is one that counts them."""
+        """What the engine says of its dealings, if it is one that counts them, and the checks in front of it."""
+        more: dict[str, int] = {}
+        while hasattr(engine, "engine"):
+            more |= engine.counts()
+            engine = engine.engine
         exchange = getattr(engine, "exchange", None)
         if exchange is not None:
             self.engine = {
@@ -127,6 +131,7 @@ class Tally:
                     for one in exchange.servers
                 },
             }
+        self.engine |= more
 
     def quantile(self, part: float) -> float:
         """The round trip time in milliseconds that this part of the answers stayed within, to an eighth."""

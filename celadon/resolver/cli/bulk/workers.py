@@ -22,7 +22,7 @@ from ....hub.lowlevel import watch
 from .files import PENDING, Output, PipeLines
 from .job import Job, work
 from .names_in import Asked, Block, Key, Watermark, chunks, of_block
-from .stop import Stop, Stopped, held_back, ignore
+from .stop import Stop, Stopped, Unfit, held_back, ignore
 from .tally import Tally
 
 _RECORDS = 256  # that a worker reports together
@@ -70,11 +70,13 @@ class _Worker:
         job = self._job
         engine = job.engine()
         self._hub.call_later(1.0, self._tick)
-        with suppress(Stopped):
-            work(job, self._asked(), engine, self._tally, self._put, self._pipe.pending)
-        self._flush()
-        engine.close()
-        self._tell()
+        try:
+            with suppress(Stopped):
+                work(job, self._asked(), engine, self._tally, self._put, self._pipe.pending)
+        finally:
+            self._flush()
+            engine.close()
+            self._tell()
 
     def _asked(self) -> Iterator[Asked]:
         block = _Chunk(0, "")
@@ -140,6 +142,9 @@ def _work(job: Job, source: int, target: int, stop: int) -> None:
         code = 0
     except BrokenPipeError:
         code = 0  # the parent is gone, and with it whoever wanted the records
+    except Unfit as error:
+        with suppress(OSError):
+            _send(target, b"U", str(error).encode("utf-8", "backslashreplace"))
     except BaseException as error:  # noqa: BLE001  (a process that forked off must end here, whatever happens)
         with suppress(OSError):
             _send(target, b"X", f"{type(error).__name__}: {error}".encode("utf-8", "backslashreplace"))
@@ -402,6 +407,8 @@ def _hear(hand: _Hand, sink: _AsTheyCome) -> bool:
         elif kind == b"T":
             hand.report = json.loads(content)
             counted = True
+        elif kind == b"U":
+            raise Unfit(content.decode())
         else:
             hand.failure = content.decode()
     if not data:
