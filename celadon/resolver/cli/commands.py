@@ -9,7 +9,7 @@ from ... import __version__
 from .. import accel
 
 #: The first words of a command line that is not in dig's dialect.
-COMMANDS = ("bench", "bulk", "compare", "hosts", "massdns")
+COMMANDS = ("bench", "bulk", "compare", "hosts", "massdns", "servers")
 
 
 def load(module: str) -> Any:

@@ -20,6 +20,7 @@ MODULES = {
     "compare": "compare",
     "hosts": "ahosts",
     "massdns": "massdns",
+    "servers": "servers.servers_command",
 }
 _DIG = "dig.dig_command"
 

@@ -15,6 +15,7 @@ _FORMS = (
     ("resolve bulk [FILE|-] [OPTIONS]", "a file of names, as massdns"),
     ("resolve massdns -r FILE [FILE|-] [OPTIONS]", "massdns' own options; or a link named so"),
     ("resolve bench @SERVER NAME... [OPTIONS]", "how fast a server answers, as dnspyre"),
+    ("resolve servers FILE|A,B|- [OPTIONS]", "which servers can be believed"),
     ("resolve hosts NAME...", "what programs get, as getent ahosts"),
     ("resolve compare [@A @B] NAME... [TYPE...]", "servers, or engines and libc, compared"),
 )

@@ -130,6 +130,7 @@ class Exchange:
         self.tuning = tuning
         self.servers: list[Health] = [self._health(index, one, now) for index, one in enumerate(config.servers)]
         self._configured = list(self.servers)
+        self._states = {one.server: one for one in reversed(self.servers)}
         self._only = self.servers[0] if len(self.servers) == 1 else None
         self._rotation = 0
         self._random = random
@@ -164,11 +165,19 @@ class Exchange:
 
     def state_of(self, server: Server, now: float) -> Health:
         """The state of a server that a question names."""
-        for state in self.servers:
-            if state.server == server:
-                return state
-        self.servers.append(self._health(len(self.servers), server, now))
-        return self.servers[-1]
+        state = self._states.get(server)
+        if state is None:
+            state = self._states[server] = self._health(len(self.servers), server, now)
+            self.servers.append(state)
+        return state
+
+    def leave_out(self, server: Server) -> bool:
+        """Choose this server no more, unless a question names it; False if it is the only one left, which stays."""
+        left = [one for one in self._configured if one.server != server]
+        if not left:
+            return False
+        self._configured = left
+        return True
 
     # -- which server ----------------------------------------------------------------------------------------
 

@@ -136,6 +136,7 @@ def _table() -> dict[str, Row]:
                   "the same in milliseconds"),
         retry=("", "RCODES", _retried, None,
                "try again after these response codes (SERVFAIL,REFUSED,FORMERR,NOTIMP), or never"),
+        second_pass=("", None, str, False, "ask what got no answer again in the end, at a tenth of the rate"),
         max_unanswered=("", "PERCENT", _number(0, 100, "a percentage", whole=False), 100.0,
                         "exit with status 9 if more than PERCENT of the questions get no answer"),
     )  # fmt: skip
@@ -165,6 +166,11 @@ def _table() -> dict[str, Row]:
                 "with each N-th answer ask its server for a name that cannot exist; mark answers of servers that lie"),
         canary_name=("", "DOMAIN", str, "", "ask for canaries under DOMAIN (the top-level domain of the name before)"),
         canary_stop=("", None, str, False, "stop with status 9 when a canary is answered"),
+        trusted_resolvers=("", "A,B|FILE", str, None,
+                           "ask these for what was found once more; the record says verified, and has their answer"),
+        rate_trusted=("", "QPS", _rate, 500.0, "questions a second at most to all trusted servers together"),
+        recheck=("", "S", _seconds, 0.0, "check the servers every S seconds; ask no more who lies or is silent"),
+        recheck_zones=("", "A,B", str, "com,net,org", "zones in which that asks for names that cannot exist"),
     )  # fmt: skip
     group(
         "progress",
@@ -279,6 +285,8 @@ def parse(argv: list[str]) -> Options:
         made.values["--timeout"] = made["--interval"] / 1000
     if made["--resume"] and made["--restart"]:
         raise UsageError("--resume and --restart exclude each other")
+    if made["--second-pass"] and made["--ordered"]:
+        raise UsageError("--second-pass and --ordered exclude each other: what is asked again comes last")
     _check_notes(made)
     return made
 

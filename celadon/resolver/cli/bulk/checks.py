@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from ...frozen import frozen
+from ...model import Server
+from ...system.servers import parse_server
 from ..exits import UsageError
+from ..server_list import server_list
 from .bulk_options import Options
 
-_WORDS = ("--wildcard", "--nxdomain-cut", "--canary")
+_WORDS = ("--wildcard", "--nxdomain-cut", "--canary", "--trusted-resolvers", "--recheck")
 _NEEDS = {"--wildcard-tests": "--wildcard", "--write-wildcards": "--wildcard", "--canary-name": "--canary"}
-_NEEDS |= {"--canary-stop": "--canary"}
+_NEEDS |= {"--canary-stop": "--canary", "--rate-trusted": "--trusted-resolvers", "--recheck-zones": "--recheck"}
 
 
 @frozen
@@ -23,10 +26,14 @@ class Checks:
     canary_base: str
     canary_stop: bool
     json: bool
+    trusted: tuple[Server, ...]
+    rate_trusted: float
+    recheck: float
+    recheck_zones: tuple[str, ...]
 
 
-def checks_of(options: Options) -> Checks | None:
-    """The checks; None without any. UsageError for an option that does nothing without another."""
+def checks_of(options: Options, share: int) -> Checks | None:
+    """The checks of one of ``share`` processes; None without any. UsageError for what cannot be together."""
     for option, needed in _NEEDS.items():
         if option in options.values and not options[needed]:
             raise UsageError(f"{option} needs {needed}")
@@ -47,4 +54,12 @@ def checks_of(options: Options) -> Checks | None:
         options["--canary-name"].strip("."),
         options["--canary-stop"],
         json,
+        _servers(options["--trusted-resolvers"]),
+        options["--rate-trusted"] / share,
+        options["--recheck"],
+        tuple(options["--recheck-zones"].split(",")),
     )
+
+
+def _servers(given: str | None) -> tuple[Server, ...]:
+    return () if given is None else tuple([parse_server(one) for one in server_list(given)[0]])

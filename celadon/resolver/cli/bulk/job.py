@@ -42,11 +42,16 @@ class Job:
     validate: bool = False
     anchors: str | None = None
     checks: Checks | None = None
+    second_pass: bool = False
 
     def engine(self) -> Engine:
         """The engine that asks, for the calling thread's hub."""
         made = registry.make_engine(self.resolver, self.config, self.tuning)
         return registry.validation().engine(made, self.anchors) if self.validate else made
+
+
+#: Options that only some engines follow.
+_TUNED = ("--rate", "--rate-per-server", "--inflight-per-server", "--retry", "--no-adaptive", "--sticky", "--recheck")
 
 
 def job_of(options: Options, share: int) -> Job:
@@ -56,8 +61,7 @@ def job_of(options: Options, share: int) -> Job:
         raise UsageError(f"bulk asks DNS: --resolver is one of {', '.join(registry.ENGINES)}, not {name!r}")
     if name not in registry.TUNED and options["--output-format"] == "B":
         raise UsageError(f"-o B writes messages as they came: it needs --resolver {' or '.join(registry.TUNED)}")
-    paced = ("--rate", "--rate-per-server", "--inflight-per-server", "--retry", "--no-adaptive", "--sticky")
-    for one in paced if name not in registry.TUNED else ():
+    for one in _TUNED if name not in registry.TUNED else ():
         if one in options.values:
             raise UsageError(f"{one} needs --resolver {' or '.join(registry.TUNED)}")
     base = System().world().config
@@ -108,7 +112,8 @@ def job_of(options: Options, share: int) -> Job:
         options["--ordered"],
         encoder(options["--output-format"], options["--schema"]),
         *_validation(options),
-        checks_of(options),
+        checks_of(options, share),
+        options["--second-pass"],
     )
 
 
@@ -134,10 +139,15 @@ def work(
     """
     render, add = job.schema, tally.add
     if job.checks is not None:
-        engine, render = load("bulk.stages").staged(job.checks, engine, render, job.concurrency, job.config.servers)
+        engine, render = load("bulk.stages").staged(job.checks, engine, render, job.concurrency, job.config)
     only, never, failures = job.only, job.never, job.failures
     all_of_them = only is None and never is None and failures
-    running = run(asked, engine, job.concurrency, ordered=job.ordered, pending=pending, later=PENDING)
+    running: Any
+    if job.second_pass:
+        rate = job.tuning.rate
+        running = load("bulk.second_pass").twice(asked, engine, job.concurrency, rate, pending, tally)
+    else:
+        running = run(asked, engine, job.concurrency, ordered=job.ordered, pending=pending, later=PENDING)
     try:
         for key, outcome in running:
             add(outcome)
@@ -145,6 +155,8 @@ def work(
     finally:
         running.close()
         tally.of_engine(engine)
+        if job.checks is not None:
+            engine.close()
 
 
 def _wanted(outcome: Any, key: Key, only: frozenset[str] | None, never: frozenset[str] | None, failures: bool) -> bool:

@@ -51,13 +51,13 @@ _NOTHING: dict[str, Any] = {}
 class Noted:
     """Writes records with their notes: into JSON as further keys; in other forms they cannot be seen.
 
-    ``unwanted`` are notes for which there is no record, unless the note is False.
+    ``unwanted``: a note with this value, or with another that is as true, has no record; None is neither.
     """
 
     render: Schema
     notes: Notes
     json: bool
-    unwanted: frozenset[str]
+    unwanted: dict[str, bool]
 
     def __call__(self, key: Key, outcome: Outcome) -> str:
         """The record; empty for one that is not wanted. Unfit if the run must not go on."""
@@ -65,7 +65,7 @@ class Noted:
             raise Unfit(self.notes.unfit)
         found = _NOTHING if isinstance(outcome, ResolveError) else self.notes.of(outcome.question)
         for word in found:
-            if word in self.unwanted and found[word]:
+            if word in self.unwanted and found[word] is not None and bool(found[word]) == self.unwanted[word]:
                 return ""
         line = self.render(key, outcome)
         if not found or not self.json or not line:

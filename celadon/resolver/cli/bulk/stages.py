@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any, cast
 
-from ...model import Server
+from ... import registry
+from ...dns.exchange import Tuning
+from ...frozen import replace
+from ...model import Config
 from ...protocols import Engine
 from ..exits import FileError
 from .canary import Canary
@@ -12,24 +16,39 @@ from .checks import Checks
 from .notes import Noted, Notes
 from .nxdomain_cut import NxdomainCut
 from .outcome_words import Schema
+from .recheck import Recheck
+from .verified import Verified
 from .wildcards import WildcardCheck
 
 
-def staged(
-    checks: Checks, engine: Engine, render: Schema, concurrency: int, servers: tuple[Server, ...]
-) -> tuple[Engine, Schema]:
+def staged(checks: Checks, engine: Engine, render: Schema, concurrency: int, config: Config) -> tuple[Engine, Schema]:
     """The engine with the checks before it, and the schema that writes what they note."""
     notes = Notes(concurrency + 1)
+    unwanted: dict[str, Any] = {}
+    if checks.recheck:
+        exchange = cast(Any, engine).exchange
+        engine = Recheck(engine, exchange, notes, config.servers, checks)
     if checks.canary:
-        engine = Canary(engine, notes, servers, checks)
+        engine = Canary(engine, notes, config.servers, checks)
+    asker = engine
+    if checks.trusted:
+        tuning = Tuning(in_flight=concurrency, rate=checks.rate_trusted, adaptive=True)
+        asker = registry.make_engine("python", _of_trusted(checks, config), tuning)
+        engine = Verified(engine, asker, notes)
+        if not checks.json:
+            unwanted["verified"] = False
     if checks.wildcard:
         path = checks.wildcards_file
-        report = partial(_append, path) if path else bool
-        engine = WildcardCheck(engine, checks.wildcard_tests, notes, report)
+        engine = WildcardCheck(engine, asker, checks.wildcard_tests, notes, partial(_append, path) if path else bool)
+        if checks.wildcard == "drop":
+            unwanted["wildcard"] = True
     if checks.nxdomain_cut:
         engine = NxdomainCut(engine, notes)
-    unwanted = frozenset(("wildcard",)) if checks.wildcard == "drop" else frozenset()
     return engine, Noted(render, notes, checks.json, unwanted)
+
+
+def _of_trusted(checks: Checks, config: Config) -> Config:
+    return replace(config, servers=checks.trusted, rotate=len(checks.trusted) > 1, attempts=max(config.attempts, 3))
 
 
 def _append(path: str, root: str) -> None:

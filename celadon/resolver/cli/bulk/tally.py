@@ -35,6 +35,8 @@ class Tally:
         self._times: Counter[int] = Counter()
         self._slowest = 0.0
         self.engine: dict[str, Any] = {}
+        #: Counts by name that are added to the engine's.
+        self.more: dict[str, int] = {}
 
     def add(self, outcome: Outcome) -> None:
         """One record more."""
@@ -114,7 +116,7 @@ class Tally:
 
     def of_engine(self, engine: Any) -> None:
         """What the engine says of its dealings, if it is one that counts them, and the checks in front of it."""
-        more: dict[str, int] = {}
+        more = dict(self.more)
         while hasattr(engine, "engine"):
             more |= engine.counts()
             engine = engine.engine

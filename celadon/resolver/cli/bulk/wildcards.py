@@ -46,12 +46,15 @@ class _Parent(Evidence):
 
 
 class WildcardCheck:
-    """See the module. ``tests`` random names are asked at a time; ``report`` gets each wildcard's name once."""
+    """See the module. ``asker`` is asked for ``tests`` random names at a time; ``report`` gets each wildcard once."""
 
     name = "wildcards"
 
-    def __init__(self, engine: Engine, tests: int, notes: Notes, report: Callable[[str], object]) -> None:
+    def __init__(
+        self, engine: Engine, asker: Engine, tests: int, notes: Notes, report: Callable[[str], object]
+    ) -> None:
         self.engine = engine
+        self._asker = asker
         self.tests = tests
         self.notes = notes
         self.asked = self.found = self.roots = 0
@@ -101,7 +104,7 @@ class WildcardCheck:
         for _ in range(count):
             label = os.urandom(_LABEL).hex()
             try:
-                self.engine.submit(question._replace(name=f"{label}.{name}"), came)
+                self._asker.submit(question._replace(name=f"{label}.{name}"), came)
             except ResolveError:
                 parent.pending -= 1  # the name would be too long
 

@@ -1,0 +1,1 @@
+"""``resolve servers``: which servers of a list are honest and quick."""
