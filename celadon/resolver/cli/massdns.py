@@ -30,9 +30,7 @@ _SWITCHES |= {"--sticky": "--sticky"}
 #: What changes nothing here: privileges are nobody's to drop, replies are always verified, servers have their turn.
 _NOTHING = frozenset(("--root", "--busy-poll", "--verify-ip", "--predictable"))
 _NOTHING_VALUED = frozenset(("--drop-group", "--drop-user", "--rcvbuf", "--sndbuf", "--socket-count", "--error-log"))
-_REFUSED = frozenset(
-    ("--bindto", "--extended-input", "--rand-src-ipv6", "--rand-src-ipv6-file", "--tcp-disabled", "--tcp-raw")
-)
+_REFUSED = frozenset(("--bindto", "--rand-src-ipv6", "--rand-src-ipv6-file", "--tcp-disabled", "--tcp-raw"))
 _HELP = """\
 usage: massdns [options] [domainlist]
 
@@ -117,6 +115,8 @@ class _Given:
             self.words.append(_SWITCHES[name])
         elif name in _VALUED:
             self.words += [_VALUED[name], _value(word, left)]
+        elif name == "--extended-input":
+            self.words += ["--input-format", "name server"]
         elif name in _NUMBERS:
             least, most = _NUMBERS[name]
             self.numbers[name] = _number(word, _value(word, left), least, most)

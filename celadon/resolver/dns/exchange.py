@@ -26,6 +26,7 @@ _SOFT = {1: Kind.FORMERR, 2: Kind.SERVFAIL, 4: Kind.NOTIMP, 5: Kind.REFUSED, 16:
 _NO_EDNS = (1, 4, 16)  # FORMERR, NOTIMP, BADVERS: from servers that do not know EDNS
 _BADCOOKIE = 23
 _MISSES = 20  # forged replies to one question; then it is asked over TCP
+_NAMED = 1024  # servers that questions name, of which the state is kept
 _RESEND = 2  # factor: each round waits that much longer than the one before
 _PADDING = 128  # bytes: the block that an encrypted question is padded to (RFC 8467 §4.1)
 
@@ -131,6 +132,8 @@ class Exchange:
         self.servers: list[Health] = [self._health(index, one, now) for index, one in enumerate(config.servers)]
         self._configured = list(self.servers)
         self._states = {one.server: one for one in reversed(self.servers)}
+        self._most = len(self.servers) + _NAMED
+        self._gone = 0  # replies of servers that were forgotten
         self._only = self.servers[0] if len(self.servers) == 1 else None
         self._rotation = 0
         self._random = random
@@ -161,15 +164,24 @@ class Exchange:
     @property
     def answers(self) -> int:
         """How many replies were believed."""
-        return sum([one.answered for one in self.servers])
+        return self._gone + sum([one.answered for one in self.servers])
 
     def state_of(self, server: Server, now: float) -> Health:
         """The state of a server that a question names."""
         state = self._states.get(server)
         if state is None:
-            state = self._states[server] = self._health(len(self.servers), server, now)
+            if len(self.servers) >= self._most:
+                self._forget()
+            state = self._states[server] = self._health(-1, server, now)
             self.servers.append(state)
         return state
+
+    def _forget(self) -> None:
+        """Forget servers that only questions named, unless one is asked now: a run may name a million of them."""
+        kept = [one for one in self.servers if one.index >= 0 or one.in_flight]
+        self._gone = self.answers - sum([one.answered for one in kept])
+        self.servers = kept
+        self._states = {one.server: one for one in reversed(kept)}
 
     def leave_out(self, server: Server) -> bool:
         """Choose this server no more, unless a question names it; False if it is the only one left, which stays."""

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ...errors import ResolverConfigError
+from ...dns.wire import subnet
+from ...errors import ResolveError, ResolverConfigError
 from ...frozen import frozen
 from ...model import Rcode, Server
 from ...names.record_type import parse_type
@@ -42,6 +43,14 @@ def _form(text: str) -> object:
         raise UsageError(
             f"{text!r} is not csv or J, S, L, F, B with massdns' letters (J: a e; S: d i l m n q r s t u; L: 0)"
         )
+    return text
+
+
+def _subnet(text: str) -> object:
+    try:
+        subnet(text)
+    except ResolveError as error:
+        raise UsageError(f"{text!r}: {error.detail}") from None
     return text
 
 
@@ -89,8 +98,15 @@ def _table() -> dict[str, Row]:
     group(
         "input",
         input_file=("-f", "FILE", str, None, "read names from FILE, one a line (FILE may be an argument; -: stdin)"),
-        input_format=("", "FORM", _choice("names", "csv", "dnsperf", "jsonl"), "names",
-                      "names; csv (first column); dnsperf (name type); jsonl (objects with name, type, meta)"),
+        input_format=("", "FORM", _choice("names", "csv", "dnsperf", "jsonl", "name,server", "name server", "zone"),
+                      "names",
+                      "names; csv (first column); dnsperf (name type); jsonl (objects with name, type, meta); "
+                      "name,server; name server; zone"),
+        domain=("-d", "D,..|FILE", str, None,
+                "lines are words: ask for WORD.D, or for D with WORD in place of FUZZ; a file has one D a line"),
+        wordlist=("-W", "FILE", str, None, "the words of -d"),
+        zone_file=("", "FILE", str, None, "ask for each owner in a zone file"),
+        origin=("", "NAME", str, "", "the zone file's origin, until it says one"),
         metadata_passthrough=("", None, str, False,
                               "copy the other columns of csv, or meta of jsonl, into the record"),
         prefix=("", "TEXT", str, "", "put TEXT before each name"),
@@ -101,7 +117,18 @@ def _table() -> dict[str, Row]:
     group(
         "questions",
         type=("-t", "TYPE", str, None, "record type (A); repeat it, or join types by commas. PTR takes addresses"),
+        lookup=(
+            "",
+            "WHAT",
+            _choice("mx+a", "ns+a", "spf", "dmarc", "caa"),
+            None,
+            "mail or name servers with their addresses; an SPF or DMARC policy; CAA up the tree",
+        ),
         norecurse=("", None, str, False, "clear the RD bit"),
+        nsid=("", None, str, False, "ask for the server's identity (RFC 5001)"),
+        client_subnet=("", "A/BITS", _subnet, None, "send this as the client's subnet (RFC 7871)"),
+        checking_disabled=("", None, str, False, "set the CD bit", "--cd"),
+        authenticated_data=("", None, str, False, "set the AD bit", "--ad"),
         dnssec=("", None, str, False, "set the DO bit"),
         validate_dnssec=("", None, str, False, "validate each answer (DNSSEC), and say in the record what came of it"),
         anchors=("", "FILE", str, None, "trust anchors in place of the root's: DS or DNSKEY records, or BIND's"),
@@ -147,6 +174,7 @@ def _table() -> dict[str, Row]:
                        "J: JSON lines; S: name, type, data; L: names; csv; F, B, Snl, ...: massdns' forms"),
         schema=("", "NAME", _choice("native", "massdns", "zdns", "dnsx"), "native",
                 "keys of the JSON: native, massdns, zdns or dnsx"),
+        fields=("", "A,B", str, None, "write only these fields of JSON records, such as name,status,data.answers"),
         ordered=("", None, str, False, "write records in the order of the input"),
         filter=("", "STATUS,…", _rcodes, None, "write only records with these statuses"),
         ignore=("", "STATUS,…", _rcodes, None, "write no records with these statuses"),
@@ -229,7 +257,8 @@ class Options:
     @property
     def source(self) -> str:
         """The input file, ``-`` for stdin."""
-        return self["--input-file"] or (self.names[0] if self.names else "-")
+        given = self["--input-file"] or self["--wordlist"] or self["--zone-file"]
+        return given or (self.names[0] if self.names else "-")
 
 
 #: The contract, in the help and in the manual.
@@ -279,12 +308,21 @@ def parse(argv: list[str]) -> Options:
     port = made["--port"]
     if port is not None:
         made.servers = [Server(one.address, port) for one in made.servers]
-    if len(made.names) + (made["--input-file"] is not None) > 1:
+    if len(made.names) + sum(made[one] is not None for one in ("--input-file", "--wordlist", "--zone-file")) > 1:
         raise UsageError("bulk reads one file; to read several, pipe them: cat FILE... | resolve bulk")
     if made["--interval"] is not None:
         made.values["--timeout"] = made["--interval"] / 1000
     if made["--resume"] and made["--restart"]:
         raise UsageError("--resume and --restart exclude each other")
+    if made["--wordlist"] is not None and made["--domain"] is None:
+        raise UsageError("--wordlist needs domains: -d D,...")
+    if made["--zone-file"] is not None:
+        made.values["--input-format"] = "zone"
+    for option in ("--checkpoint", "--parts", "--dask"):
+        if made["--input-format"] == "zone" and made[option] is not None:
+            raise UsageError(f"a zone file cannot be read from its middle: leave out {option}")
+    if made["--lookup"] is not None and made.types:
+        raise UsageError("--lookup says itself what is asked for: leave out --type")
     if made["--second-pass"] and made["--ordered"]:
         raise UsageError("--second-pass and --ordered exclude each other: what is asked again comes last")
     _check_notes(made)

@@ -9,7 +9,10 @@ from ..exits import UsageError
 from ..server_list import server_list
 from .bulk_options import Options
 
-_WORDS = ("--wildcard", "--nxdomain-cut", "--canary", "--trusted-resolvers", "--recheck")
+_WORDS = (
+    *("--wildcard", "--nxdomain-cut", "--canary", "--trusted-resolvers", "--recheck"),
+    *("--lookup", "--nsid", "--client-subnet", "--fields"),
+)
 _NEEDS = {"--wildcard-tests": "--wildcard", "--write-wildcards": "--wildcard", "--canary-name": "--canary"}
 _NEEDS |= {"--canary-stop": "--canary", "--rate-trusted": "--trusted-resolvers", "--recheck-zones": "--recheck"}
 
@@ -30,6 +33,9 @@ class Checks:
     rate_trusted: float
     recheck: float
     recheck_zones: tuple[str, ...]
+    lookup: str | None
+    edns: bool
+    fields: tuple[str, ...]
 
 
 def checks_of(options: Options, share: int) -> Checks | None:
@@ -41,6 +47,9 @@ def checks_of(options: Options, share: int) -> Checks | None:
         return None
     json = options["--output-format"].startswith("J")
     wildcard = options["--wildcard"] or ""
+    for option in ("--lookup", "--fields"):
+        if options[option] and not json:
+            raise UsageError(f"{option} needs records with fields: -o J")
     if wildcard == "mark" and not json:
         raise UsageError("--wildcard mark needs records with fields: -o J; --wildcard drop leaves records out")
     if wildcard == "auto":
@@ -58,6 +67,9 @@ def checks_of(options: Options, share: int) -> Checks | None:
         options["--rate-trusted"] / share,
         options["--recheck"],
         tuple(options["--recheck-zones"].split(",")),
+        options["--lookup"],
+        bool(options["--nsid"] or options["--client-subnet"]),
+        tuple(filter(None, (options["--fields"] or "").split(","))),
     )
 
 

@@ -18,7 +18,7 @@ from ..exits import UsageError
 from .bulk_options import Options
 from .checks import Checks, checks_of
 from .files import PENDING, Encode, lines
-from .names_in import Asked, Form, Key
+from .names_in import Asked, Form, Key, patterns_of
 from .outcome_words import Schema, holds, status, unanswered
 from .schemas import encoder, schema
 from .tally import Tally
@@ -50,6 +50,14 @@ class Job:
         return registry.validation().engine(made, self.anchors) if self.validate else made
 
 
+#: What ``--lookup`` takes -> the type that is asked for first, and what is put before the name.
+LOOKUPS = {
+    "mx+a": (RRType.MX, ""),
+    "ns+a": (RRType.NS, ""),
+    "spf": (RRType.TXT, ""),
+    "dmarc": (RRType.TXT, "_dmarc."),
+    "caa": (RRType.CAA, ""),
+}
 #: Options that only some engines follow.
 _TUNED = ("--rate", "--rate-per-server", "--inflight-per-server", "--retry", "--no-adaptive", "--sticky", "--recheck")
 
@@ -86,19 +94,7 @@ def job_of(options: Options, share: int) -> Job:
         rotate=len(servers) > 1 and options["--rotate"] == "round-robin",
         use_vc=options["--tcp-only"],
     )
-    asked = None
-    if options["--norecurse"] or options["--dnssec"]:
-        asked = QueryOptions(rd=not options["--norecurse"], dnssec=options["--dnssec"])
-    default = RRType.PTR if options["--ptr"] else RRType.A
-    form = Form(
-        options["--input-format"],
-        tuple(dict.fromkeys(options.types)) or (int(default),),
-        options["--prefix"],
-        options["--suffix"],
-        options["--ptr"],
-        options["--metadata-passthrough"],
-        asked,
-    )
+    form = form_of(options)
     return Job(
         form,
         config,
@@ -114,6 +110,33 @@ def job_of(options: Options, share: int) -> Job:
         *_validation(options),
         checks_of(options, share),
         options["--second-pass"],
+    )
+
+
+def form_of(options: Options) -> Form:
+    """How lines become questions. FileError or UsageError for domains that cannot be read."""
+    default, prefix = RRType.PTR if options["--ptr"] else RRType.A, options["--prefix"]
+    if options["--lookup"] is not None:
+        default, before = LOOKUPS[options["--lookup"]]
+        prefix = before + prefix
+    asked = QueryOptions(
+        rd=not options["--norecurse"],
+        dnssec=options["--dnssec"],
+        nsid=options["--nsid"],
+        subnet=options["--client-subnet"],
+        cd=options["--checking-disabled"],
+        ad=options["--authenticated-data"],
+    )
+    return Form(
+        options["--input-format"],
+        tuple(dict.fromkeys(options.types)) or (int(default),),
+        prefix,
+        options["--suffix"],
+        options["--ptr"],
+        options["--metadata-passthrough"],
+        None if asked == QueryOptions() else asked,
+        patterns_of(options["--domain"]),
+        options["--origin"],
     )
 
 

@@ -10,26 +10,31 @@ import csv
 import ipaddress
 import json
 import math
+import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
 from typing import Any
 
 from ...bulk_lookup import question_for
 from ...errors import Kind, ResolveError, ResolverConfigError
-from ...frozen import frozen
-from ...model import QueryOptions, Question, RRType
+from ...frozen import frozen, replace
+from ...model import QueryOptions, Question, RRType, Server
 from ...names.address import reverse
 from ...names.domain import fits
 from ...names.record_type import parse_type
+from ...system.servers import parse_server
 from ..escapes import clipped, printable, strict
+from ..exits import UsageError
 from .checkpoint import Place, Span, State
 from .files import PENDING
+from .zone_lines import ZoneLines
 
 _CHUNK = 128  # lines that another process gets at a time
 _BLOCK = 64  # lines whose questions are noted together
 _LONGEST = 1020  # characters: a name of 255 octets, all of them escaped
-_COMMENTS = {"dnsperf": b"#;"}  # what begins a line that asks nothing; elsewhere only #
+_FUZZ = "FUZZ"  # in a pattern: where the word goes, as ffuf and dnsx have it
+_COMMENTS = {"dnsperf": b"#;", "zone": b";"}  # what begins a line that asks nothing; elsewhere only #
 
 
 class Block:
@@ -141,11 +146,14 @@ class Form:
     ptr: bool = False
     meta: bool = False
     options: QueryOptions | None = None
+    #: Names with FUZZ, where the word of a line is put.
+    patterns: tuple[str, ...] = ()
+    origin: str = ""  # of a zone file
 
     @property
     def simple(self) -> bool:
         """Whether a line is a name and nothing else."""
-        plain = self.kind == "names" and not (self.prefix or self.suffix or self.ptr or self.options)
+        plain = self.kind == "names" and not (self.prefix or self.suffix or self.ptr or self.options or self.patterns)
         return plain and RRType.PTR not in self.types
 
 
@@ -161,6 +169,7 @@ def units(lines: Iterable[Any], form: Form, mark: Watermark, most: int) -> Itera
     A block is closed after ``most`` lines, and before ``(PENDING, b"")``, which comes where ``lines`` has PENDING.
     """
     offset, first = mark.at
+    split = _splitter(form)
     comment = _COMMENTS.get(form.kind, b"#")
     block: Any = None
     span: Span | None = None  # that the line is in
@@ -175,7 +184,7 @@ def units(lines: Iterable[Any], form: Form, mark: Watermark, most: int) -> Itera
         if line[:1] and line[0] in comment:
             mark.comments += 1
         elif line:
-            for index, unit in enumerate(_addresses(line, first) if form.ptr else (line,)[first:], first):
+            for index, unit in enumerate(split(raw, first) if split else (line,)[first:], first):
                 if span is not None and span.end <= (offset, index):
                     span = None
                 if span is None and mark.spans and (span := _span_at(mark.spans, (offset, index))) is not None:
@@ -210,6 +219,19 @@ def _span_at(spans: deque[Span], place: Place) -> Span | None:
     return spans.popleft() if spans and spans[0].start <= place else None
 
 
+def _splitter(form: Form) -> Callable[[bytes, int], Iterable[bytes]] | None:
+    """What makes several units, or none, of a line; None: a line is one."""
+    if form.kind == "zone":
+        zone = ZoneLines(form.origin)
+
+        def owners(line: bytes, first: int) -> Iterable[bytes]:
+            owner = zone.owner(line.decode("utf-8", "surrogateescape"))
+            return (owner.encode("utf-8", "surrogateescape"),) if owner else ()
+
+        return owners
+    return (lambda line, first: _addresses(line.strip(), first)) if form.ptr else None
+
+
 def _addresses(line: bytes, first: int) -> Iterator[bytes]:
     """The addresses of a network from this one on, never all in memory; what is no network as it is."""
     try:
@@ -224,7 +246,7 @@ def _addresses(line: bytes, first: int) -> Iterator[bytes]:
 def questions(lines: Iterable[Any], form: Form, mark: Watermark) -> Iterator[Asked]:
     """The questions of the lines, which begin where the mark stands."""
     types, simple = form.types, form.simple
-    for block, line in units(lines, form, mark, _BLOCK):
+    for block, line in units(lines, form, mark, max(_BLOCK // (len(form.patterns) or 1), 1)):
         if block is PENDING:
             yield PENDING
             continue
@@ -258,7 +280,7 @@ def chunks(lines: Iterable[Any], form: Form, mark: Watermark) -> Iterator[tuple[
     """The lines by the block, for other processes to work on."""
     block: Any = None
     chunk: list[bytes] = []
-    for other, line in units(lines, form, mark, _CHUNK):
+    for other, line in units(lines, form, mark, max(_CHUNK // (len(form.patterns) or 1), 1)):
         if other is not block and chunk:
             yield block, chunk
             chunk = []
@@ -284,15 +306,67 @@ def of_line(line: bytes, form: Form) -> Iterator[tuple[str, int, Any, Question |
         for rdtype in form.types:
             yield shown, rdtype, None, ResolveError(Kind.ILLEGAL, shown, detail=detail)
         return
-    problem = _problem(name)
-    for rdtype in types:
-        asked = ResolveError(Kind.ILLEGAL, "", detail=problem) if problem else _question(name, rdtype, form)
-        if isinstance(asked, ResolveError):
-            shown = clipped(name)
-            asked = ResolveError(Kind.ILLEGAL, shown, detail=clipped(asked.detail))
-        else:
-            shown = printable(name) if len(name) <= 255 or fits(asked.name) else clipped(name)
-        yield shown, rdtype, meta, asked
+    server, problem = None, ""
+    if form.kind in _SERVED:
+        name, server, problem = _SERVED[form.kind](name)
+    problem = problem or _problem(name)
+    for asked_for in _expanded(name, form.patterns):
+        for rdtype in types:
+            shown, asked = _judged(asked_for, rdtype, form, problem)
+            if server is not None and not isinstance(asked, ResolveError):
+                asked = asked._replace(options=replace(asked.options or QueryOptions(), server=server))
+            yield shown, rdtype, meta, asked
+
+
+def _judged(name: str, rdtype: int, form: Form, problem: str) -> tuple[str, Question | ResolveError]:
+    """The name as it is shown, and the question, or why there cannot be one."""
+    asked = ResolveError(Kind.ILLEGAL, "", detail=problem) if problem else _question(name, rdtype, form)
+    if isinstance(asked, ResolveError):
+        shown = clipped(name)
+        return shown, ResolveError(Kind.ILLEGAL, shown, detail=clipped(asked.detail))
+    return printable(name) if len(name) <= 255 or fits(asked.name) else clipped(name), asked
+
+
+def _expanded(name: str, patterns: tuple[str, ...]) -> Iterable[str]:
+    """The names that a word stands for, lazily."""
+    return (one.replace(_FUZZ, name) for one in patterns) if patterns else (name,)
+
+
+def patterns_of(given: str | None) -> tuple[str, ...]:
+    """The patterns of ``-d``: a file has one a line; a word goes before a domain, or where it says FUZZ."""
+    if given is None:
+        return ()
+    if os.path.isfile(given):
+        with open(given, encoding="utf-8") as file:
+            found = [line.partition("#")[0].strip() for line in file]
+    else:
+        found = [one.strip() for one in given.split(",")]
+    made = tuple([one if _FUZZ in one else f"{_FUZZ}.{one.lstrip('.')}" for one in found if one])
+    if not made:
+        raise UsageError(f"option --domain: {given}: no domain")
+    return made
+
+
+def _after_comma(text: str) -> tuple[str, Server | None, str]:
+    """``name,server``, as zdns reads it."""
+    name, _, server = text.partition(",")
+    return _served(name.strip(), server.strip())
+
+
+def _after_space(text: str) -> tuple[str, Server | None, str]:
+    """``name server …``, as massdns reads it with ``--extended-input``; the first server is asked."""
+    name, _, servers = text.partition(" ")
+    return _served(name, servers.strip().partition(" ")[0])
+
+
+def _served(name: str, server: str) -> tuple[str, Server | None, str]:
+    try:
+        return name, parse_server(server) if server else None, ""
+    except ResolverConfigError as error:
+        return name, None, str(error)
+
+
+_SERVED = {"name,server": _after_comma, "name server": _after_space}
 
 
 def _problem(name: str) -> str:

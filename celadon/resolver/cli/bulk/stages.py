@@ -13,6 +13,8 @@ from ...protocols import Engine
 from ..exits import FileError
 from .canary import Canary
 from .checks import Checks
+from .compound import Compound
+from .fields import EdnsNotes, Fields
 from .notes import Noted, Notes
 from .nxdomain_cut import NxdomainCut
 from .outcome_words import Schema
@@ -44,7 +46,12 @@ def staged(checks: Checks, engine: Engine, render: Schema, concurrency: int, con
             unwanted["wildcard"] = True
     if checks.nxdomain_cut:
         engine = NxdomainCut(engine, notes)
-    return engine, Noted(render, notes, checks.json, unwanted)
+    if checks.lookup:
+        engine = Compound(engine, notes, checks.lookup)
+    if checks.edns:
+        engine = EdnsNotes(engine, notes)
+    noted: Schema = Noted(render, notes, checks.json, unwanted)
+    return engine, Fields(noted, checks.fields) if checks.fields else noted
 
 
 def _of_trusted(checks: Checks, config: Config) -> Config:

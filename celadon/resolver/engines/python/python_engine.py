@@ -240,6 +240,10 @@ class PythonEngine:
             if old.flight:
                 self._draining.add(old)
         made = self._udp[state] = UdpLink(self, state, now)
+        if state.index < 0:
+            made.uses = (
+                1  # a server that one question names may never be asked again: its socket closes with the answer
+            )
         return made
 
     def _stream(self, state: Health, now: float) -> Stream:
