@@ -27,7 +27,7 @@ PATCHED = {"threading", "queue", "concurrent", "socket", "asyncio"}
 #: The registries of late imports: a table of theirs, or a call with a literal, names a module of the same package.
 LATE_TABLES = {
     "__main__.py": ("_ABOUT", "_COMMANDS"),
-    "resolver/registry.py": ("ENGINES", "OBSERVED", "RESOLVERS", "VALIDATION"),
+    "resolver/registry.py": ("ENGINES", "ITERATIVE", "OBSERVED", "RESOLVERS", "VALIDATION"),
     "resolver/lazy.py": ("RDATA",),
     "resolver/engines/python/transports.py": ("TRANSPORTS",),
     "resolver/cli/entry.py": ("MODULES", "_DIG"),

@@ -24,6 +24,7 @@ AUTOMATIC = "ares"  # the engine of ``auto``
 ASKS_WITH = {"ares": QueryOptions()}
 #: What validates answers (DNSSEC); it brings dnspython and cryptography.
 VALIDATION = "resolvers.validation"
+ITERATIVE = "engines.iterative"
 RESOLVERS = {"thread": "resolvers.libc_threads", "block": "resolvers.libc"}
 
 
@@ -104,6 +105,13 @@ def validation() -> Any:
         raise ResolverUnavailable(
             f"validation needs the extra `dnssec` (pip install 'celadon[dnssec]'): {error}"
         ) from None
+
+
+def make_iterative(config: Config, tuning: Any) -> Engine:
+    """A new engine for the calling thread's hub that starts at the root, whose servers ``config`` has."""
+    maker: Any = import_module(f"{__package__}.{ITERATIVE}")
+    made: Engine = maker.make(config, tuning)
+    return made
 
 
 def make_resolver(name: str, config: Config | None) -> FullResolver:

@@ -141,6 +141,8 @@ def _table() -> dict[str, Row]:
         rotate=("", "HOW", _choice("round-robin", "in-order"), "round-robin",
                 "servers in turn; in-order: the next only when one fails"),
         resolver=("", "NAME", str, "python", "engine: python or ares"),
+        iterative=("", None, str, False, "ask no resolver: walk from the root down, with a cache of the delegations"),
+        hints=("", "FILE|A,B", str, None, "the root servers, or a root hints file (dns-root-data's)"),
         tcp_only=("", None, str, False, "use TCP only"),
     )  # fmt: skip
     group(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,7 +11,7 @@ from ...bulk_lookup import run
 from ...dns.exchange import Tuning
 from ...errors import ResolveError
 from ...frozen import frozen
-from ...model import Config, QueryOptions, RRType
+from ...model import Config, QueryOptions, RRType, Server
 from ...protocols import Engine
 from ...system.reload import System
 from ..commands import load
@@ -43,13 +44,19 @@ class Job:
     anchors: str | None = None
     checks: Checks | None = None
     second_pass: bool = False
+    iterative: bool = False
 
     def engine(self) -> Engine:
         """The engine that asks, for the calling thread's hub."""
-        made = registry.make_engine(self.resolver, self.config, self.tuning)
+        made: Engine
+        if self.iterative:
+            made = registry.make_iterative(self.config, self.tuning)
+        else:
+            made = registry.make_engine(self.resolver, self.config, self.tuning)
         return registry.validation().engine(made, self.anchors) if self.validate else made
 
 
+_HINTS = ("/usr/share/dns/root.hints", "/etc/bind/db.root")  # where distributions have them
 #: What ``--lookup`` takes -> the type that is asked for first, and what is put before the name.
 LOOKUPS = {
     "mx+a": (RRType.MX, ""),
@@ -72,11 +79,10 @@ def job_of(options: Options, share: int) -> Job:
     for one in _TUNED if name not in registry.TUNED else ():
         if one in options.values:
             raise UsageError(f"{one} needs --resolver {' or '.join(registry.TUNED)}")
-    base = System().world().config
-    servers = tuple(options.servers) or base.servers
+    servers = roots_of(options) if options["--iterative"] else options.servers or System().world().config.servers
     retry = options["--retry"]
     concurrency = max(1, options["--concurrency"] // share)
-    tries = options.tries(len(servers))
+    tries = options.tries(1 if options["--iterative"] else len(servers))
     tuning = Tuning(
         in_flight=concurrency,
         in_flight_per_server=-(-options["--inflight-per-server"] // share),
@@ -88,7 +94,7 @@ def job_of(options: Options, share: int) -> Job:
         **({} if retry is None else {"retry": retry}),
     )
     config = Config(
-        servers=servers,
+        servers=tuple(servers),
         timeout=options["--timeout"],
         attempts=-(-tries // len(servers)),
         rotate=len(servers) > 1 and options["--rotate"] == "round-robin",
@@ -110,7 +116,20 @@ def job_of(options: Options, share: int) -> Job:
         *_validation(options),
         checks_of(options, share),
         options["--second-pass"],
+        options["--iterative"],
     )
+
+
+def roots_of(options: Options) -> tuple[Server, ...]:
+    """The root servers of ``--iterative``. UsageError where none are known, or somebody else is to be asked."""
+    for option, given in (("--resolvers", options["--resolvers"]), ("--resolver", options["--resolver"] != "python")):
+        if given:
+            raise UsageError(f"--iterative asks the authorities themselves: leave out {option}")
+    hints = options["--hints"] or next(filter(os.path.isfile, _HINTS), None)
+    if hints is None:
+        raise UsageError("--iterative needs the root's servers: --hints FILE")
+    found: tuple[Server, ...] = load("dig.trace").root_servers(hints, options["--port"] or 0)
+    return found
 
 
 def form_of(options: Options) -> Form:
