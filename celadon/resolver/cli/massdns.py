@@ -23,7 +23,7 @@ _LETTERS = {
 }  # fmt: skip
 #: massdns' option -> ours, with its value.
 _VALUED = {"--filter": "--filter", "--ignore": "--ignore", "--interval": "--interval", "--outfile": "--output"}
-_VALUED |= {"--output": "--output-format", "--retry": "--retry", "--type": "--type"}
+_VALUED |= {"--bindto": "--local-address", "--output": "--output-format", "--retry": "--retry", "--type": "--type"}
 #: massdns' switch -> ours.
 _SWITCHES = {"--flush": "--flush", "--norecurse": "--norecurse", "--quiet": "--quiet", "--tcp-only": "--tcp-only"}
 _SWITCHES |= {"--sticky": "--sticky"}

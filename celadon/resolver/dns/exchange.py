@@ -50,7 +50,8 @@ class Tuning:
     configured time, which stays the bound of the whole. ``mixed_case`` puts bits into the name's case (0x20),
     ``cookies`` sends DNS cookies (RFC 7873). ``uses`` is how many questions leave from one source port. ``retry`` are
     the response codes upon which another server is asked. ``tries`` bounds the tries of a question over all servers; 0:
-    the configured attempts for each server. ``sticky`` asks the first server again instead of the next.
+    the configured attempts for each server. ``sticky`` asks the first server again instead of the next. ``sources`` are
+    local addresses that questions leave from, one of the server's family for each socket, by chance.
     """
 
     in_flight: int = 4096
@@ -65,6 +66,7 @@ class Tuning:
     retry: frozenset[int] = frozenset(_SOFT)
     tries: int = 0
     sticky: bool = False
+    sources: tuple[str, ...] = ()
 
 
 class Query:

@@ -84,7 +84,7 @@ def test_as_shuffledns_calls_it(files, massdns):
 
 def written(files, capfdbinary, *words, names=("a.test",)):
     (files / "names").write_text("".join(f"{one}\n" for one in names))
-    assert main(["massdns", "-q", "-r", "resolvers", "-c", "1", "-i", "300", *words, "names"]) == 0
+    assert main(["massdns", "-q", "-r", "resolvers", "-c", "2", "-i", "3000", *words, "names"]) == 0
     return capfdbinary.readouterr().out
 
 

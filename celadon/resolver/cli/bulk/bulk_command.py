@@ -88,7 +88,7 @@ class _Run:
         self.input, self.size = open_input(options.source)
         try:
             self.checkpoint, state = self._checkpoint()
-            self.output = Output(options["--output"], options["--gzip"], options["--flush"], self.stop, job.encode)
+            self.output = self._output()
         except BaseException:
             self._close_input()
             raise
@@ -123,6 +123,18 @@ class _Run:
                 "and overwrites its output"
             )
         return made, State()
+
+    def _output(self) -> Any:
+        """Where records go. UsageError if a library for that is not installed."""
+        options = self.options
+        if options["--output-format"] != "parquet":
+            return Output(options["--output"], options["--gzip"], options["--flush"], self.stop, self.job.encode)
+        try:
+            return commands.load("bulk.parquet").ParquetOutput(options["--output"])
+        except ImportError as error:
+            raise UsageError(
+                f"-o parquet needs the extra `parquet` (pip install 'celadon[parquet]'): {error}"
+            ) from None
 
     def _lines(self) -> Iterable[bytes]:
         return self.input if self.size or os.path.isfile(self.options.source) else PipeLines(self.input.fileno())

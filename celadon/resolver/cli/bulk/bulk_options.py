@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import _socket
 import re
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from ...dns.wire import subnet
 from ...errors import ResolveError, ResolverConfigError
 from ...frozen import frozen
 from ...model import Rcode, Server
+from ...names.address import normal
 from ...names.record_type import parse_type
 from ...system.servers import parse_server
 from ..exits import UsageError
@@ -39,11 +42,26 @@ def _choice(*words: str) -> Callable[[str], object]:
 
 
 def _form(text: str) -> object:
-    if text != "csv" and not _LETTERS.fullmatch(text):
+    if text not in ("csv", "parquet") and not _LETTERS.fullmatch(text):
         raise UsageError(
-            f"{text!r} is not csv or J, S, L, F, B with massdns' letters (J: a e; S: d i l m n q r s t u; L: 0)"
+            f"{text!r} is not csv, parquet, or J, S, L, F, B and letters (J: a e; S: d i l m n q r s t u; L: 0)"
         )
     return text
+
+
+def _addresses(text: str) -> object:
+    found = tuple([one.strip().removesuffix(":0").strip("[]") for one in text.split(",")])
+    for one in found:
+        if normal(one) is None:
+            raise UsageError(f"{one!r} is not an IP address")
+        try:
+            with closing(
+                _socket.socket(_socket.AF_INET6 if ":" in one else _socket.AF_INET, _socket.SOCK_DGRAM)
+            ) as probe:
+                probe.bind((one, 0))
+        except OSError as error:
+            raise UsageError(f"{one!r}: {error.strerror}") from None
+    return found
 
 
 def _subnet(text: str) -> object:
@@ -141,6 +159,8 @@ def _table() -> dict[str, Row]:
         rotate=("", "HOW", _choice("round-robin", "in-order"), "round-robin",
                 "servers in turn; in-order: the next only when one fails"),
         resolver=("", "NAME", str, "python", "engine: python or ares"),
+        local_address=("-b", "A,B", _addresses, (), "send from these addresses of this machine", "--bind",
+                       "--local-addr"),
         iterative=("", None, str, False, "ask no resolver: walk from the root down, with a cache of the delegations"),
         hints=("", "FILE|A,B", str, None, "the root servers, or a root hints file (dns-root-data's)"),
         tcp_only=("", None, str, False, "use TCP only"),
@@ -173,7 +193,7 @@ def _table() -> dict[str, Row]:
         "output",
         output=("-w", "FILE", str, "-", "write records to FILE (stdout)", "--output-file"),
         output_format=("-o", "FORM", _form, "J",
-                       "J: JSON lines; S: name, type, data; L: names; csv; F, B, Snl, ...: massdns' forms"),
+                       "J: JSON lines; S: name, type, data; L: names; csv; parquet; F, B, Snl, ...: massdns'"),
         schema=("", "NAME", _choice("native", "massdns", "zdns", "dnsx"), "native",
                 "keys of the JSON: native, massdns, zdns or dnsx"),
         fields=("", "A,B", str, None, "write only these fields of JSON records, such as name,status,data.answers"),
@@ -328,6 +348,12 @@ def parse(argv: list[str]) -> Options:
     if made["--second-pass"] and made["--ordered"]:
         raise UsageError("--second-pass and --ordered exclude each other: what is asked again comes last")
     _check_notes(made)
+    if made["--output-format"] == "parquet":
+        if made["--output"] == "-":
+            raise UsageError("-o parquet needs a file: -w FILE")
+        for option in ("--checkpoint", "--parts", "--dask", "--gzip", "--schema", "--fields"):
+            if option in made.values:
+                raise UsageError(f"{option} and -o parquet exclude each other")
     return made
 
 
@@ -373,6 +399,8 @@ def _option(made: Options, word: str, left: list[str]) -> None:
         raise UsageError(f"option {name}: {error}") from None
     if isinstance(found, frozenset):
         found |= made.values.get(name) or frozenset()  # --retry REFUSED --retry SERVFAIL are both
+    elif isinstance(found, tuple):
+        found = (*made.values.get(name, ()), *found)
     made.values[name] = found
     made.given.append((name, value))
     if name == "--type":

@@ -45,7 +45,7 @@ def checks_of(options: Options, share: int) -> Checks | None:
             raise UsageError(f"{option} needs {needed}")
     if not any(options[word] for word in _WORDS):
         return None
-    json = options["--output-format"].startswith("J")
+    json = options["--output-format"].startswith(("J", "parquet"))
     wildcard = options["--wildcard"] or ""
     for option in ("--lookup", "--fields"):
         if options[option] and not json:

@@ -66,7 +66,16 @@ LOOKUPS = {
     "caa": (RRType.CAA, ""),
 }
 #: Options that only some engines follow.
-_TUNED = ("--rate", "--rate-per-server", "--inflight-per-server", "--retry", "--no-adaptive", "--sticky", "--recheck")
+_TUNED = (
+    "--rate",
+    "--rate-per-server",
+    "--inflight-per-server",
+    "--retry",
+    "--no-adaptive",
+    "--sticky",
+    "--recheck",
+    "--local-address",
+)
 
 
 def job_of(options: Options, share: int) -> Job:
@@ -91,6 +100,7 @@ def job_of(options: Options, share: int) -> Job:
         adaptive=not options["--no-adaptive"],
         tries=tries,
         sticky=options["--sticky"],
+        sources=options["--local-address"],
         **({} if retry is None else {"retry": retry}),
     )
     config = Config(

@@ -231,7 +231,7 @@ def schema(form: str, name: str, exhausted: frozenset[int] | None) -> Schema:
 
 def massdns_wrote(form: str, name: str) -> bool:
     """Whether the form is one of massdns' own: what is written has its line ends, and may be no text."""
-    return form != "csv" and (name == "massdns" or form not in ("J", "Je", *_FORMS))
+    return form not in ("csv", "parquet") and (name == "massdns" or form not in ("J", "Je", *_FORMS))
 
 
 def encoder(form: str, name: str) -> Encode:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import _socket
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -61,6 +62,12 @@ def connected(server: Server, kind: int, source: tuple[str, int] | None = None) 
         made.close()
         raise
     return made
+
+
+def source_for(sources: tuple[str, ...], server: Server) -> tuple[str, int] | None:
+    """One of the local addresses of the server's family, by chance, with any port; None to let the kernel choose."""
+    fit = [one for one in sources if (":" in one) == (":" in server.address)]
+    return (fit[int.from_bytes(os.urandom(2), "big") % len(fit)], 0) if fit else None
 
 
 class Driver(Protocol):
@@ -120,7 +127,7 @@ class UdpLink:
         self.expires: float = now + _OLD
         self.strangers: int = 0
         self._out: dict[int, list[bytes]] = {}  # datagrams by their length
-        self._socket = connected(state.server, _socket.SOCK_DGRAM)
+        self._socket = connected(state.server, _socket.SOCK_DGRAM, source_for(engine.tuning.sources, state.server))
         with suppress(OSError):
             self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVBUF, _RCVBUF)
         self._send = self._socket.send
@@ -294,7 +301,7 @@ class StreamLink:
         self.closed: bool = False
         self.layer: Layer = layer
         self._foreign = 0
-        self._socket = connected(state.server, _socket.SOCK_STREAM)
+        self._socket = connected(state.server, _socket.SOCK_STREAM, source_for(engine.tuning.sources, state.server))
         with suppress(OSError):
             self._socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         self._watch: Watching = engine.runtime.watch(self._socket.fileno(), self._read, self._write)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import sys
 
 import pytest
 
@@ -273,3 +274,71 @@ def test_edns_options(bulk, server):
 def test_what_cannot_be(server, capsys, words, text):
     assert main(["bulk", "-r", server.address, *words]) == 1
     assert text in capsys.readouterr().err
+
+
+# -- local addresses, Parquet ------------------------------------------------------------------------------------
+
+
+def test_local_addresses(server, tmp_path, capfdbinary):
+    (tmp_path / "names").write_text("".join(f"n{n}.test\n" for n in range(1300)))
+    peers = set()
+    real = server._udp.recvfrom
+
+    class Seen:
+        """The server's socket, which notes who sends."""
+
+        def __getattr__(self, name):
+            return getattr(socket, name)
+
+        def recvfrom(self, size):
+            data, peer = real(size)
+            peers.add(peer[0])
+            return data, peer
+
+    socket, server._udp = server._udp, Seen()
+    words = ["bulk", str(tmp_path / "names"), "-r", server.address, "-q", "-b", "127.0.0.5", "-b", "127.0.0.6:0"]
+    assert main([*words, "-o", "L"]) == 0
+    server._udp = socket
+    assert peers == {"127.0.0.5", "127.0.0.6"}
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["-b", "here"], "'here' is not an IP address"),
+        (["-b", "192.0.2.1"], "192.0.2.1"),
+        (["-b", "127.0.0.1", "--resolver", "ares"], "--local-address needs --resolver python"),
+        (["-o", "parquet"], "needs a file"),
+        (["-o", "parquet", "-w", "x", "--gzip"], "exclude each other"),
+    ],
+)
+def test_what_else_cannot_be(server, capsys, words, text):
+    assert main(["bulk", "-r", server.address, *words]) == 1
+    assert text in capsys.readouterr().err
+
+
+def test_parquet_without_its_library(server, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.delitem(sys.modules, "celadon.resolver.cli.bulk.parquet", raising=False)
+    assert main(["bulk", "-r", server.address, "-o", "parquet", "-w", str(tmp_path / "x"), os.devnull]) == 1
+    assert "celadon[parquet]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_parquet(server, tmp_path, processes):
+    pq = pytest.importorskip("pyarrow.parquet", reason="pyarrow, of the extra parquet, is not installed")
+    (tmp_path / "names").write_text("a.test\nnx.test\nbad..name\n")
+    out = tmp_path / "out.parquet"
+    words = ["bulk", str(tmp_path / "names"), "-r", server.address, "-q", "-o", "parquet", "-w", str(out)]
+    assert main([*words, "--wildcard", "mark", "-P", processes]) == 0
+    rows = {row["name"]: row for row in pq.read_table(out).to_pylist()}
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "a.test": "NOERROR", "nx.test": "NXDOMAIN", "bad..name": "ILLEGAL_INPUT",
+    }  # fmt: skip
+    assert rows["a.test"]["answers"] == [
+        {"name": "a.test", "type": "A", "class": "IN", "ttl": 300, "data": "192.0.2.1"}
+    ]
+    assert json.loads(rows["a.test"]["notes"]) == {"wildcard": False}
+    assert rows["a.test"]["ts"].year >= 2025
+    assert rows["nx.test"]["answers"] == []
+    assert rows["bad..name"]["answers"] is None
