@@ -21,8 +21,7 @@ class Green(Greenlet[T]):
     __slots__ = ()
 
     def _failed(self, error: BaseException) -> None:
-        if isinstance(error, KeyboardInterrupt | SystemExit):
-            super()._failed(error)
+        """Ctrl-C and SystemExit too: the outer loop ends by them when that coroutine raises them, once."""
 
 
 class Awaited(Protocol):

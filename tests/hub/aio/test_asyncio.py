@@ -532,3 +532,17 @@ def test_descriptors_and_a_fork(on_loop):
         assert pollers() == before
 
     on_loop(main)
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+def test_what_ends_the_program_is_raised_once(error, on_loop, caplog, reported):
+    def fail():
+        sleep(0)
+        raise error
+
+    with pytest.raises(type(error)):
+        asyncio.run(run_green(fail))
+    error.__traceback__ = error.__context__ = None  # its frames hold the task
+    gc.collect()
+    assert caplog.text == ""  # asyncio logs a task's exception that nobody has seen
+    assert reported == []
