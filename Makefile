@@ -8,8 +8,9 @@ SERVERS := --ignore=tests/integration/test_dig.py --ignore=tests/integration/tes
   --ignore=tests/integration/test_dnssec.py --ignore=tests/integration/test_transfers.py --ignore=tests/integration/test_bench.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo format check check-types test test-suite test-pythons test-fast test-shuffle test-poll test-soak test-bulk-scale test-bulk-signals test-corpora test-flood bench-crowd test-parity test-stdlib \
-  test-stdlib-names test-integration test-peers fuzz fuzz-codec bench bench-hub bench-bulk manuals plot bench-scrapy bench-requests bench-http bench-proxy bench-instructions clean
+.PHONY: help demo format check check-types dist test-release changelog sbom api-check test-oldest docs test-downstream test test-suite test-pythons test-fast test-shuffle \
+  test-poll test-soak test-bulk-scale test-bulk-signals test-corpora test-flood bench-crowd test-parity test-stdlib test-stdlib-names test-integration test-peers fuzz \
+  fuzz-codec bench bench-hub bench-bulk manuals plot bench-scrapy bench-requests bench-http bench-instructions bench-proxy clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -246,5 +247,50 @@ test-stdlib-names: $(VENV)/.ready ## CPython's tests that look names up, with ea
 		$(BIN)/python -m tests.stdlib.run --engine $$engine --names --per-test 30 || failed=1; \
 	done; exit $${failed:-0}
 
+# -- releases --------------------------------------------------------------------------------------------------------
+
+.venv-release/.ready: pyproject.toml
+	test -x .venv-release/bin/python || $(PYTHON) -m venv .venv-release
+	.venv-release/bin/python -m pip install --quiet --disable-pip-version-check \
+	  'build>=1.2' 'twine>=6' 'check-wheel-contents>=0.6' 'towncrier>=24' 'cyclonedx-bom>=5' 'griffe>=1.5'
+	touch $@
+
+# The time of the last commit in all archives: two builds of one commit are identical.
+EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || date +%s))
+
+dist: .venv-release/.ready ## dist/: the source distribution and a wheel, reproducible and checked
+	rm -rf dist build *.egg-info
+	SOURCE_DATE_EPOCH=$(EPOCH) .venv-release/bin/python -m build --outdir dist .
+	.venv-release/bin/python -m twine check --strict dist/*
+	.venv-release/bin/check-wheel-contents dist/*.whl
+
+test-release: .venv-release/.ready ## Build twice, compare; install wheel and sdist in clean environments; tests from the sdist
+	$(PYTHON) -m tests.release $(PYTHONS)
+
+changelog: .venv-release/.ready ## What changelog.d/ makes for the next release
+	.venv-release/bin/towncrier build --draft --version "next"
+
+sbom: ## sbom.json: what an installed celadon consists of, as CycloneDX
+	$(MAKE) .venv-release/.ready
+	test -x .venv-sbom/bin/python || $(PYTHON) -m venv .venv-sbom
+	.venv-sbom/bin/python -m pip install --quiet --disable-pip-version-check .
+	.venv-release/bin/cyclonedx-py environment --of JSON -o sbom.json .venv-sbom/bin/python
+
+LAST_TAG = $(shell git describe --tags --abbrev=0 2>/dev/null)
+api-check: .venv-release/.ready ## Public names that changed or went since the last tag (AGAINST= another commit)
+	@test -n "$(or $(AGAINST),$(LAST_TAG))" || { echo "api-check: no tag yet; give a commit, as AGAINST=main~50"; exit 0; }; \
+	test -z "$(or $(AGAINST),$(LAST_TAG))" || .venv-release/bin/griffe check celadon --against "$(or $(AGAINST),$(LAST_TAG))"
+
+# The requirements' oldest versions that pyproject.toml allows, and the newest that the index has.
+OLDEST = greenlet==3.1.0 pycares==5.2.0 dnspython==2.6.0
+test-oldest: ## The hub's and the resolver's tests on the oldest and newest greenlet, pycares, dnspython
+	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
+	status=0; \
+	for which in "$(OLDEST)" "--upgrade greenlet pycares dnspython"; do \
+	  .venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check $$which pytest pytest-timeout hypothesis || exit 1; \
+	  .venv-oldest/bin/python -m pip list 2>/dev/null | grep -E "^(greenlet|pycares|dnspython) "; \
+	  PYTHONPATH=. .venv-oldest/bin/python -m pytest --ignore=tests/resolver/adapters tests/hub tests/resolver || status=1; \
+	done; exit $$status
+
 clean: ## Remove what was built
-	rm -rf $(VENV) .venv-3.* .venv-bench-* .venv-peers-* .venv-integration .venv-niquests build *.egg-info .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-3.* .venv-bench-* .venv-peers-* .venv-integration .venv-niquests .venv-types .venv-release .venv-sbom .venv-oldest .venv-docs .venv-downstream .downstream docs/_build dist sbom.json build *.egg-info .mypy_cache .ruff_cache

@@ -1,10 +1,43 @@
-"""Only for the optional accelerators: without a C compiler the package installs and works without them."""
+"""What pyproject.toml cannot say: the optional accelerators, the files of the two commands, the readme for an index."""
 
+import pathlib
+import re
+import tomllib
+
+import setuptools
 from setuptools import Extension, setup
 
+ROOT = pathlib.Path(__file__).parent
+SOURCE = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Source"]
+
+FOLDERS = (
+    "man/man1",
+    "bash-completion/completions",
+    "zsh/site-functions",
+    "fish/vendor_completions.d",
+)
+
+
+def readme():
+    """README.md with links that lead somewhere from a package index too; images as they are shown in light."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = re.sub(r"<picture>.*?(<img[^>]*>).*?</picture>", r"\1", text, flags=re.DOTALL)
+    return re.sub(r'(\]\(|src=")(?!https?:|#)', rf"\g<1>{SOURCE}/", text)
+
+
 setup(
+    long_description=readme(),
+    long_description_content_type="text/markdown",
+    # An SPDX expression since setuptools 77; Debian 12 has 66 and only builds in place.
+    **{"license_expression" if int(setuptools.__version__.split(".")[0]) >= 77 else "license": "MIT"},
+    # Without a C compiler the package installs and works without them.
     ext_modules=[
         Extension(f"celadon.{name.replace('/', '.')}", [f"celadon/{name}.c"], optional=True)
         for name in ("hub/accel/_arena", "resolver/accel/_codec")
-    ]
+    ],
+    # Manual pages and completions of `resolve` and `celadon`, from `make manuals`.
+    data_files=[
+        (str(folder.relative_to(ROOT)), [str(one.relative_to(ROOT)) for one in sorted(folder.iterdir())])
+        for folder in ((ROOT / "share" / one) for one in FOLDERS)
+    ],
 )
