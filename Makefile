@@ -267,6 +267,15 @@ dist: .venv-release/.ready ## dist/: the source distribution and a wheel, reprod
 test-release: .venv-release/.ready ## Build twice, compare; install wheel and sdist in clean environments; tests from the sdist
 	$(PYTHON) -m tests.release $(PYTHONS)
 
+.venv-docs/.ready: pyproject.toml
+	test -x .venv-docs/bin/python || $(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	touch $@
+
+docs: .venv-docs/.ready ## The site, in docs/_build/html: warnings are errors, links inside it are checked
+	.venv-docs/bin/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 changelog: .venv-release/.ready ## What changelog.d/ makes for the next release
 	.venv-release/bin/towncrier build --draft --version "next"
 

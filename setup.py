@@ -32,7 +32,8 @@ setup(
     **{"license_expression" if int(setuptools.__version__.split(".")[0]) >= 77 else "license": "MIT"},
     # Without a C compiler the package installs and works without them.
     ext_modules=[
-        Extension(f"celadon.{name.replace('/', '.')}", [f"celadon/{name}.c"], optional=True)
+        # -g0: debugging information has the path of the build, which is another one each time.
+        Extension(f"celadon.{name.replace('/', '.')}", [f"celadon/{name}.c"], extra_compile_args=["-g0"], optional=True)
         for name in ("hub/accel/_arena", "resolver/accel/_codec")
     ],
     # Manual pages and completions of `resolve` and `celadon`, from `make manuals`.
