@@ -291,7 +291,7 @@ api-check: .venv-release/.ready ## Public names that changed or went since the l
 	test -z "$(or $(AGAINST),$(LAST_TAG))" || .venv-release/bin/griffe check celadon --against "$(or $(AGAINST),$(LAST_TAG))"
 
 # The requirements' oldest versions that pyproject.toml allows, and the newest that the index has.
-OLDEST = greenlet==3.1.0 pycares==5.2.0 dnspython==2.6.0
+OLDEST = greenlet==3.1.0 pycares==5.2.0 dnspython==2.9.0
 test-oldest: ## The hub's and the resolver's tests on the oldest and newest greenlet, pycares, dnspython
 	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
 	status=0; \
