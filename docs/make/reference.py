@@ -45,7 +45,7 @@ def text_of(thing):
 
 
 def signature(thing):
-    """The arguments; nothing where there are none to be known."""
+    """The arguments; nothing if Python does not know them."""
     try:
         found = str(inspect.signature(thing))
     except (TypeError, ValueError):
