@@ -29,8 +29,16 @@ BENCH = .venv-bench-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.versio
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	touch $@
 
-demo: $(VENV)/.ready ## Crawl 500 names on loopback with unchanged urllib, once for each engine
-	$(BIN)/python -m examples.demo
+# The requirements alone, a few seconds from a filled cache; the development environment is used if it is there.
+.venv-demo/.ready: setup.py
+	@echo "make demo: an environment with greenlet, pycares and dnspython (once, .venv-demo) ..."
+	test -x .venv-demo/bin/python || $(PYTHON) -m venv .venv-demo
+	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+DEMO = $(if $(wildcard $(VENV)/.ready),$(VENV),.venv-demo)
+demo: $(DEMO)/.ready ## Crawl on loopback with unchanged urllib, unpatched and with three engines; HTML=demo.html: a plot
+	@$(DEMO)/bin/python -m examples.demo $(if $(HTML),--html $(HTML))
 
 format: $(VENV)/.ready ## Format the sources, and mend what ruff can mend
 	$(BIN)/ruff format $(SOURCES)
@@ -276,6 +284,10 @@ docs: .venv-docs/.ready ## The site, in docs/_build/html: warnings are errors, l
 	.venv-docs/bin/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
+# Each in an environment of its own, from its source distribution: minutes.
+test-downstream: ## Suites of requests, urllib3, redis, httpcore, dnspython under the patch; SUITES=requests for one
+	$(PYTHON) tests/downstream/run.py $(SUITES)
+
 changelog: .venv-release/.ready ## What changelog.d/ makes for the next release
 	.venv-release/bin/towncrier build --draft --version "next"
 
@@ -302,4 +314,4 @@ test-oldest: ## The hub's and the resolver's tests on the oldest and newest gree
 	done; exit $$status
 
 clean: ## Remove what was built
-	rm -rf $(VENV) .venv-3.* .venv-bench-* .venv-peers-* .venv-integration .venv-niquests .venv-types .venv-release .venv-sbom .venv-oldest .venv-docs .venv-downstream .downstream docs/_build dist sbom.json build *.egg-info .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-3.* .venv-bench-* .venv-peers-* .venv-integration .venv-niquests .venv-types .venv-release .venv-sbom .venv-oldest .venv-docs .venv-demo .downstream docs/_build dist sbom.json build *.egg-info .mypy_cache .ruff_cache

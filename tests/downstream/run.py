@@ -1,0 +1,118 @@
+"""``make test-downstream``: suites of libraries that programs use, unpatched and patched, compared test by test.
+
+``python tests/downstream/run.py [--keep FOLDER] [SUITE...]``. Each suite gets an environment of its own in FOLDER
+(.downstream), beside its unpacked source distribution. Exit status 1 if a test ends otherwise under the patch and
+suites.py has no reason for it.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tarfile
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from suites import SUITES
+
+ROOT = Path(__file__).parent.parent.parent
+PIP = ["-m", "pip", "--disable-pip-version-check", "--quiet"]
+#: What celadon itself needs; it is taken from the checkout.
+OURS = ("greenlet>=3.1", "pycares>=5.2,<6", "dnspython>=2.9", "pytest", "pytest-timeout")
+#: A test that hangs is ended, and fails.
+PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=", "-W", "ignore", "--timeout", "60"]
+
+
+def environment(name, suite, folder):
+    """The Python of the suite's environment."""
+    python = folder / f"venv-{name}" / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", python.parent.parent], check=True)
+    subprocess.run([python, *PIP, "install", *OURS, *suite.needs], check=True)
+    return python
+
+
+def sources(python, name, folder):
+    """The unpacked source distribution of the version that is installed."""
+    version = subprocess.run(
+        [python, "-c", f"import importlib.metadata as m; print(m.version({name!r}))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    place = folder / f"{name}-{version}"
+    if not place.exists():
+        what = ["--no-deps", "--no-binary", name, "--dest", folder, f"{name}=={version}"]
+        subprocess.run([python, *PIP, "download", *what], check=True, stdout=subprocess.DEVNULL)
+        with tarfile.open(next(folder.glob(f"{name}-{version}.tar.gz"))) as archive:
+            archive.extractall(folder, filter="data")
+    return place
+
+
+def results(python, suite, place, patched):
+    """Test -> "passed", "failed" or "skipped"; and the seconds that all took."""
+    report = place / f"{'patched' if patched else 'plain'}.xml"
+    report.unlink(missing_ok=True)
+    runner = ["-m", "celadon", *PYTEST] if patched else PYTEST
+    env = {**os.environ, **suite.environment, "PYTHONPATH": str(ROOT)}
+    begin = time.monotonic()
+    with (place / f"{report.stem}.log").open("w") as log:
+        subprocess.run(
+            [python, *runner, f"--junitxml={report}", *suite.args],
+            cwd=place, env=env, stdout=log, stderr=subprocess.STDOUT, timeout=1800, check=False,
+        )  # fmt: skip
+    found = {}
+    if report.exists():
+        for case in ET.parse(report).iter("testcase"):
+            kinds = {one.tag for one in case}
+            end = "failed" if kinds & {"failure", "error"} else "skipped" if "skipped" in kinds else "passed"
+            found[f"{case.get('classname')}::{case.get('name')}"] = end
+    return found, time.monotonic() - begin
+
+
+def compare(suite, plain, patched):
+    """The lines to print, and how many differences have no reason."""
+    unexplained = 0
+    for test in sorted(plain.keys() | patched.keys()):
+        before, after = plain.get(test, "missing"), patched.get(test, "missing")
+        if before == after:
+            continue
+        reason = next((why for part, why in suite.wanted.items() if part in test), None)
+        if reason is None and after == "passed":
+            reason = "passes only here"
+        unexplained += reason is None
+        yield f"  {test}: {before} -> {after}: {reason or 'NO REASON'}", unexplained
+
+
+def main(argv=None):
+    """Run the suites; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--keep", type=Path, default=ROOT / ".downstream", metavar="FOLDER")
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(SUITES))
+    options = parser.parse_args(argv)
+    options.keep = options.keep.resolve()
+    options.keep.mkdir(exist_ok=True)
+    status = 0
+    for name in options.suites or SUITES:
+        suite = SUITES[name]
+        python = environment(name, suite, options.keep)
+        place = sources(python, name, options.keep)
+        plain, before = results(python, suite, place, False)
+        patched, after = results(python, suite, place, True)
+        passed = [sum(one == "passed" for one in ends.values()) for ends in (plain, patched)]
+        print(
+            f"{place.name}: {len(plain)} tests, {passed[0]} pass, {before:.0f} s; "
+            f"patched {len(patched)}, {passed[1]} pass, {after:.0f} s",
+            flush=True,
+        )
+        lines = list(compare(suite, plain, patched))
+        for line, _ in lines:
+            print(line, flush=True)
+        if not plain or (lines and lines[-1][1]):
+            status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
