@@ -17,7 +17,7 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 PAGES, CRAWL = (code for language, code in BLOCKS if language == "python")
 HEAD, LAST = (code for language, code in BLOCKS if language == "diff")
 BEFORE_AND_AFTER, SHELL, CRAWLED = (code for language, code in BLOCKS if language == "console")
-PORT = "5353"
+PORT = "5335"
 #: What is another number each time.
 VARIES = re.compile(r'("ts":|"rtt_ms":|in )[\d.]+|\d+(?=/s)|\d+\.\d+(?= seconds)')
 

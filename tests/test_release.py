@@ -17,9 +17,12 @@ READ = """
 import sys, types
 made = types.ModuleType("setuptools")
 made.__version__, made.Extension = "80.0", lambda *args, **kwargs: args
+command = types.ModuleType("setuptools.command.sdist")
+command.sdist = object
 given = {}
 made.setup = given.update
 sys.modules["setuptools"] = made
+sys.modules["setuptools.command.sdist"] = command
 exec(compile(open("setup.py").read(), "setup.py", "exec"), {"__file__": "setup.py", "__name__": "setup"})
 import json
 print(json.dumps({key: given[key] for key in ("long_description", "data_files", "license_expression")}))

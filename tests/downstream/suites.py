@@ -17,7 +17,7 @@ class Suite(NamedTuple):
     wanted: Mapping[str, str] = MappingProxyType({})
 
 
-#: The source distributions of websockets and PyMySQL have no tests that run without a server.
+#: Not here: websockets, whose source distribution has no tests; PyMySQL and redis, whose tests need a server.
 SUITES = {
     "requests": Suite(
         ("requests[socks]", "pytest-httpbin", "httpbin~=0.10.0", "werkzeug<3", "flask<3", "pytest-mock", "trustme"),
@@ -37,18 +37,6 @@ SUITES = {
             "test/test_ssltransport.py",
             "test/test_util.py",
             "test/test_wait.py",
-        ),
-    ),
-    # Tests that need a Redis server are those of tests/integration.
-    "redis": Suite(
-        ("redis", "pytest-asyncio", "numpy", "cachetools"),
-        (
-            "tests/test_backoff.py",
-            "tests/test_credentials.py",
-            "tests/test_driver_info.py",
-            "tests/test_event.py",
-            "tests/test_parsers",
-            "tests/test_background.py",
         ),
     ),
     "dnspython": Suite(("dnspython",), ("tests",), {"NO_INTERNET": "1"}),

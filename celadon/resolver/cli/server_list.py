@@ -27,7 +27,7 @@ def server_list(given: str) -> tuple[list[str], str]:
             lines = ["" if line.startswith("#") else line.split(" #")[0] for line in file]
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise FileError(f"{given} is not a server's address, and no file: {reason}") from None
+        raise FileError(f"{given} is neither a server's address nor a file that can be read: {reason}") from None
     found = []
     for number, line in enumerate(lines, 1):
         text = line.strip().removeprefix("nameserver ").strip()

@@ -78,6 +78,7 @@ complete -c resolve -n '__fish_seen_subcommand_from bulk' -l tls-ca-file -r -F -
 complete -c resolve -n '__fish_seen_subcommand_from bulk' -l tls-cert -r -F -d 'for tls://: our certificate'
 complete -c resolve -n '__fish_seen_subcommand_from bulk' -l tls-key -r -F -d 'for tls://: its key'
 complete -c resolve -n '__fish_seen_subcommand_from bulk' -s h -l help -d 'print this and exit'
+complete -c resolve -n '__fish_seen_subcommand_from bulk' -l man -d 'show the manual page of resolve and exit'
 complete -c resolve -n '__fish_seen_subcommand_from bulk' -l version -d 'print the version and exit'
 complete -c resolve -n '__fish_seen_subcommand_from bulk' -F
 complete -c resolve -s t -l type -r -d 'record type (A); several are joined by commas: A,AAAA,TYPE65'

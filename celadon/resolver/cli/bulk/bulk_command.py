@@ -45,6 +45,9 @@ def main(words: list[str]) -> int:
     if options["--version"]:
         print(commands.version_line())
         return 0
+    if options["--man"]:
+        commands.load("manual").show_man_page(commands.version())
+        return 0
     if options["--parts"] is not None or options["--dask"] is not None:
         done: int = commands.load("bulk.parts_command").run(options)
         return done

@@ -246,6 +246,7 @@ def _table() -> dict[str, Row]:
         tls_key=("", "FILE", str, None, "for tls://: its key"),
     )  # fmt: skip
     group("other", help=("-h", None, str, False, "print this and exit"),
+          man=("", None, str, False, "show the manual page of resolve and exit"),
           version=("", None, str, False, "print the version and exit"))  # fmt: skip
     return rows
 
@@ -381,7 +382,7 @@ def _option(made: Options, word: str, left: list[str]) -> None:
         name, equals, value = word[:2], "=", word[2:]
     name = _SHORT.get(name, name)
     if name not in TABLE:
-        raise UsageError(f"unknown option {word}")
+        raise UsageError(f"unknown option {word}; resolve bulk --help lists them")
     row = TABLE[name]
     if row.value is None:
         if equals:

@@ -42,7 +42,9 @@ def root_servers(given: str, port: int) -> tuple[Server, ...]:
                 lines = [line.partition(";")[0].split() for line in file]
         except (OSError, ValueError) as unread:
             reason = unread.strerror if isinstance(unread, OSError) else unread
-            raise FileError(f"option --hints: {given} is no list of addresses, and no file: {reason}") from None
+            raise FileError(
+                f"option --hints: {given} is neither a list of addresses nor a file that can be read: {reason}"
+            ) from None
         found = [parse_server(words[-1]) for words in lines if len(words) > 2 and words[-2].upper() in ("A", "AAAA")]
         if not found:
             raise UsageError(f"option --hints: {given} names no addresses") from None
