@@ -44,10 +44,13 @@ class ReproducibleSdist(sdist):
             return info
 
         name = f"{base_name}.tar.gz"
-        with open(name, "wb") as raw, gzip.GzipFile("", "wb", mtime=int(epoch), fileobj=raw) as packed:
-            with tarfile.open(mode="w", fileobj=packed, format=tarfile.PAX_FORMAT) as archive:
-                for path in sorted(pathlib.Path(base_dir).rglob("*")):
-                    archive.add(path, recursive=False, filter=plain)
+        with (
+            open(name, "wb") as raw,
+            gzip.GzipFile("", "wb", mtime=int(epoch), fileobj=raw) as packed,
+            tarfile.open(mode="w", fileobj=packed, format=tarfile.PAX_FORMAT) as archive,
+        ):
+            for path in sorted(pathlib.Path(base_dir).rglob("*")):
+                archive.add(path, recursive=False, filter=plain)
         return name
 
 
