@@ -20,7 +20,10 @@ SAMPLE = ["tests/hub/waiting/test_queues.py", "tests/resolver/names", "tests/res
 def run(*command, **more):
     """A command that must succeed."""
     print("$", *command, flush=True)
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, **more)
+    # Not in the checkout, and not from it: its .egg-info would count as an installed celadon.
+    env = {key: value for key, value in more.pop("env", os.environ).items() if key != "PYTHONPATH"}
+    more.setdefault("cwd", "/")
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, env=env, **more)
     if done.returncode:
         sys.exit(f"{done.stdout}\n{done.stderr}\nfailed with status {done.returncode}: {' '.join(map(str, command))}")
     return done.stdout
@@ -62,12 +65,12 @@ def main(pythons):
             version = run(python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
             mine = environment(python, folder / f"sdist-{version}")
             install(mine, source, "pytest", "pytest-timeout", "hypothesis")
-            print(run(mine, unpacked / "tests" / "installed.py", cwd="/"), end="")
+            print(run(mine, unpacked / "tests" / "installed.py"), end="")
             made = folder / f"wheels-{version}"
             run(mine, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", "-w", made, source)
             other = environment(python, folder / f"wheel-{version}")
             install(other, *made.iterdir())
-            print(run(other, unpacked / "tests" / "installed.py", cwd="/"), end="")
+            print(run(other, unpacked / "tests" / "installed.py"), end="")
             print(run(mine, "-m", "pytest", *SAMPLE, cwd=unpacked).splitlines()[-1], flush=True)
     return 0
 
