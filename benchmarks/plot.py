@@ -20,7 +20,7 @@ THEMES = {
     "light": {"text": "#1f2328", "faint": "#59636e", "ours": "#1a7f5a", "gevent": "#b8c0c8"},
     "dark": {"text": "#f0f6fc", "faint": "#9198a1", "ours": "#4cc38a", "gevent": "#5a626b"},
 }
-WIDTH, LABELS, ROW, BAR, TOP, RIGHT = 860, 270, 42, 13, 58, 120
+WIDTH, LABELS, ROW, BAR, TOP, RIGHT = 860, 345, 42, 13, 58, 120
 
 
 def number(value):
