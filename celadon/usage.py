@@ -114,10 +114,13 @@ def man_page(commands: Mapping[str, str]) -> str:
 
 
 def help_of(module: str) -> list[str]:
-    """What a command of ours prints for --help, a line each."""
+    """What a command of ours prints for --help, a line each; what it misses, if its extra is not installed."""
     said = io.StringIO()
-    with redirect_stdout(said):
-        import_module(f"celadon.{module}").main(["--help"])
+    try:
+        with redirect_stdout(said):
+            import_module(f"celadon.{module}").main(["--help"])
+    except ImportError as error:
+        return [str(error)]
     return said.getvalue().splitlines()
 
 

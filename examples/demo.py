@@ -164,7 +164,7 @@ def html(best):
         )
         colour = COLOURS[way]
         lines.append(f'<polyline points="60,340 {points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        lines.append(f'<text x="560" y="{260 + 20 * n}" fill="{colour}">{way}: {WAYS[way]}</text>')
+        lines.append(f'<text x="470" y="{260 + 20 * n}" fill="{colour}">{way}: {WAYS[way]}</text>')
     for part in range(5):
         x = 60 + 175 * part
         lines.append(f'<text x="{x}" y="362" text-anchor="middle">{longest * part / 4:.2f} s</text>')

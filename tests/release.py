@@ -64,7 +64,7 @@ def main(pythons):
         for python in pythons or [sys.executable]:
             version = run(python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
             mine = environment(python, folder / f"sdist-{version}")
-            install(mine, source, "pytest", "pytest-timeout", "hypothesis")
+            install(mine, f"celadon[serve] @ {source.as_uri()}", "pytest", "pytest-timeout", "hypothesis")
             print(run(mine, unpacked / "tests" / "installed.py"), end="")
             made = folder / f"wheels-{version}"
             run(mine, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", "-w", made, source)

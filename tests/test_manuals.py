@@ -96,3 +96,11 @@ def test_a_shell_that_there_is_not(args):
     assert done.returncode == 2
     assert "bash, zsh, fish" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_the_manual_without_an_extra(monkeypatch):
+    def missing(name):
+        raise ImportError("it needs the package httptools: pip install 'celadon[serve]'")
+
+    monkeypatch.setattr(usage, "import_module", missing)
+    assert "celadon[serve]" in usage.man_page({"serve": "green.servers.serve.serve_command"})
