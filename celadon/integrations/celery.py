@@ -51,6 +51,11 @@ class Drainer(greenletDrainer):
 class _Scheduled(Greenlet[None]):
     """A timer's entry with its time, as celery lists them."""
 
+    entry: Any
+    eta: float
+    of: Timer
+    priority: int
+
     def __init__(self, of: Timer, eta: float, priority: int, entry: Any) -> None:
         super().__init__()
         self.of, self.eta, self.priority, self.entry = of, eta, priority, entry

@@ -42,6 +42,13 @@ _NO_LINE_LIMIT, _MOST_FIELDS, _FIELD_SIZE = 1 << 20, 32768, 8190
 class Request:
     """A request, as gunicorn's loggers and hooks look at it."""
 
+    method: str
+    path: str
+    peer_addr: Any
+    query: str
+    remote_addr: Any
+    uri: str
+
     def __init__(self, handler: Handler) -> None:
         head = handler._head
         assert head is not None
@@ -58,6 +65,11 @@ class Request:
 
 class Response:
     """The response to it, as far as it was sent."""
+
+    headers_sent: bool
+    sent: int
+    status: str
+    status_code: int
 
     def __init__(self, handler: Handler) -> None:
         # Without a status the request was cut off; loggers of gunicorn's count by a number.

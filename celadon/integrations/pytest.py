@@ -123,7 +123,7 @@ class Names:
 
 
 #: Those of the session; a test adds to them by the fixture ``celadon_names``.
-names = Names()
+names: Names = Names()
 
 
 class _Static(StaticEngine):

@@ -35,7 +35,7 @@ def _import_green() -> Any:
     return importlib.import_module("zmq.green")
 
 
-green = _import_green()
+green: Any = _import_green()
 Context, Poller, Socket, device = green.Context, green.Poller, green.Socket, green.device
 
 

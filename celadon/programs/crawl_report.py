@@ -32,7 +32,7 @@ class Report:
     """``event`` is a CrawlerResolver's ``on_event``."""
 
     def __init__(self) -> None:
-        self.begin = time.time()
+        self.begin: float = time.time()
         self.sources: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
         self.servers: Counter[str] = Counter()

@@ -112,11 +112,11 @@ class PageCrawler:
     def __init__(self, options: Any, resolver: CrawlerResolver, out: TextIO) -> None:
         self.options = options
         self.resolver = resolver
-        self.frontier = Frontier(resolver.key, options.delay)
-        self.robots = Robots(self.fetch)
+        self.frontier: Frontier = Frontier(resolver.key, options.delay)
+        self.robots: Robots = Robots(self.fetch)
         self.seen: set[str] = set()
         self.left: int = options.limit  # tries that may yet be begun
-        self.written = 0
+        self.written: int = 0
         self.progress: Callable[[Record], object] = lambda record: None
         self._local = threading.local()
         self._out = out

@@ -86,6 +86,9 @@ class Batch(Generic[K]):
         "ready",
     )
 
+    dry: bool
+    exhausted: bool
+
     def __init__(
         self,
         asked: Iterable[tuple[K, Question | ResolveError]],
@@ -100,7 +103,7 @@ class Batch(Generic[K]):
         self._later = later
         self._wake: Callable[[], object] | None = None  # given by who waits
         #: Asked and not yet taken.
-        self.count = 0
+        self.count: int = 0
         self.ready: deque[tuple[Any, Outcome]] = deque()
         self.flight: dict[Question, Cancel] = {}
         #: Who else asked what is in flight.

@@ -354,6 +354,8 @@ class OfferedWebSocket(WebSocket):
         ("closed", "close_code", "close_reason", "_upgrade", "_sock", "_frames", "_events", "_unread", "_lock")
     )
 
+    environ: dict[str, Any]
+
     def __init__(self, handler: OfferingHandler, environ: dict[str, Any], agreed: Handshake) -> None:
         self.environ, self.protocol = environ, agreed.protocol
         self._handler, self._agreed = handler, agreed

@@ -43,7 +43,7 @@ class AsyncioOuter:
         self.loop = loop
         #: Greenlets have contexts of their own; so each call needs no copy of whichever is the caller's.
         self._context = Context()
-        self.joined = Joined(self)
+        self.joined: Joined = Joined(self)
         #: How many greenlets belong to a task.
         self._with_task = 0
 

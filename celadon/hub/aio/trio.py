@@ -41,7 +41,7 @@ class TrioOuter:
 
     def __init__(self) -> None:
         self.token: Any = trio.lowlevel.current_trio_token()
-        self.joined = Joined(self)
+        self.joined: Joined = Joined(self)
         self._calls: list[Callable[[], object]] = []
         self._due = math.inf
         self._timed: Callable[[], object] | None = None

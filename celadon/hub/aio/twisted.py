@@ -50,7 +50,7 @@ class TwistedOuter:
 
     def __init__(self, reactor: Any) -> None:
         self.reactor = reactor
-        self.joined = Joined(self)
+        self.joined: Joined = Joined(self)
         self._reader: _Poller | None = None
         self.later: Callable[..., Any] = reactor.callLater
         self.soon: Callable[[Callable[[], object]], Any] = partial(reactor.callLater, 0)

@@ -149,13 +149,13 @@ class Joined:
 
     def __init__(self, outer: Outer) -> None:
         self.hub: Hub = get_hub()
-        self.outer = outer
+        self.outer: Outer = outer
         #: The hub's class while greenlets run.
         self.awake_as: type[Hub] = Hub
         #: Whether the outer loop's own code may wait; that stops the outer loop, while greenlets run.
-        self.waits = False
+        self.waits: bool = False
         #: How often the outer loop called: a joined hub with nothing to do is not called.
-        self.calls = 0
+        self.calls: int = 0
         if self.hub.poller.fileno() < 0:
             raise RuntimeError(f"{self.hub.poller!r} cannot be watched by another loop")
         #: A duplicate, from `begin` to `end`: a loop has one watcher for each number, and a Guest may be one.

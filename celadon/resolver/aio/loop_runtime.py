@@ -32,7 +32,7 @@ class LoopWatch:
         on_writable: Callable[[], object] | None = None,
     ) -> None:
         self._loop = loop
-        self.fd = fd
+        self.fd: int = fd
         self._on_readable: Callable[[], object] | None = None
         self._on_writable: Callable[[], object] | None = None
         self.update(on_readable, on_writable)
@@ -84,7 +84,7 @@ class LoopRuntime:
         self.vars: dict[object, Any] = {}
         self.clock = self
         self.now = time.monotonic
-        self.watch = partial(LoopWatch, loop)
+        self.watch: partial[LoopWatch] = partial(LoopWatch, loop)
         self._closers: list[Callable[[], object]] = []
         self._end = self._until_the_end()
         loop.call_soon(self._have_it_ended)

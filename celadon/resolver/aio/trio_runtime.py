@@ -37,7 +37,7 @@ class TrioTimer:
     __slots__ = ("args", "function", "when")
 
     def __init__(self, when: float, function: Callable[..., object], args: tuple[Any, ...]) -> None:
-        self.when = when
+        self.when: float = when
         self.function: Callable[..., object] | None = function
         self.args = args
 
@@ -68,7 +68,7 @@ class TrioWatch:
         on_readable: Callable[[], object] | None = None,
         on_writable: Callable[[], object] | None = None,
     ) -> None:
-        self.fd = fd
+        self.fd: int = fd
         self._callbacks: list[Callable[[], object] | None] = [None, None]
         self._scopes: list[Any] = [None, None]
         self.update(on_readable, on_writable)

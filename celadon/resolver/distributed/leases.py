@@ -120,7 +120,7 @@ class Lease:
         self._run = run
         self._part = 0.0
         self._renewed = float("-inf")
-        self.seen = 0
+        self.seen: int = 0
 
     def read(self, said: Published | None, now: float) -> bool:
         """Take in a publication, None where it could not be read; False when the run is over for this holder."""

@@ -75,7 +75,7 @@ class Parts:
     def __init__(self, directory: str, suffix: str = ".ndjson", who: str = "") -> None:
         self.directory = directory
         self.suffix = suffix
-        self.who = who or f"{os.uname().nodename.partition('.')[0]}.{os.getpid()}.{os.urandom(4).hex()}"
+        self.who: str = who or f"{os.uname().nodename.partition('.')[0]}.{os.getpid()}.{os.urandom(4).hex()}"
 
     def path(self, name: str) -> str:
         """A file of the directory."""

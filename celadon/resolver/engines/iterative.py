@@ -35,12 +35,12 @@ class _Authority:
     __slots__ = ("down_until", "in_flight", "options", "pace", "rtt", "server", "timer", "waiting")
 
     def __init__(self, server: Server, pace: Pace | None) -> None:
-        self.server = server
-        self.options = QueryOptions(server=server, rd=False)
-        self.pace = pace
-        self.rtt = _UNKNOWN
-        self.down_until = 0.0
-        self.in_flight = 0
+        self.server: Server = server
+        self.options: QueryOptions = QueryOptions(server=server, rd=False)
+        self.pace: Pace | None = pace
+        self.rtt: float = _UNKNOWN
+        self.down_until: float = 0.0
+        self.in_flight: int = 0
         self.timer: Any = None
         self.waiting: deque[tuple[Question, Done]] = deque()
 
@@ -60,14 +60,14 @@ class IterativeEngine:
             tuning, tries=1, retry=_AGAIN_PLAIN, rate_per_server=0.0, in_flight_per_server=0, adaptive=False
         )
         #: Who asks the authorities.
-        self.engine = PythonEngine(replace(config, servers=roots, attempts=1), one_try)
-        self.tries = tuning.tries or config.attempts
-        self.delegations = Delegations(hints)
-        self.cache = Cache(CachePolicy(entries=100_000))
+        self.engine: PythonEngine = PythonEngine(replace(config, servers=roots, attempts=1), one_try)
+        self.tries: int = tuning.tries or config.attempts
+        self.delegations: Delegations = Delegations(hints)
+        self.cache: Cache = Cache(CachePolicy(entries=100_000))
         #: Questions under way, each once; and who waits for a delegation, by the zone and the name below it.
         self.walks: dict[Question, _Walk] = {}
         self.gates: dict[str, list[Callable[[], None]]] = {}
-        self.queries = 0
+        self.queries: int = 0
         self._authorities: dict[str, _Authority] = {}
         self._closed = False
 

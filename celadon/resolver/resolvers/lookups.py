@@ -122,10 +122,10 @@ class Seat:
     __slots__ = ("config", "flights", "retired", "users")
 
     def __init__(self, flights: Flights, config: Config) -> None:
-        self.flights = flights
-        self.config = config
-        self.users = 0
-        self.retired = False
+        self.flights: Flights = flights
+        self.config: Config = config
+        self.users: int = 0
+        self.retired: bool = False
 
     def leave(self) -> None:
         """One lookup less. The last lookup of a retired engine closes it."""
@@ -161,9 +161,9 @@ class Lookup:
     question: Question
 
     def __init__(self, ends: float | None) -> None:
-        self.asked = False  # whether anything was not in the cache
-        self.ends = ends
-        self.expires = _NEVER
+        self.asked: bool = False  # whether anything was not in the cache
+        self.ends: float | None = ends
+        self.expires: float = _NEVER
         self.seat = None
 
 

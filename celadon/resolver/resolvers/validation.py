@@ -45,9 +45,9 @@ class Validator:
     """The anchors, and what was found below them. For all greenlets of all hubs; ``clock`` is the time of day."""
 
     def __init__(self, path: str | None = None, clock: Callable[[], float] | None = None) -> None:
-        self.anchors = read_anchors(path)
+        self.anchors: Anchors = read_anchors(path)
         self.clock = clock or time.time
-        self.cuts = Cuts()
+        self.cuts: Cuts = Cuts()
 
     asked = staticmethod(validate.asked)
 
@@ -125,7 +125,7 @@ class ValidatingEngine:
 
     def __init__(self, inner: Engine, validator: Validator) -> None:
         hub = get_hub()
-        self.name = inner.name
+        self.name: str = inner.name
         self.inner = inner
         self.validator = validator
         self._keys = Flights(inner, None, hub.now, hub.call_later)

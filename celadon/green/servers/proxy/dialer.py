@@ -72,7 +72,7 @@ class Dialer:
         self._destinations = destinations
         self._seconds = seconds
         self._is_own = is_own
-        self.places = Places(per_host)
+        self.places: Places = Places(per_host)
 
     @contextmanager
     def connection(self, host: str, port: int) -> Iterator[Dialed]:

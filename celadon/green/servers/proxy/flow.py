@@ -30,25 +30,28 @@ class Flow:
         "seen", "sent", "spares_client",
     )  # fmt: skip
 
+    received: int
+    sent: int
+
     def __init__(self, client: Connection, peer: Any) -> None:
-        self.client = client
-        self.peer = peer
+        self.client: Connection = client
+        self.peer: Any = peer
         self.origin: Any = None
         #: When bytes came last, by the hub's clock; ``inf`` while nobody waits for any.
-        self.seen = inf
+        self.seen: float = inf
         #: Bytes that went to the origin and to the client since the last ``begin``.
         self.sent = self.received = 0
         #: Whether one side failed, so that the other must not take the end for a regular one.
-        self.broken = False
+        self.broken: bool = False
         self._cut = False
         # Whether a send to the client, to the origin, is under way: only SHUT_WR ends it.
         self._giving = self._sending = False
         # Whether one of the two ways of a tunnel has ended.
         self._half = False
         #: Whether it was ended because no bytes came.
-        self.expired = False
+        self.expired: bool = False
         #: Whether the client can still be told what went wrong: nothing of an answer was sent.
-        self.spares_client = False
+        self.spares_client: bool = False
         self.now = get_hub().now
 
     def begin(self, origin: Any) -> None:

@@ -19,7 +19,7 @@ from ..wsgi import WSGIServer
 from .proxy_options import DEFAULT_ADDRESS, USAGE, ProxySettings, parse
 from .proxy_server import ProxyServer, proxy_sections
 
-log = logging.getLogger("celadon.proxy")
+log: logging.Logger = logging.getLogger("celadon.proxy")
 
 #: Descriptors that are asked for, where the system lets us have them: two for each tunnel.
 _DESCRIPTORS = 65536

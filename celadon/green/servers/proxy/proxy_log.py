@@ -33,9 +33,20 @@ class Entry:
         "status", "user", "why",
     )  # fmt: skip
 
+    begin: float
+    connect: float
+    host: str
+    kind: str
+    lookup: float
+    peer: Any
+    port: int
+    received: int
+    sent: int
+    user: str
+
     def __init__(self, kind: str, peer: Any, host: str, port: int, begin: float, user: str = "") -> None:
         self.kind, self.peer, self.host, self.port, self.begin, self.user = kind, peer, host, port, begin, user
-        self.method = ""
+        self.method: str = ""
         #: What was connected to.
         self.address: str | None = None
         self.lookup = self.connect = 0.0

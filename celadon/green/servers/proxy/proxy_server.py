@@ -96,17 +96,17 @@ class ProxyServer(StreamServer):
         backlog: int | None = None,
         spawn: Spawn = "default",
     ) -> None:
-        self.limits = limits or ProxyLimits()
+        self.limits: ProxyLimits = limits or ProxyLimits()
         if self.limits.connections is not None:
             spawn = self.limits.connections
         super().__init__(listener, None, backlog, spawn)
         self._own_resolver = resolver is None
-        self.resolver = CrawlerResolver("python") if resolver is None else resolver
-        self.destinations = destinations or Destinations()
-        self.credentials = Credentials(users) if users else None
-        self.log = log_of(log, 20)
+        self.resolver: CrawlerResolver = CrawlerResolver("python") if resolver is None else resolver
+        self.destinations: Destinations = destinations or Destinations()
+        self.credentials: Credentials | None = Credentials(users) if users else None
+        self.log: Any = log_of(log, 20)
         #: How it calls itself in Via.
-        self.pseudonym = b"celadon-" + os.urandom(6).hex().encode()
+        self.pseudonym: bytes = b"celadon-" + os.urandom(6).hex().encode()
         self._dialer = Dialer(
             self.resolver, self.destinations, self.limits.connect_seconds, self.limits.per_host, self._is_own
         )
@@ -121,7 +121,7 @@ class ProxyServer(StreamServer):
         self._looking: Timer | None = None
         self._log_failed = False
         #: Whether it was stopped.
-        self.draining = False
+        self.draining: bool = False
 
     # -- start and stop --------------------------------------------------------------------------------------
 

@@ -63,7 +63,7 @@ class Refused(Exception):
     def __init__(self, sort: Sort, why: str, kind: str = "") -> None:
         super().__init__(why)
         self.sort = sort
-        self.kind = kind or sort.error
+        self.kind: str = kind or sort.error
 
 
 def refused(error: OSError, host: str, port: int) -> Refused:

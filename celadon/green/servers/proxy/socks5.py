@@ -70,8 +70,8 @@ class Socks5:
         self._data = b""
         self._step: Callable[[bytes], tuple[int, bytes] | None] = self._greeting
         self.asked: Asked | None = None
-        self.user = ""
-        self.rest = b""
+        self.user: str = ""
+        self.rest: bytes = b""
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes; returns those to send. SocksError for what is wrong."""

@@ -69,7 +69,7 @@ class Bench:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.measures = Measures()
+        self.measures: Measures = Measures()
         self._questions = questions(options)
         self._random = _random.Random()
         self._began = self._ends = 0.0

@@ -19,9 +19,9 @@ class Latencies:
     """A distribution of times in seconds, exact to half a percent."""
 
     def __init__(self) -> None:
-        self.count = 0
-        self.least = math.inf
-        self.most = 0.0
+        self.count: int = 0
+        self.least: float = math.inf
+        self.most: float = 0.0
         self._mean = self._square = 0.0  # by Welford's method
         self._buckets: Counter[int] = Counter()
 
@@ -72,21 +72,28 @@ class Slice:
 
     __slots__ = ("errors", "latencies", "requests")
 
+    errors: int
+    requests: int
+
     def __init__(self) -> None:
         self.requests = self.errors = 0
-        self.latencies = Latencies()
+        self.latencies: Latencies = Latencies()
 
 
 class Measures:
     """All of a run. ``add`` each outcome with its time since the beginning, in seconds."""
 
+    errors: int
+    requests: int
+    truncated: int
+
     def __init__(self) -> None:
         self.requests = self.errors = self.truncated = self.mismatches = 0
-        self.took = 0.0
+        self.took: float = 0.0
         self.rcodes: Counter[str] = Counter()
         self.types: Counter[str] = Counter()
-        self.latencies = Latencies()
-        self.width = 1.0  # seconds of a slice; doubled when there are too many
+        self.latencies: Latencies = Latencies()
+        self.width: float = 1.0  # seconds of a slice; doubled when there are too many
         self.slices: dict[int, Slice] = {}
 
     def add(self, rdtype: int, outcome: Outcome, at: float) -> None:

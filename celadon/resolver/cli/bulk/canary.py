@@ -24,6 +24,8 @@ class Canary:
 
     name = "canary"
 
+    asked: int
+
     def __init__(self, engine: Engine, notes: Notes, servers: tuple[Server, ...], checks: Checks) -> None:
         self.engine = engine
         self.notes = notes

@@ -30,7 +30,7 @@ class NxdomainCut:
     def __init__(self, engine: Engine, notes: Notes) -> None:
         self.engine = engine
         self.notes = notes
-        self.cut = 0
+        self.cut: int = 0
         self._denied: OrderedDict[str, str | None] = OrderedDict()
 
     def submit(self, question: Question, done: Done) -> Cancel:

@@ -37,7 +37,7 @@ class ParquetOutput:
     """Takes records where an ``Output`` does. It cannot go on with a file of an earlier run."""
 
     def __init__(self, target: str) -> None:
-        self.broken = False
+        self.broken: bool = False
         self.regular = True
         self._file = open(target, "wb")  # noqa: SIM115  (closed below)
         self._writer = pq.ParquetWriter(self._file, SCHEMA, compression="zstd")

@@ -22,6 +22,9 @@ class Recheck:
 
     name = "recheck"
 
+    checked: int
+    left_out: int
+
     def __init__(
         self, engine: Engine, exchange: Any, notes: Notes, servers: tuple[Server, ...], checks: Checks
     ) -> None:

@@ -23,7 +23,7 @@ class Verified:
         self.engine = engine
         self.trusted = trusted
         self.notes = notes
-        self.counted = {"verified": 0, "unverified": 0, "not_verified": 0}
+        self.counted: dict[str, int] = {"verified": 0, "unverified": 0, "not_verified": 0}
 
     def submit(self, question: Question, done: Done) -> Cancel:
         """See ``Engine.submit``."""

@@ -64,7 +64,7 @@ class Evidence:
 
     def __init__(self) -> None:
         self.given: Given = _NOTHING
-        self.replies = 0
+        self.replies: int = 0
         self._quiet = 0
 
     def add(self, outcome: Outcome) -> None:

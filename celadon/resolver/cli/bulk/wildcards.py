@@ -32,10 +32,13 @@ class _Parent(Evidence):
 
     __slots__ = ("asked", "pending", "root", "waiting")
 
+    asked: int
+    pending: int
+
     def __init__(self) -> None:
         super().__init__()
         self.asked = self.pending = 0
-        self.root = ""
+        self.root: str = ""
         self.waiting: list[Callable[[], None]] | None = None
 
     def wait(self, go_on: Callable[[], None]) -> None:
@@ -49,6 +52,10 @@ class WildcardCheck:
     """See the module. ``asker`` is asked for ``tests`` random names at a time; ``report`` gets each wildcard once."""
 
     name = "wildcards"
+
+    asked: int
+    found: int
+    roots: int
 
     def __init__(
         self, engine: Engine, asker: Engine, tests: int, notes: Notes, report: Callable[[str], object]

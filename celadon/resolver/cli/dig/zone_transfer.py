@@ -47,12 +47,15 @@ class Refused(Exception):
 class Fetch:
     """One transfer. Iterating it gives the records; afterwards it knows how many messages and bytes came."""
 
+    messages: int
+    size: int
+
     def __init__(self, asker: Asker, lookup: Lookup, server: Server) -> None:
         self._run = asker.run
         self._lookup = lookup
         self._server = server
         self.messages = self.size = 0
-        self.began = 0.0
+        self.began: float = 0.0
         self.reply: Answer | None = None
 
     def __iter__(self) -> Iterator[Got]:

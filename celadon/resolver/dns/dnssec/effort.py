@@ -54,6 +54,11 @@ class Effort:
 
     __slots__ = ("checks", "failures", "hashes", "questions")
 
+    checks: int
+    failures: int
+    hashes: int
+    questions: int
+
     def __init__(self) -> None:
         self.checks = self.failures = self.hashes = self.questions = 0
 
