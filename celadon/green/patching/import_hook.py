@@ -42,6 +42,14 @@ class _Loader:
         self._done(module)
 
 
+def own_loader(spec: ModuleSpec) -> Any:
+    """The loader of a module as it is without any hook of ours; None if it has none."""
+    loader: Any = spec.loader
+    while isinstance(loader, _Loader):
+        loader = loader.original
+    return loader
+
+
 class Finder:
     """An entry of ``sys.meta_path``: finds the modules that ``wants`` is true for, by means of the other entries.
 
@@ -85,4 +93,4 @@ class Finder:
             sys.meta_path.remove(self)
 
 
-__all__ = ["Finder"]
+__all__ = ["Finder", "own_loader"]

@@ -15,6 +15,8 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
+from .import_hook import own_loader
+
 # Whose own threads and locks must stay the operating system's: our hub, and what our resolvers stand on.
 _OURS = ("celadon.hub", "celadon.resolver", "celadon.green.thread", "pycares")
 _BELOW_OURS = tuple(f"{name}." for name in _OURS)
@@ -81,11 +83,12 @@ def original_module(name: str) -> ModuleType:
     spec = importlib.util.find_spec(name)
     if spec is None or spec.loader is None:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    spec.loader = own_loader(spec)  # a module that is not imported yet would be patched by our hook
     made = importlib.util.module_from_spec(spec)
-    names = list(ORIGINAL)
-    present = {one: sys.modules.get(one) for one in names}
+    for_a_while = {**ORIGINAL, name: made}  # itself too: `ssl` makes its constants in what stands under its name
+    present = {one: sys.modules.get(one) for one in for_a_while}
     # Nobody else runs in between: executing a module of the standard library parks nowhere.
-    sys.modules.update(ORIGINAL)
+    sys.modules.update(for_a_while)
     try:
         spec.loader.exec_module(made)
     finally:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 BEFORE = """
-import _queue, _thread, queue, sys, threading
+import _queue, _thread, sys, threading
 import celadon
 from celadon.green import original
 from celadon.resolver.testing import NameServer
@@ -14,6 +14,7 @@ ORIGINALS = [_queue.SimpleQueue, type(_thread.allocate_lock())]  # a list is not
 """
 WHAT = """
 import pycares
+import queue
 simple_queue, lock = ORIGINALS
 kept = pycares._shutdown_manager
 assert type(kept._queue) is pycares.SimpleQueue is simple_queue
@@ -35,8 +36,28 @@ ORDERS = {
 }
 
 
+@pytest.mark.parametrize("first", ["", "import queue; "])
 @pytest.mark.parametrize("order", ORDERS)
-def test_its_thread_lock_and_queue_are_originals(order):
-    code = BEFORE + ORDERS[order] + WHAT
+def test_its_thread_lock_and_queue_are_originals(order, first):
+    code = BEFORE + first + ORDERS[order] + WHAT
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("module", "name"), [("queue", "SimpleQueue"), ("ssl", "SSLContext")])
+def test_the_original_of_a_module_that_nobody_has_imported(module, name):
+    """The hook that patches a module at its import must not see the copy."""
+    code = f"""
+import sys
+from celadon.green import original_module, patch_all
+for one in [one for one in sys.modules if one.partition(".")[0] == {module!r}]:
+    del sys.modules[one]
+patch_all()
+found = original_module({module!r})
+own = vars(found)[{name!r}]
+assert "celadon" not in repr(vars(own).values()), vars(own)
+import {module}
+assert {module} is not found
+"""
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
