@@ -9,7 +9,7 @@ SERVERS := --ignore=tests/integration/test_dig.py --ignore=tests/integration/tes
 
 .DEFAULT_GOAL := help
 .PHONY: help demo format check check-types dist test-release changelog sbom api-check test-oldest docs test-downstream test test-suite test-pythons test-fast test-shuffle \
-  test-poll test-soak test-bulk-scale test-bulk-signals test-corpora test-flood bench-crowd test-parity test-stdlib test-stdlib-names test-integration test-peers fuzz \
+  test-poll test-soak test-bulk-scale test-bulk-signals test-corpora test-flood bench-crowd test-parity test-stdlib test-stdlib-names test-cluster test-integration test-peers fuzz \
   fuzz-codec bench bench-hub bench-bulk manuals plot bench-scrapy bench-requests bench-http bench-instructions bench-proxy clean
 
 help: ## This list
@@ -110,6 +110,17 @@ test-soak: $(VENV)/.ready ## Random things done to the hub and to a patched prog
 	test -x .venv-integration/bin/python || $(PYTHON) -m venv .venv-integration
 	.venv-integration/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev,integration,integrations,loops]'
 	touch $@
+
+.venv-cluster/.ready: pyproject.toml
+	test -x .venv-cluster/bin/python || $(PYTHON) -m venv .venv-cluster
+	.venv-cluster/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dask]' pytest pytest-timeout
+	.venv-cluster/bin/python -m pip install --quiet --disable-pip-version-check ray || echo "test-cluster: without Ray" >&2
+	touch $@
+
+# Dask clusters on loopback, of which workers, the scheduler, the coordinator and the disk fail; Ray where it installs.
+CLUSTER_NAMES ?= 1000000
+test-cluster: .venv-cluster/.ready ## resolve bulk on Dask and Ray clusters that fail: CLUSTER_NAMES=1000000 names each
+	CLUSTER_NAMES=$(CLUSTER_NAMES) .venv-cluster/bin/python -m pytest tests/integration/test_cluster.py
 
 .venv-niquests/.ready: pyproject.toml
 	test -x .venv-niquests/bin/python || $(PYTHON) -m venv .venv-niquests

@@ -58,10 +58,12 @@ def notes_of(made):
 
 
 def test_shards_one_by_one_in_any_order_and_twice(cut, server, tmp_path):
+    server.add("other.test", "A", "192.0.2.1")  # a server with names of its own keeps a list of its queries
     assert len(cut) == 7
     notes = [shard(one) for one in reversed([*cut])]
     assert sum(one["records"] for one in notes) == len(NAMES)
     count = len(server.queries)
+    assert count == len(NAMES)
     assert [shard(one) for one in cut] == notes[::-1], "what is finished is not asked again"
     assert len(server.queries) == count
     assert merge(cut.directory, str(tmp_path / "out"), ordered=True) == len(NAMES)
@@ -383,12 +385,14 @@ def test_a_second_run_takes_over(cut):
 
 
 def test_the_rate_is_shared_and_kept(server, source, tmp_path):
+    server.add("other.test", "A", "192.0.2.1")  # a server with names of its own keeps a list of its queries
     made = plan(source, str(tmp_path / "parts"), lines=100, resolvers=server.address, rate=400)
     began = time.monotonic()
     outcome = drive(ForkPool(3), made)
     assert outcome.records == len(NAMES)
     assert time.monotonic() - began > len(NAMES) / 400 * 0.9
     times = sorted(one.when for one in server.queries)
+    assert len(times) == len(NAMES)
     for at, first in enumerate(times):
         assert sum(1 for one in times[at:] if one < first + 0.5) <= 400 * 0.5 + 400 / 20 + 6
 
@@ -439,7 +443,7 @@ def test_an_output_is_merged_and_the_parts_stay_if_they_were_named(server, sourc
     [
         (["--parts", "p", "--checkpoint", "c", "-w", "o"], 1, "--checkpoint and shards exclude"),
         (["--parts", "p", "--flush"], 1, "--flush and shards exclude"),
-        (["--parts", "p", "-r", "a b"], 8, "not a server's address"),
+        (["--parts", "p", "-r", "a b"], 8, "neither a server's address nor a file"),
         (["--shard-lines", "5"], 1, "--shard-lines needs"),
         (["--resume"], 1, "--resume needs --checkpoint FILE or --parts DIR"),
         (["--dask", "tcp://127.0.0.1:1"], 1, "needs --parts DIR or -w FILE"),
