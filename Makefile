@@ -131,7 +131,7 @@ test-cluster: .venv-cluster/.ready ## resolve bulk on Dask and Ray clusters that
 # against PostgreSQL, Redis, MariaDB, NSD and Knot, which apt-get installs where they are missing and we are root.
 test-integration: .venv-integration/.ready .venv-niquests/.ready ## Real servers and libraries, installed by apt-get and pip where we are root
 	.venv-integration/bin/python -m tests.integration.servers
-	.venv-integration/bin/python -m pytest tests/resolver/adapters tests/integration
+	.venv-integration/bin/python -m pytest tests/resolver/adapters tests/resolver/aio tests/integration
 	.venv-niquests/bin/python -m pytest tests/resolver/adapters/test_niquests.py
 
 # One environment for each Python, never committed: make test-peers PYTHON=python3.13
