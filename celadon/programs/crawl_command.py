@@ -31,9 +31,19 @@ def _progress(limit: int) -> AbstractContextManager[Any]:
     return made
 
 
+class _Help(argparse.HelpFormatter):
+    """Writes ``-o, --output OUTPUT`` as Python 3.13 does, so that the manual is the same by every Python."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if len(action.option_strings) < 2 or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        return f"{', '.join(action.option_strings)} {action.metavar or action.dest.upper()}"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="celadon crawl",
+        formatter_class=_Help,
         description="Crawl web sites politely, to lines of JSON. Nobody leads it to a private address. A run with the "
         "same output goes on where the last one ended.",
         epilog="It needs requests, selectolax and protego: pip install 'celadon[crawler]'.",

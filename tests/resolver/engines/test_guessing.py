@@ -334,6 +334,7 @@ def test_what_a_peer_makes_us_send_and_does_not_read_has_a_bound():
     hub = get_hub()
     driver = SimpleNamespace(
         runtime=HubRuntime(),
+        tuning=Tuning(),
         now=hub.now,
         link_failed=lambda link, error: (failed.append(str(error)), link.close()),
     )

@@ -170,8 +170,8 @@ def sockets(monkeypatch, kind):
     """Have the engine use another class of sockets."""
     real = udp_tcp.connected
 
-    def connected(server, what):
-        plain = real(server, what)
+    def connected(server, what, source=None):
+        plain = real(server, what, source)
         return kind(fileno=plain.detach())
 
     monkeypatch.setattr(udp_tcp, "connected", connected)
