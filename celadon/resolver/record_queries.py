@@ -79,6 +79,8 @@ def question_of(
     if server is not None or tcp or dnssec:
         at = parse_server(server) if isinstance(server, str) else server
         options = QueryOptions(server=at, tcp=tcp, dnssec=dnssec)
+    if not isinstance(name, str):
+        raise TypeError(f"a name to ask for is a str, not {type(name).__name__}: {name!r}")
     asked = to_ascii(name, idna).removesuffix(".")
     return Question(asked, record_type.parse_type(rrtype), _class(rclass), options)
 

@@ -234,3 +234,9 @@ def test_the_lot_decides():
     records = [Srv(1, 1, 1, "a"), Srv(1, 2, 1, "b"), Srv(1, 0, 1, "zero")]
     assert [one.target for one in srv_order(records, lambda: 0.0)] == ["zero", "a", "b"]
     assert [one.target for one in srv_order(records, lambda: 0.99)] == ["b", "a", "zero"]
+
+
+@pytest.mark.parametrize("name", [["a.test"], b"a.test", None, 7])
+def test_a_name_is_a_str(server, name):
+    with pytest.raises(TypeError, match="a name to ask for is a str"):
+        resolver.query(name)
