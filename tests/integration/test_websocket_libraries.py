@@ -20,4 +20,6 @@ def test_flask_sock_and_flask_socketio():
         [sys.executable, "-X", "faulthandler", "-m", "celadon", "-m", "tests.integration.programs.flask_websocket"],
         capture_output=True, text=True, timeout=60, check=False, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
+    # engineio logs a client that leaves while its last poll is on its way.
+    said = [line for line in done.stderr.splitlines() if "Session is disconnected" not in line]
+    assert (done.returncode, said) == (0, [])

@@ -357,7 +357,8 @@ class OfferedWebSocket(WebSocket):
     environ: dict[str, Any]
 
     def __init__(self, handler: OfferingHandler, environ: dict[str, Any], agreed: Handshake) -> None:
-        self.environ, self.protocol = environ, agreed.protocol
+        self.environ = environ
+        self.protocol: str | None = agreed.protocol
         self._handler, self._agreed = handler, agreed
 
     @property
@@ -395,7 +396,8 @@ class OfferingHandler(WebSocketHandler):
             websocket, self.websocket = self.websocket, None
             environ["wsgi.websocket"] = None
             if websocket is not None and websocket.opened:
-                self.code, self._orig_status = 101, _SWITCHING.decode()
+                self.code: int = 101
+                self._orig_status = _SWITCHING.decode()
                 _end(websocket)
 
     def _offer(self, environ: dict[str, Any]) -> OfferedWebSocket | None:

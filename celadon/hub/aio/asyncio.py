@@ -40,7 +40,7 @@ class AsyncioOuter:
     __slots__ = ("_context", "_with_task", "joined", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
+        self.loop: asyncio.AbstractEventLoop = loop
         #: Greenlets have contexts of their own; so each call needs no copy of whichever is the caller's.
         self._context = Context()
         self.joined: Joined = Joined(self)

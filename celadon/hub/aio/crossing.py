@@ -46,7 +46,7 @@ class Outcome:
     __slots__ = ("_call", "_done", "error", "stop", "value")
 
     def __init__(self, stop: Callable[[], object]) -> None:
-        self.stop = stop
+        self.stop: Callable[[], object] = stop
         self.value: Any = None
         self.error: BaseException | None = None
         self._done = False

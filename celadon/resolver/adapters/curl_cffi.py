@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from curl_cffi import CurlOpt
 from curl_cffi.requests import AsyncSession as _AsyncSession
@@ -16,6 +16,12 @@ from curl_cffi.requests import Session as _Session
 
 from .asyncio import on_loop
 from .redirects import MOST, Answer, Fetch, Look, hops, place
+
+if TYPE_CHECKING:  # they have a parameter for type checkers, and had none in older versions
+    _PlainSession: TypeAlias = _Session[Any]
+    _PlainAsyncSession: TypeAlias = _AsyncSession[Any]
+else:
+    _PlainSession, _PlainAsyncSession = _Session, _AsyncSession
 
 _BODY = ("data", "json", "multipart", "content")
 
@@ -65,7 +71,7 @@ class _Guarded:
         return hops(method.upper(), url, limit, kwargs, _BODY)
 
 
-class Session(_Guarded, _Session):
+class Session(_Guarded, _PlainSession):
     """See ``curl_cffi.requests.Session``. ``resolver`` is a ResolverThread, or a CrawlerResolver under ``patch_all``.
 
     ResolveError (BlockedAddress) for what is not to be connected to.
@@ -90,7 +96,7 @@ class Session(_Guarded, _Session):
                 return end.value
 
 
-class AsyncSession(_Guarded, _AsyncSession):
+class AsyncSession(_Guarded, _PlainAsyncSession):
     """See ``curl_cffi.requests.AsyncSession``. ``resolver`` is a CrawlerResolver, LoopResolver or ResolverThread."""
 
     async def request(self, method: str, url: str, **kwargs: Any) -> Any:

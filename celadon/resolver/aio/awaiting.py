@@ -41,7 +41,7 @@ async def ask(
 class AwaitingLookups(Lookups):
     """The calls give a result, or a coroutine that gives it and is to be awaited at once."""
 
-    place = staticmethod(current)
+    place: Callable[[], Any] = staticmethod(current)
 
     def config(self) -> Config:
         """The servers and settings that it asks with now."""

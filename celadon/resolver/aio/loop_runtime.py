@@ -80,10 +80,10 @@ class LoopRuntime:
     """See the module; ``protocols.Place`` and ``protocols.Runtime``. For the loop's own thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
+        self.loop: asyncio.AbstractEventLoop = loop
         self.vars: dict[object, Any] = {}
-        self.clock = self
-        self.now = time.monotonic
+        self.clock: LoopRuntime = self
+        self.now: Callable[[], float] = time.monotonic
         self.watch: partial[LoopWatch] = partial(LoopWatch, loop)
         self._closers: list[Callable[[], object]] = []
         self._end = self._until_the_end()

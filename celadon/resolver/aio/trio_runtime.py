@@ -39,7 +39,7 @@ class TrioTimer:
     def __init__(self, when: float, function: Callable[..., object], args: tuple[Any, ...]) -> None:
         self.when: float = when
         self.function: Callable[..., object] | None = function
-        self.args = args
+        self.args: tuple[Any, ...] = args
 
     def __lt__(self, other: TrioTimer) -> bool:
         return self.when < other.when

@@ -16,8 +16,8 @@ class HubRuntime:
 
     def __init__(self) -> None:
         self.clock: Hub = get_hub()
-        self.call_soon = self.clock.call_soon
-        self.call_later = self.clock.call_later
+        self.call_soon: Callable[..., None] = self.clock.call_soon
+        self.call_later: Callable[..., Timer] = self.clock.call_later
         self.watch: Callable[..., Watch] = watch
 
     def call_at(self, when: float, function: Callable[..., object], *args: Any) -> Timer:

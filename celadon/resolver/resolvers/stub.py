@@ -63,7 +63,7 @@ class StubResolver(Lookups, CallResolver):
     def __repr__(self) -> str:
         return f"<StubResolver over {self.name}>"
 
-    place = staticmethod(get_hub)
+    place: Callable[[], Any] = staticmethod(get_hub)
 
     def _drive(self, place: Hub, steps: Steps[T]) -> T:
         """See Lookups."""

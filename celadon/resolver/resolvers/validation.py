@@ -46,10 +46,10 @@ class Validator:
 
     def __init__(self, path: str | None = None, clock: Callable[[], float] | None = None) -> None:
         self.anchors: Anchors = read_anchors(path)
-        self.clock = clock or time.time
+        self.clock: Callable[[], float] = clock or time.time
         self.cuts: Cuts = Cuts()
 
-    asked = staticmethod(validate.asked)
+    asked: Callable[[Question], Question] = staticmethod(validate.asked)
 
     def plan(self, answer: Answer) -> Any:
         """The plan that validates an answer to a question as ``asked`` makes it."""

@@ -8,6 +8,7 @@ flows now and then, and ``expire`` ends a wait by shutting the sockets down.
 from __future__ import annotations
 
 import _socket
+from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 from struct import pack
@@ -52,7 +53,7 @@ class Flow:
         self.expired: bool = False
         #: Whether the client can still be told what went wrong: nothing of an answer was sent.
         self.spares_client: bool = False
-        self.now = get_hub().now
+        self.now: Callable[[], float] = get_hub().now
 
     def begin(self, origin: Any) -> None:
         """Bytes may go to and from a new origin."""

@@ -78,7 +78,7 @@ class DNSResolver:
         self._closed = True
         if unknown := [name for name, value in kwargs.items() if value is not None and name not in _WITHOUT_EFFECT]:
             raise ValueError(f"DNSResolver: {', '.join(unknown)} cannot be set here; see docs/asyncio.md")
-        self.loop = loop or asyncio.get_event_loop()
+        self.loop: asyncio.AbstractEventLoop = loop or asyncio.get_event_loop()
         self._engine = engine
         self._port = udp_port or tcp_port or 53
         self._options: dict[str, Any] = {"timeout": timeout or _TIMEOUT, "attempts": tries or _TRIES}
