@@ -12,7 +12,8 @@ import pytest
 
 from celadon.green.files import descriptor
 from celadon.green.files.open_file import ParkingFile
-from celadon.hub import sleep, spawn
+from celadon.hub import get_hub, sleep, spawn
+from celadon.hub.loop.shuffle import RAISE
 
 from .worlds import WORLDS, Contracts, outcome, run
 
@@ -176,6 +177,25 @@ def test_a_reader_that_is_woken_but_has_not_run(secure):
         return closing.result(), reading.result(), order
 
     assert run("greenlets", scenario) == (None, b"bye", ["closed"])
+
+
+def test_a_waiter_that_runs_turns_after_the_close():
+    """In a crowd what is new may run before what has waited: the waiter is not bound to come in the next turn."""
+    world = WORLDS["greenlets"]()
+    left, right = world.pair()
+    reading = world.spawn(left.recv, 9)
+    world.settle()
+    right.send(b"bye")
+    left.close()
+    ready = get_hub().ready
+    woken = [entry for entry in ready if isinstance(entry[1], tuple) and entry[1][0] is RAISE]
+    assert len(woken) == 1
+    ready.remove(woken[0])
+    for _ in range(5):
+        sleep(0)
+    ready.append(woken[0])
+    assert reading.result() == b"bye"
+    world.close()
 
 
 def test_the_peer_sees_the_end_once_the_waiters_have_run():

@@ -147,9 +147,6 @@ class _Entry:
         for one in self.watches:
             one.closing()
         self.watches = ()
-        if self.duplicate is not None:
-            # In the turn after the next callback, all waiters have run, in whatever order.
-            self.hub.call_soon(self.hub.call_soon, self.drop_duplicate)
 
     def keep_duplicate(self) -> None:
         """Before the fd is closed: keep the open file for the greenlets that are in ``wait``, as the kernel would."""
@@ -237,6 +234,8 @@ class _Entry:
                 raise FdClosedError(self.duplicate.fd)
         except BaseException:
             hub.back_out(me)
+            if self.duplicate is not None and self.inside == 1:
+                hub.call_soon(self.drop_duplicate)  # this is the last of them, and reads by it before it waits again
             raise
         finally:
             hub.io_waiters -= 1
