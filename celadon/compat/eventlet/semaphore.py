@@ -79,7 +79,7 @@ class CappedSemaphore:
         return self.upper_bound.locked()
 
     def acquire(self, blocking: bool = True) -> bool:
-        """Take one; False if there is none and not ``blocking``. A greenlet that waits in ``release`` goes on."""
+        """Take one; False if nothing is left and not ``blocking``. A greenlet that waits in ``release`` goes on."""
         if not blocking and self.locked():
             return False
         self.upper_bound.release()

@@ -34,7 +34,7 @@ get_hub_noargs = get_hub
 
 
 def get_hub_if_exists() -> Any:
-    """This thread's hub, None if there is none yet."""
+    """This thread's hub, or None before it has one."""
     hub = hub_if_any()
     return None if hub is None else _face(hub.greenlet)
 

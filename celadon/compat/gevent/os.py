@@ -24,7 +24,7 @@ def make_nonblocking(fd: int) -> bool | None:
 
 
 def nb_read(fd: int, n: int) -> bytes:
-    """Up to ``n`` bytes from a descriptor with O_NONBLOCK; parks while there are none. b"" at the end."""
+    """Up to ``n`` bytes from a descriptor with O_NONBLOCK; parks until some come. b"" at the end."""
     while True:
         try:
             return _read(fd, n)

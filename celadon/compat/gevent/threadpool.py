@@ -59,7 +59,7 @@ class ThreadPool(_ThreadPool):
         if self._maxsize:
             self._wanted = self._maxsize
         with self._lock:
-            self._maxsize = 0  # whoever sees it ends
+            self._maxsize = 0  # a worker that sees it ends
             for _ in range(self._threads):
                 self._tasks.put(None)
         while self._threads and not (self._maxsize or self.hub.closed) and getcurrent() is not self.hub.greenlet:

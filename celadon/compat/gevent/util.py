@@ -132,8 +132,8 @@ class assert_switches:  # noqa: N801  (gevent's name)
         if self.max_blocking_time is None:
             # A wait that is over at once, because nobody else is ready, is counted by the loop only.
             if not self._switched and self._count == (self._hub.hub.turn, self._hub.hub.left):
-                whom = "To the hub" if self.hub_only else "To any greenlet"
-                raise _FailedToSwitch(f"{whom} in {longest:.4f} seconds")
+                goes_to = "To the hub" if self.hub_only else "To any greenlet"
+                raise _FailedToSwitch(f"{goes_to} in {longest:.4f} seconds")
         elif longest > self.max_blocking_time:
             raise _FailedToSwitch(
                 f"{self._me!r} blocked the hub for {longest:.3f} s, more than {self.max_blocking_time} s"

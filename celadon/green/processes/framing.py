@@ -14,7 +14,7 @@ class Framing(Protocol):
         """The bytes of one message. ValueError or TypeError for what cannot be one."""
 
     def unpack(self, held: bytearray) -> tuple[Any] | None:
-        """Take one whole message out of the front of ``held``; None if there is none yet."""
+        """Take one whole message out of the front of ``held``; None before it is whole."""
 
 
 class Lines:

@@ -9,6 +9,7 @@ from typing import Any
 from ....patch_options import UsageError, is_resolver_option, listed, patch_option, split, value_of
 from ....resolver import Guard
 from ..listeners import parse_address
+from ..option_values import count, octal, seconds
 from .destinations import Destinations, host_pattern, port_range
 from .proxy_server import Credentials, ProxyLimits
 
@@ -63,26 +64,6 @@ class ProxySettings:
     log_level: str = "info"
     #: Options of the resolver, its name as ``resolver``.
     resolver: dict[str, Any] = field(default_factory=dict)
-
-
-def _count(text: str) -> int:
-    found = int(text)
-    if found < 1:
-        raise ValueError("a whole number, at least 1")
-    return found
-
-
-def _seconds(text: str) -> float:
-    found = float(text)
-    if not 0 < found < float("inf"):
-        raise ValueError("a number of seconds, more than 0")
-    return found
-
-
-def _octal(text: str) -> int:
-    if not text.isdigit() or "8" in text or "9" in text or int(text, 8) > 0o777:
-        raise ValueError("in octal digits, such as 660")
-    return int(text, 8)
 
 
 def _address(text: str) -> Any:
@@ -155,14 +136,14 @@ _LISTS: dict[str, Callable[[str], list[Any]]] = {
     "--deny-port": _each(port_range),
 }
 _VALUES: dict[str, Callable[[str], Any]] = {
-    "--unix-mode": _octal,
-    "--per-host": _count,
-    "--max-connections": _count,
-    "--connect-timeout": _seconds,
-    "--idle-timeout": _seconds,
-    "--header-timeout": _seconds,
-    "--keep-alive": _seconds,
-    "--graceful-timeout": _seconds,
+    "--unix-mode": octal,
+    "--per-host": count,
+    "--max-connections": count,
+    "--connect-timeout": seconds,
+    "--idle-timeout": seconds,
+    "--header-timeout": seconds,
+    "--keep-alive": seconds,
+    "--graceful-timeout": seconds,
     "--access-log": str,
     "--debug-page": _address,
     "--log-level": _level,

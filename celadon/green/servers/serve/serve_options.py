@@ -8,6 +8,7 @@ from typing import Any
 
 from ....patch_options import UsageError, listed, patch_option, split, value_of
 from ..listeners import parse_address
+from ..option_values import count, octal, seconds
 from ..proxied import Trusted
 from .application import Name, parse_name
 
@@ -79,30 +80,6 @@ class Settings:
     patch: dict[str, Any] = field(default_factory=dict)
 
 
-def _count(text: str) -> int:
-    found = int(text)
-    if found < 1:
-        raise ValueError("a whole number, at least 1")
-    return found
-
-
-def _seconds(text: str) -> float:
-    found = float(text)
-    if not 0 < found < float("inf"):
-        raise ValueError("a number of seconds, more than 0")
-    return found
-
-
-def _octal(text: str) -> int:
-    try:
-        found = int(text, 8)
-    except ValueError:
-        found = -1
-    if not 0 <= found <= 0o777:
-        raise ValueError("in octal digits, such as 660")
-    return found
-
-
 def _peers(text: str) -> tuple[str, ...]:
     return tuple(Trusted(listed(text)).peers)
 
@@ -132,19 +109,19 @@ _VALUES: dict[str, Callable[[str], Any]] = {
     "--certfile": str,
     "--keyfile": str,
     "--ca-certs": str,
-    "--unix-mode": _octal,
-    "--backlog": _count,
+    "--unix-mode": octal,
+    "--backlog": count,
     "--proxy-allow-ips": _peers,
     "--forwarded-allow-ips": _peers,
-    "--workers": _count,
-    "--max-requests": _count,
-    "--max-age": _seconds,
-    "--graceful-timeout": _seconds,
-    "--silence-timeout": _seconds,
-    "--max-connections": _count,
-    "--max-body": _count,
-    "--keep-alive": _seconds,
-    "--header-timeout": _seconds,
+    "--workers": count,
+    "--max-requests": count,
+    "--max-age": seconds,
+    "--graceful-timeout": seconds,
+    "--silence-timeout": seconds,
+    "--max-connections": count,
+    "--max-body": count,
+    "--keep-alive": seconds,
+    "--header-timeout": seconds,
     "--access-log": str,
     "--access-log-format": _one_of("combined", "json"),
     "--log-level": _one_of(*_LEVELS),
