@@ -104,3 +104,10 @@ class Server:
         self.open.add(made)
         self.most = max(self.most, len(self.open))
         return made
+
+
+def hold(pool, seconds=1.0, what="work"):
+    """Use a connection of the pool for ``seconds``."""
+    with pool.connection() as c:
+        c.execute(what)
+        sleep(seconds)
