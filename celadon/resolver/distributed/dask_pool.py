@@ -14,7 +14,7 @@ from typing import Any
 
 from distributed import Client, LocalCluster, Security, as_completed
 
-from ..cli.bulk.workers import WorkerLost
+from ..cli.bulk.pieces import WorkerLost
 from ..cli.exits import UsageError
 from .driver import Lost
 from .layout import Spec

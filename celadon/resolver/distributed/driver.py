@@ -7,25 +7,24 @@ done when its note is in the directory of parts, so a pool may lose shards, or r
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Protocol
 
+from ..cli.bulk.pieces import Pieces, WorkerLost
 from ..cli.bulk.stop import Stop
 from ..cli.bulk.tally import Tally
-from ..cli.bulk.workers import WorkerLost
 from ..cli.exits import FileError, UsageError
 from ..errors import ResolverConfigError, ResolverUnavailable
 from ..frozen import frozen
-from .layout import Note, Plan, Shard, Spec, note_name
+from .layout import Note, Plan, Spec, note_name
 from .leases import at_work
 from .merging import bent_parts
 from .parts import Parts
 from .pulse import Coordinator
 
 _TICK = 0.5  # seconds
-_TRIES = 4  # of a shard: three workers may die under it
 _PATIENCE = 300.0  # seconds without any worker
 #: No other attempt would mend these.
 _HOPELESS = (FileError, UsageError, ResolverConfigError, ResolverUnavailable)
@@ -137,10 +136,7 @@ class _Drive:
         self._coordinator = Coordinator(plan.directory, self._run)
         self._notes = self._parts.finished(plan)
         self._kept = set(self._notes)
-        self._todo: deque[Shard] = deque(one for one in plan.shards if one.number not in self._notes)
-        self._out: dict[int, Shard] = {}
-        self._tries: Counter[int] = Counter()
-        self._again = 0
+        self._pieces = Pieces("shard", [one.number for one in plan.shards if one.number not in self._notes])
         self._tally = Tally()
         self._bytes = sum(note.length for note in self._notes.values())
         self._next_tick = 0.0
@@ -156,7 +152,7 @@ class _Drive:
             if not finished:
                 self._coordinator.tick(time.monotonic(), True)  # workers that still have a shard let it go
                 self._pool.close()
-            return Outcome(self._notes, frozenset(self._kept), self._again, finished)
+            return Outcome(self._notes, frozenset(self._kept), self._pieces.again, finished)
         except BaseException:
             with suppress(OSError, FileError):
                 self._coordinator.tick(time.monotonic(), True)
@@ -164,27 +160,29 @@ class _Drive:
             raise
         finally:
             self._coordinator.end()
-            if not self._todo and not self._out:
+            if not self._pieces.open:
                 self._parts.clear(only_temporary=True)
 
     def _rounds(self) -> None:
-        while (self._todo or self._out) and not self._stop.number:
+        pieces = self._pieces
+        while pieces.open and not self._stop.number:
             self._tick()
             slots = self._pool.slots()
             self._alone(slots)
-            while self._todo and len(self._out) < 2 * slots:  # one waits for each that runs
-                shard = self._todo.popleft()
-                self._out[shard.number] = shard
-                self._pool.submit(self._plan.spec(shard, self._run, slots))
+            while len(pieces.out) < 2 * slots:  # one waits for each that runs
+                claimed = pieces.claim()
+                if claimed is None:
+                    break
+                self._pool.submit(self._plan.spec(self._plan.shards[claimed], self._run, slots))
             for number, result in self._pool.finished(0.1):
                 self._came(number, result)
 
     def _came(self, number: int, result: dict[str, Any] | BaseException) -> None:
-        shard = self._out.pop(number, None)
-        if shard is None:
+        if number not in self._pieces.out:
             return  # a shard that was done twice
-        note = self._parts.note(shard)
+        note = self._parts.note(self._plan.shards[number])
         if note is not None:  # whatever was said of it
+            self._pieces.commit(number)
             self._notes[number] = note
             self._count(note)
             return
@@ -195,12 +193,7 @@ class _Drive:
                 f"shard {number} was done on {result['worker']}, but {self._parts.path(note_name(number))} is not "
                 "here: all machines must see the same directory of parts"
             )
-        if not isinstance(result, Lost):
-            self._tries[number] += 1
-            if self._tries[number] >= _TRIES:
-                raise WorkerLost(f"shard {number} failed {_TRIES} times, at last by {_in_words(result)}") from None
-        self._again += 1
-        self._todo.append(shard)
+        self._pieces.lost(number, "" if isinstance(result, Lost) else _in_words(result))
 
     def _bent(self) -> bool:
         """Whether parts are not what their notes say (two attempts overtook each other): these are asked again."""
@@ -211,8 +204,7 @@ class _Drive:
                 del self._notes[shard.number]
                 self._kept.discard(shard.number)
                 self._bytes -= shard.length
-                self._again += 1
-                self._todo.append(shard)
+                self._pieces.again_with(shard.number)
         return bool(bent)
 
     def _tick(self) -> None:
@@ -220,8 +212,8 @@ class _Drive:
         if now >= self._next_tick:
             self._next_tick = now + _TICK
             self._coordinator.tick(now)
-            under_way = at_work(self._coordinator.beats.values(), self._out)
-            self._tell(self._tally, self._bytes + under_way, len(self._out))
+            under_way = at_work(self._coordinator.beats.values(), self._pieces.out)
+            self._tell(self._tally, self._bytes + under_way, len(self._pieces.out))
 
     def _alone(self, slots: int) -> None:
         now = time.monotonic()

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from celadon.resolver.cli import main
+from celadon.resolver.cli.bulk.pieces import WorkerLost
 from celadon.resolver.cli.bulk.stop import Stop
-from celadon.resolver.cli.bulk.workers import WorkerLost
 from celadon.resolver.cli.exits import FileError, UsageError
 from celadon.resolver.distributed import ForkPool, Lost, ShardStopped, drive, fork_pool, merge, plan, shard, shard_work
 from celadon.resolver.distributed.driver import Outcome

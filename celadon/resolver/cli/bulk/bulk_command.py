@@ -25,10 +25,11 @@ from .descriptors import make_room
 from .files import Output, PipeLines, open_input, refuse_same_file, replace_file
 from .job import Job, job_of, work
 from .names_in import Key, Watermark, questions
+from .pieces import WorkerLost
 from .progress_form import progress_of
 from .stop import Abandoned, Stop, Stopped, Unfit
 from .tally import Tally
-from .workers import WorkerLost, run_workers
+from .workers import run_workers
 
 _COLLECT_EVERY = 50_000  # objects: more than what is in flight has, or that is gone through again and again
 
@@ -98,6 +99,7 @@ class _Run:
         self.before = state.records
         self.mark = Watermark(state)
         self._keep = state.size
+        self._again_asked = 0  # chunks of processes that died
         self._cut = 0  # bytes behind what the checkpoint knows of
         self.progress = progress_of(options, self.size, state.at[0], self.began)
         self._next_tick = time.monotonic() + 1
@@ -151,7 +153,7 @@ class _Run:
                 self._begin()
                 with _seldom_collected():
                     if processes > 1:
-                        run_workers(
+                        self._again_asked = run_workers(
                             self.job, processes, self._lines(), self.mark, self.output, self.tally, self.tick, self.stop
                         )
                     else:
@@ -268,6 +270,7 @@ class _Run:
             "tries_allowed": self.job.tuning.tries,
             "concurrency": self.options["--concurrency"],
             "processes": self.options["--processes"],
+            "chunks_again": self._again_asked,
             "comments": self.mark.comments,
         }
         if self.options["--resume"]:
@@ -285,6 +288,8 @@ class _Run:
                 line += f"; {self.before} were done before"
             if self._cut and self.options["--resume"]:
                 line += f"; {self._cut} bytes behind the checkpoint were cut and their names asked again"
+            if self._again_asked:
+                line += f"; {self._again_asked} chunks of lines were asked again, because a process had died"
             if self.mark.comments:
                 line += f"; comment lines not asked: {self.mark.comments}"
             if self.stop.number:

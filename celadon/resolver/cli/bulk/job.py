@@ -202,8 +202,9 @@ def work(
         running = run(asked, engine, job.concurrency, ordered=job.ordered, pending=pending, later=PENDING)
     try:
         for key, outcome in running:
-            add(outcome)
-            put(key, render(key, outcome) if all_of_them or _wanted(outcome, key, only, never, failures) else "")
+            line = render(key, outcome) if all_of_them or _wanted(outcome, key, only, never, failures) else ""
+            add(outcome)  # nothing waits between these two: counts and records agree at any moment
+            put(key, line)
     finally:
         running.close()
         tally.of_engine(engine)

@@ -62,6 +62,11 @@ class Block:
         self.left = 0
         self.closed = True
 
+    def so_far(self) -> str:
+        """What is done of it, as ``known`` says it."""
+        both = zip_longest(map(str, self.done), self.known, fillvalue="0")
+        return "".join([max(pair) for pair in both])
+
     def note(self, index: int) -> None:
         """A question is done, by its number in the block; those before it may not be known here yet."""
         done = self.done
@@ -130,8 +135,7 @@ class Watermark:
                 else:
                     spans.append(Span(block.start, block.end, len(block.done)))
             elif 1 in block.done or "1" in block.known:
-                both = zip_longest(map(str, block.done), block.known, fillvalue="0")
-                spans.append(Span(block.start, block.end, "".join([max(pair) for pair in both])))
+                spans.append(Span(block.start, block.end, block.so_far()))
         return State(self.at, self.done, (*spans, *self.spans), size, finished)
 
 

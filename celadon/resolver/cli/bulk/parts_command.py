@@ -22,10 +22,10 @@ from .. import commands
 from ..exits import FILES, INSIDE, NO_REPLY, FileError, UsageError, complain
 from .bulk_options import Options
 from .files import refuse_same_file, replace_file
+from .pieces import WorkerLost
 from .progress_form import progress_of
 from .stop import Stop
 from .tally import Tally
-from .workers import WorkerLost
 
 
 def run(options: Options) -> int:

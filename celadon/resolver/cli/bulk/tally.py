@@ -17,6 +17,8 @@ _UNANSWERED = frozenset((Kind.TIMEOUT, Kind.NETWORK))
 _STEPS = 8  # buckets of round trip times to a factor of e
 _EVERY = 7  # one in eight is timed
 _VERSION = 1  # of the metadata's shape
+#: What ``merge`` takes, with nothing in it of what ``add_news`` takes.
+NOTHING: dict[str, Any] = {"statuses": {}, "counts": [0, 0, 0, 0]}
 
 
 class Tally:
@@ -37,6 +39,8 @@ class Tally:
         self.engine: dict[str, Any] = {}
         #: Counts by name that are added to the engine's.
         self.more: dict[str, int] = {}
+        self._told: Counter[str] = Counter()  # what ``news`` has told of the statuses
+        self._told_counts = [0, 0, 0, 0]
 
     def add(self, outcome: Outcome) -> None:
         """One record more."""
@@ -94,15 +98,26 @@ class Tally:
             "usage": usage(),
         }
 
-    def merge(self, other: dict[str, Any]) -> None:
-        """Add another process' counts."""
-        self._unlike.update(other["statuses"])
-        self._times.update({int(key): count for key, count in other["times"].items()})
-        records, unanswered, unasked, tries = other["counts"]
+    def news(self) -> list[Any]:
+        """Statuses and counts since the call before, as data for ``add_news`` of another process."""
+        statuses, counts = self.statuses, [self.records, self.unanswered, self.unasked, self.tries]
+        since = [statuses - self._told, [now - then for now, then in zip(counts, self._told_counts, strict=True)]]
+        self._told, self._told_counts = statuses, counts
+        return since
+
+    def add_news(self, news: list[Any]) -> None:
+        """Add what another process says in its ``news``."""
+        statuses, (records, unanswered, unasked, tries) = news
+        self._unlike.update(statuses)
         self.records += records
         self.unanswered += unanswered
         self.unasked += unasked
         self.tries += tries
+
+    def merge(self, other: dict[str, Any]) -> None:
+        """Add another process' counts."""
+        self.add_news([other["statuses"], other["counts"]])
+        self._times.update({int(key): count for key, count in other["times"].items()})
         self._slowest = max(self._slowest, other["slowest"])
         for key, value in other["engine"].items():
             if isinstance(value, int):

@@ -4,6 +4,9 @@ Chunks of lines go out through pipes, records come back by the batch, and with t
 input, one output and one checkpoint are enough. A process reads its pipe as fast as it may ask, and a pipe that is full
 is what holds its next chunk back: chunks that wait for one slow name do not count. Nothing here blocks on a pipe while
 another has something to say.
+
+Chunks are the pieces of ``pieces``: of a process that dies, the questions whose records did not come whole are asked
+again by another one.
 """
 
 from __future__ import annotations
@@ -15,15 +18,16 @@ import sys
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from ....hub import get_hub, getcurrent
 from ....hub.lowlevel import watch
 from .files import PENDING, Output, PipeLines
 from .job import Job, work
 from .names_in import Asked, Block, Key, Watermark, chunks, of_block
+from .pieces import TRIES, Pieces, WorkerLost
 from .stop import Stop, Stopped, Unfit, held_back, ignore
-from .tally import Tally
+from .tally import NOTHING, Tally
 
 _RECORDS = 256  # that a worker reports together
 _INDEX = 24  # bits of a question's number in its chunk
@@ -32,10 +36,6 @@ _BUFFERED = 1 << 14  # bytes that wait for a pipe to take them: it holds four ti
 _AHEAD = 64  # chunks for each process, of which the first may keep the others' records from being written
 _poll = select.poll
 _READ, _WRITE = select.POLLIN, select.POLLOUT
-
-
-class WorkerLost(RuntimeError):
-    """A process of the run ended before its work did."""
 
 
 # -- in the worker: a line "B number known" begins a chunk, "L text" are its lines, "E" ends it -------------------
@@ -114,7 +114,9 @@ class _Worker:
     def _flush(self) -> None:
         if self._marks:
             lines = self._job.encode(self._lines) if self._lines else b""
-            _send(self._target, b"R", len(self._marks).to_bytes(4, "big") + self._marks.tobytes() + lines)
+            counts = json.dumps(self._tally.news()).encode()
+            sizes = len(self._marks).to_bytes(4, "big") + len(counts).to_bytes(4, "big")
+            _send(self._target, b"R", sizes + self._marks.tobytes() + counts + lines)
             self._marks = array("Q")
             self._lines.clear()
 
@@ -161,26 +163,37 @@ def _send(fd: int, kind: bytes, data: bytes) -> None:
 # -- in the parent -----------------------------------------------------------------------------------------------
 
 
+class _Sent(NamedTuple):
+    """A chunk that is not done: its block, and its lines in the form of the pipe."""
+
+    block: Block
+    lines: bytes
+
+
 class _AsTheyCome:
     """Records are written as soon as they are here, and their questions are done."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
+        self.chunks: dict[int, _Sent] = {}
+        self.counts: Tally = Tally()  # of what was written
 
     def room(self, number: int) -> bool:
         """Whether chunk ``number`` may be given out."""
         return True
 
     def records(self, hand: _Hand, content: bytes) -> None:
-        """Records from a worker, and before them which questions they are the records of."""
-        end = 4 + int.from_bytes(content[:4], "big") * 8
+        """Records from a worker; before them, which questions they are the records of, and what to count."""
+        marks = 8 + int.from_bytes(content[:4], "big") * 8
+        end = marks + int.from_bytes(content[4:8], "big")
         self._output.raw(content[end:])
-        for mark in memoryview(content[4:end]).cast("Q"):
-            hand.chunks[mark >> _INDEX].note(mark & _INDICES)
+        for mark in memoryview(content[8:marks]).cast("Q"):
+            self.chunks[mark >> _INDEX].block.note(mark & _INDICES)
+        self.counts.add_news(json.loads(content[marks:end]))
 
     def done(self, hand: _Hand, number: int, total: int) -> None:
         """All records of a chunk, ``total`` questions, have come from the worker that had it."""
-        hand.chunks.pop(number).all_done(total)
+        self.chunks.pop(number).block.all_done(total)
 
 
 class _InOrder(_AsTheyCome):
@@ -231,7 +244,8 @@ class _Hand:
                 ignore()
         if not self.pid:
             for fd in (stop[1], self.feed, self.reports, *(fd for one in others for fd in (one.feed, one.reports))):
-                os.close(fd)
+                if fd >= 0:
+                    os.close(fd)
             _work(job, source, target, stop[0])
         os.close(source)
         os.close(target)
@@ -239,24 +253,23 @@ class _Hand:
         self.out = bytearray()
         self.buffer = bytearray()
         self.held: list[bytes] = []  # records that are not to be written yet
-        self.chunks: dict[int, Block] = {}
         self.report: dict[str, Any] | None = None
         self.fed = False  # its last chunk was queued
         self.failure = ""
-        self.ended = False
-        self.stopped = False  # told to leave its work
+
+    @property
+    def ended(self) -> bool:
+        """Whether it says nothing more."""
+        return self.reports < 0
 
     @property
     def hungry(self) -> bool:
         """Whether its pipe takes more."""
         return self.feed >= 0 and len(self.out) < _BUFFERED
 
-    def give(self, number: int, block: Block, lines: list[bytes]) -> None:
+    def give(self, number: int, chunk: _Sent) -> None:
         """Queue a chunk."""
-        block.left = 1
-        block.closed = True
-        self.chunks[number] = block
-        self.out += b"B%d %s\n" % (number, block.known.encode()) + b"".join([b"L" + line for line in lines]) + b"E\n"
+        self.out += b"B%d %s\n" % (number, chunk.block.known.encode()) + chunk.lines
 
     def push(self) -> None:
         """Write what the pipe takes."""
@@ -279,6 +292,16 @@ class _Hand:
             os.close(self.feed)
             self.feed = -1
 
+    def end(self) -> None:
+        """Close its pipes, and wait for its end."""
+        self.end_feed()
+        if self.reports >= 0:
+            os.close(self.reports)
+            self.reports = -1
+            code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+            how = f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
+            self.failure = self.failure or f"the worker process {self.pid} died: it {how}"
+
     def frames(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
         """The frames that these bytes complete."""
         buffer = self.buffer
@@ -287,6 +310,138 @@ class _Hand:
             kind, content = bytes(buffer[:1]), bytes(buffer[5 : 5 + size])
             del buffer[: 5 + size]
             yield kind, content
+
+
+class _Crew:
+    """The workers, and who has which chunk."""
+
+    def __init__(self, job: Job, output: Output, tally: Tally, count: int) -> None:
+        self._job = job
+        self._tally = tally
+        self._sink = _InOrder(output, count * _AHEAD) if job.ordered else _AsTheyCome(output)
+        self._stopping, self._ends = os.pipe()  # closing it tells the workers to stop
+        self._number = 0  # of the last chunk
+        self._stopped = False
+        self._idle = 0  # workers that died without a chunk
+        self.pieces: Pieces = Pieces("chunk of lines")
+        self.hands: list[_Hand] = []
+
+    def hire(self) -> None:
+        """One worker more."""
+        self.hands.append(_Hand(self._job, self.hands, (self._stopping, self._ends)))
+
+    def feed(self, hand: _Hand, source: Iterator[Any]) -> Any:
+        """Give a worker what it takes; returns PENDING or None where the source has nothing now or any more."""
+        hand.push()
+        while hand.hungry:
+            if not self.pieces.waiting:
+                if not self._sink.room(self._number + 1):
+                    return True
+                item = next(source, None)
+                if item is None or item is PENDING:
+                    return item
+                block, lines = item
+                block.left = 1
+                block.closed = True
+                self._number += 1
+                self._sink.chunks[self._number] = _Sent(block, b"".join([b"L" + line for line in lines]) + b"E\n")
+                self.pieces.add(self._number)
+            number = self.pieces.claim(hand)
+            if number is not None:
+                hand.give(number, self._sink.chunks[number])
+                hand.push()
+        return True
+
+    def no_more(self) -> None:
+        """The source is at its end: workers end when they have done what they have."""
+        for hand in self.hands:
+            hand.fed = True
+            hand.push()
+
+    def stop(self) -> None:
+        """All workers are to leave their work, and say what they have done."""
+        self._stopped = True
+        for hand in self.hands:
+            hand.out.clear()
+            hand.end_feed()
+        os.close(self._ends)
+        self._ends = -1
+
+    def listen(self, *also: int) -> bool:
+        """Wait a second at most for anything; False when every worker has ended, and nothing is left to do."""
+        poller = _poll()
+        readers = {}
+        for hand in self.hands:
+            if not hand.ended:
+                readers[hand.reports] = hand
+                poller.register(hand.reports, _READ)
+                if hand.out and hand.feed >= 0:
+                    poller.register(hand.feed, _WRITE)
+        for fd in also:
+            poller.register(fd, _READ)
+        if not readers:
+            return False
+        heard = False
+        for fd, _ in poller.poll(1000):
+            hand_or_none = readers.get(fd)
+            if hand_or_none is not None:
+                heard = self._hear(hand_or_none) or heard
+        if heard:
+            self._tally.reset()
+            self._tally.merge(self._sink.counts.plain())
+            for hand in self.hands:
+                if hand.report is not None:
+                    self._tally.merge({**hand.report, **NOTHING})
+        return True
+
+    def _hear(self, hand: _Hand) -> bool:
+        """Read what a worker says; whether the counts have changed."""
+        data = os.read(hand.reports, 1 << 18)
+        counted = not data
+        for kind, content in hand.frames(data):
+            if kind == b"R":
+                self._sink.records(hand, content)
+            elif kind == b"D":
+                number, _, total = content.partition(b" ")
+                self.pieces.commit(int(number))
+                self._sink.done(hand, int(number), int(total))
+            elif kind == b"T":
+                hand.report = json.loads(content)
+                counted = True
+            elif kind == b"U":
+                raise Unfit(content.decode())
+            else:
+                hand.failure = content.decode()
+        if not data:
+            self._ended(hand)
+        return counted
+
+    def _ended(self, hand: _Hand) -> None:
+        """A worker says no more. What it had and has not done goes to another one. WorkerLost after some of that."""
+        hand.end()
+        undone = self.pieces.of(hand)
+        if self._stopped or (hand.fed and not undone):
+            return
+        if not undone:
+            self._idle += 1
+            if self._idle >= TRIES:
+                raise WorkerLost(hand.failure)
+        for number in undone:
+            block, lines = self._sink.chunks[number]
+            block.known = block.so_far()
+            self._sink.chunks[number] = _Sent(block, lines)
+            self.pieces.lost(number, hand.failure)
+        self.hire()
+
+    def end(self) -> None:
+        """Close everything, and wait for the workers."""
+        for hand in self.hands:
+            hand.end_feed()
+        os.close(self._stopping)
+        if self._ends >= 0:
+            os.close(self._ends)
+        for hand in self.hands:
+            hand.end()
 
 
 def run_workers(
@@ -298,123 +453,37 @@ def run_workers(
     tally: Tally,
     tick: Callable[[], object],
     stop: Stop,
-) -> None:
-    """Share the lines among ``count`` processes; ``tick`` is called every second.
+) -> int:
+    """Share the lines among ``count`` processes; ``tick`` is called every second. Returns how many chunks were lost.
 
-    When ``stop`` has noted a signal, what was answered is written, and what was not is cancelled. WorkerLost if one
-    of the processes fails.
+    When ``stop`` has noted a signal, what was answered is written, and what was not is cancelled. A chunk is lost when
+    its process dies, and another process asks what is not done of it. WorkerLost if that happens to one four times.
     """
-    hands: list[_Hand] = []
-    sink = _InOrder(output, count * _AHEAD) if job.ordered else _AsTheyCome(output)
-    stopping, ends = os.pipe()  # closing it tells the workers to stop
+    crew = _Crew(job, output, tally, count)
     try:
         for _ in range(count):
-            hands.append(_Hand(job, hands, (stopping, ends)))
-        if not _share(job, hands, lines, mark, sink, tally, tick, stop):
-            for hand in hands:
-                hand.stopped = True
-                hand.out.clear()
-                hand.end_feed()
-            os.close(ends)
-            ends = -1
-            while _listen(hands, sink, tally):
+            crew.hire()
+        _share(crew, chunks(lines, job.form, mark), lines, tick, stop)
+        if stop.number:
+            crew.stop()
+            while crew.listen():
                 tick()
+        return crew.pieces.again
     finally:
-        for hand in hands:
-            hand.end_feed()
-            os.close(hand.reports)
-        os.close(stopping)
-        if ends >= 0:
-            os.close(ends)
-        for hand in hands:
-            os.waitpid(hand.pid, 0)
+        crew.end()
 
 
-def _share(
-    job: Job,
-    hands: list[_Hand],
-    lines: Any,
-    mark: Watermark,
-    sink: _AsTheyCome,
-    tally: Tally,
-    tick: Callable[[], object],
-    stop: Stop,
-) -> bool:
-    """Give out chunks and take in records until all is done; False when it is to stop before."""
-    source = chunks(lines, job.form, mark)
-    number = 0
-    over = False
+def _share(crew: _Crew, source: Iterator[Any], lines: Any, tick: Callable[[], object], stop: Stop) -> None:
+    """Give out chunks and take in records until all is done, or it is to stop."""
     while not stop.number:
-        dry = False
-        for hand in hands:
-            hand.push()
-            while not over and not dry and hand.hungry and sink.room(number + 1):
-                item = next(source, None)
-                if item is None:
-                    over = True
-                elif item is PENDING:
-                    dry = True
-                else:
-                    number += 1
-                    hand.give(number, *item)
-                    hand.push()
-            if over:
-                hand.fed = True
+        state: Any = True
+        for hand in crew.hands:
+            if state is True:
+                state = crew.feed(hand, source)
+            else:
                 hand.push()
-        if not _listen(hands, sink, tally, stop.fd, *((lines.fd,) if dry else ())):
-            return True
+        if state is None:
+            crew.no_more()
+        if not crew.listen(stop.fd, *((lines.fd,) if state is PENDING else ())):
+            return
         tick()
-    return False
-
-
-def _listen(hands: list[_Hand], sink: _AsTheyCome, tally: Tally, *also: int) -> bool:
-    """Wait a second at most for anything; False when every worker has ended. WorkerLost if one failed."""
-    poller = _poll()
-    readers = {}
-    for hand in hands:
-        if not hand.ended:
-            readers[hand.reports] = hand
-            poller.register(hand.reports, _READ)
-            if hand.out and hand.feed >= 0:
-                poller.register(hand.feed, _WRITE)
-    for fd in also:
-        poller.register(fd, _READ)
-    if not readers:
-        return False
-    heard = False
-    for fd, _ in poller.poll(1000):
-        hand_or_none = readers.get(fd)
-        if hand_or_none is not None:
-            heard = _hear(hand_or_none, sink) or heard
-    if heard:
-        tally.reset()
-        for hand in hands:
-            if hand.report is not None:
-                tally.merge(hand.report)
-    return True
-
-
-def _hear(hand: _Hand, sink: _AsTheyCome) -> bool:
-    """Read what a worker says; whether its counts were among it."""
-    data = os.read(hand.reports, 1 << 18)
-    counted = False
-    for kind, content in hand.frames(data):
-        if kind == b"R":
-            sink.records(hand, content)
-        elif kind == b"D":
-            number, _, total = content.partition(b" ")
-            sink.done(hand, int(number), int(total))
-        elif kind == b"T":
-            hand.report = json.loads(content)
-            counted = True
-        elif kind == b"U":
-            raise Unfit(content.decode())
-        else:
-            hand.failure = content.decode()
-    if not data:
-        hand.ended = True
-        if hand.failure or hand.report is None:
-            raise WorkerLost(hand.failure or f"the worker process {hand.pid} died")
-        if hand.chunks and not hand.stopped:
-            raise WorkerLost(f"the worker process {hand.pid} ended with {len(hand.chunks)} chunks undone")
-    return counted

@@ -2,6 +2,7 @@
 
 import _socket
 import _thread
+import contextlib
 import gc
 import gzip
 import itertools
@@ -24,7 +25,7 @@ from celadon.resolver.cli.bulk.files import PENDING, Output
 from celadon.resolver.cli.bulk.names_in import Block, Form, Watermark, chunks, of_block, questions
 from celadon.resolver.cli.bulk.stop import Stop
 from celadon.resolver.engines.static import make_static
-from celadon.resolver.testing import Drop, NameServer, Servfail, synthetic_address
+from celadon.resolver.testing import Delay, Drop, NameServer, Servfail, synthetic_address
 from celadon.resolver.testing.nameserver import synthetic_reply
 
 
@@ -446,21 +447,64 @@ def test_a_full_disk_while_few_names_come(server, processes):
         assert run.stderr.read().splitlines() == [b"resolve: No space left on device"]
 
 
-def test_a_worker_that_dies_is_told(names, tmp_path):
-    """Its names have no record, so the exit status must say that the run failed."""
+def children_of(pid):
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.parametrize("options", [[], ["--ordered", "-t", "A,AAAA"], ["--gzip", "--flush"]])
+def test_a_process_that_dies_costs_nothing(names, tmp_path, options):
+    """What it had is asked by another one; each name has one record, and the counts are those of the records."""
+    count = 1000
+    out = tmp_path / "out"
     with NameServer(synthetic=True) as server:
-        command = [*RESOLVE, names(f"n{n}.test" for n in range(20_000)), "-r", server.address, "-w",
-                   str(tmp_path / "out"), "-P", "2", "--rate", "2000", "-q"]  # fmt: skip
-        with subprocess.Popen(command, stderr=subprocess.PIPE) as run:
-            children = []
-            deadline = time.monotonic() + 20
-            while len(children) < 2 and time.monotonic() < deadline:
-                children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
-                time.sleep(0.05)
-            time.sleep(0.3)
-            os.kill(int(children[0]), signal.SIGKILL)
-            assert run.wait(30) == 10
-            assert b"died" in run.stderr.read()
+        for number in range(0, count, 100):
+            server.script(f"n{number}.test", Delay(0.2, times=1))  # so that a chunk has both, done and not
+        command = [*RESOLVE, names(f"n{n}.test" for n in range(count)), "-r", server.address, "-w", str(out),
+                   "-P", "2", "--rate", "1500", "-s", "400", *options]  # fmt: skip
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
+            for size in (1000, 60_000):
+                while not out.exists() or out.stat().st_size < size // (10 if "--gzip" in options else 1):
+                    assert run.poll() is None, run.stderr.read()
+                    time.sleep(0.01)
+                os.kill(children_of(run.pid)[0], signal.SIGKILL)
+            said = run.stderr.read()
+            assert run.wait(30) == 0, said
+    text = gzip.decompress(out.read_bytes()) if "--gzip" in options else out.read_bytes()
+    rows = [json.loads(line) for line in text.splitlines()]
+    types = 2 if "-t" in options else 1
+    assert len(rows) == len({(row["name"], row["type"]) for row in rows}) == count * types
+    assert all(
+        row["data"]["answers"][0]["data"] == synthetic_address(row["name"]) for row in rows if row["type"] == "A"
+    )
+    assert f"{count * types} records: " in said
+    assert "asked again, because a process had died" in said
+    if "--ordered" in options:
+        assert [row["name"] for row in rows] == [f"n{n}.test" for n in range(count) for _ in range(types)]
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_processes_that_always_die_end_the_run(names, tmp_path, busy):
+    """With the status that says so; with chunks, or while a pipe has no names yet."""
+    with NameServer(synthetic=True) as server:
+        if busy:
+            server.script("n3.test", Drop())
+        source = names(f"n{n}.test" for n in range(4)) if busy else "-"
+        command = [*RESOLVE, source, "-r", server.address, "-P", "2", "--timeout", "60", "-q"]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as run:
+            killed = 0
+            while run.poll() is None:
+                for child in children_of(run.pid):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(child, signal.SIGKILL)
+                        killed += 1
+                time.sleep(0.2)
+            said = run.stderr.read()
+            assert run.wait() == 10
+    assert killed >= 4
+    assert "was ended by signal 9" in said
+    assert ("chunk of lines 1 failed 4 times" in said) == busy
 
 
 def test_one_slow_name_in_each_chunk_holds_nobody_up(names, tmp_path):
