@@ -282,7 +282,8 @@ def _within(times, seconds):
 # -- Ray -------------------------------------------------------------------------------------------------------
 
 
-def test_a_ray_cluster(tmp_path, source, server):
+@pytest.mark.parametrize("deaths", [0, 2])
+def test_a_ray_cluster(tmp_path, source, server, deaths):
     """In a process of its own: Ray leaves threads and descriptors behind."""
     pytest.importorskip("ray", reason="needs the extra celadon[ray]")
     program = f"""
@@ -292,11 +293,30 @@ ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
 made = plan({source!r}, "parts", lines={NAMES // 20}, resolvers={server.address!r}, tries=6)
 outcome = run(ray, made)
 assert outcome.finished and merge("parts", "out", ordered=True) == {NAMES}
+assert outcome.again >= {deaths}, outcome.again
 ray.shutdown()
 """
-    words = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": tmp_path}
-    with process(sys.executable, "-c", program, **words) as made:
-        _, err = made.communicate()
-        assert made.returncode == 0, err
+    words = {"stdout": subprocess.DEVNULL, "stderr": (tmp_path / "err").open("w"), "cwd": tmp_path}
+    with words["stderr"], process(sys.executable, "-c", program, **words) as made:
+        for number in range(deaths):
+            _kill_a_ray_worker(made, tmp_path, 2 + 3 * number)
+        made.wait(60 + NAMES / 500)
+        assert made.returncode == 0, (tmp_path / "err").read_text()
     (tmp_path / "meta").write_text("{}")
     check(tmp_path)
+
+
+def _kill_a_ray_worker(made, folder, after):
+    """Kill one that has a shard, when so many parts are done."""
+    while parts_done(folder) < after:
+        assert made.poll() is None, (folder / "err").read_text()
+        time.sleep(0.05)
+    for number in iter(lambda: parts_done(folder), 20):
+        at_work = {one.name.split(".")[3] for one in folder.glob("parts/part-*.tmp")}
+        found = [one for one in children(made.pid) if command(one).startswith("ray::shard") and str(one) in at_work]
+        if found:
+            os.kill(found[0], signal.SIGKILL)
+            return
+        assert made.poll() is None, number
+        time.sleep(0.01)
+    raise AssertionError("no worker had a shard")

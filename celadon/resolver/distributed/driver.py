@@ -25,7 +25,7 @@ from .parts import Parts
 from .pulse import Coordinator
 
 _TICK = 0.5  # seconds
-_PATIENCE = 300.0  # seconds without any worker
+_PATIENCE = 300.0  # seconds without any worker, or without a word of one
 #: No other attempt would mend these.
 _HOPELESS = (FileError, UsageError, ResolverConfigError, ResolverUnavailable)
 
@@ -117,7 +117,7 @@ def drive(
 
     ``tell`` is called every half second with the counts so far, the bytes that are done, and how many shards are out.
     FileError, UsageError, ResolverConfigError when no attempt can succeed; WorkerLost when a shard failed four times,
-    or no worker was there for ``patience`` seconds.
+    or no worker was there, or none that is there did anything, for ``patience`` seconds.
     """
     return _Drive(pool, plan, stop or Stop(), tell, patience).run()
 
@@ -141,6 +141,8 @@ class _Drive:
         self._bytes = sum(note.length for note in self._notes.values())
         self._next_tick = 0.0
         self._lonely = float("inf")  # since when no worker is there
+        self._heard = time.monotonic()  # when a worker last gave a sign of life
+        self._beats: object = {}
 
     def run(self) -> Outcome:
         try:
@@ -178,6 +180,7 @@ class _Drive:
                 self._came(number, result)
 
     def _came(self, number: int, result: dict[str, Any] | BaseException) -> None:
+        self._heard = time.monotonic()
         if number not in self._pieces.out:
             return  # a shard that was done twice
         note = self._parts.note(self._plan.shards[number])
@@ -220,6 +223,13 @@ class _Drive:
         self._lonely = float("inf") if slots else min(self._lonely, now)
         if now - self._lonely > self._patience:
             raise WorkerLost(f"no worker was there for {self._patience:.0f} s")
+        if not slots or not self._pieces.out or self._beats != self._coordinator.beats:
+            self._heard, self._beats = now, self._coordinator.beats
+        if now - self._heard > self._patience:
+            raise WorkerLost(
+                f"no worker has done anything for {self._patience:.0f} s, with {len(self._pieces.out)} shards to do: "
+                "the cluster's workers are taken by others, or do not see the same directory of parts"
+            )
 
     def _count(self, note: Note) -> None:
         self._tally.merge(note.tally)

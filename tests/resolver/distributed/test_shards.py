@@ -368,6 +368,16 @@ def test_no_worker_is_waited_for_so_long_and_no_longer(cut):
     assert time.monotonic() - began < 10
 
 
+def test_workers_that_do_nothing_are_waited_for_so_long_and_no_longer(cut):
+    class Busy(Here):
+        def finished(self, wait):
+            time.sleep(0.01)
+            return []
+
+    with pytest.raises(WorkerLost, match=r"no worker has done anything for 0 s, with 2 shards to do"):
+        drive(Busy(), cut, patience=0.2)
+
+
 def test_a_second_run_takes_over(cut):
     taken = []
 
