@@ -11,7 +11,6 @@ from typing import Any
 
 from ... import __version__
 from ...hub import Timer, get_hub, getcurrent
-from .. import registry
 from ..cli.bulk.bulk_options import parse
 from ..cli.bulk.descriptors import make_room
 from ..cli.bulk.files import Output
@@ -103,7 +102,7 @@ class _Attempt:
         """Ask, and commit."""
         began = time.time()
         try:
-            self._engine = registry.make_engine(self._job.resolver, self._job.config, self._tuning)
+            self._engine = replace(self._job, tuning=self._tuning).engine()
             try:
                 self._again()
                 if self._ending is None:

@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from functools import partial
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from celadon.resolver import registry
 from celadon.resolver.cli import main
 from celadon.resolver.cli.bulk.pieces import WorkerLost
 from celadon.resolver.cli.bulk.stop import Stop
@@ -454,6 +456,8 @@ def test_an_output_is_merged_and_the_parts_stay_if_they_were_named(server, sourc
         (["--parts", "p", "--checkpoint", "c", "-w", "o"], 1, "--checkpoint and shards exclude"),
         (["--parts", "p", "--flush"], 1, "--flush and shards exclude"),
         (["--parts", "p", "-r", "a b"], 8, "neither a server's address nor a file"),
+        (["--parts", "p", "--wildcard", "mark", "--write-wildcards", "f"], 1, "--write-wildcards and shards exclude"),
+        (["--parts", "p", "-o", "parquet", "-w", "f"], 1, "--parts and -o parquet exclude"),
         (["--shard-lines", "5"], 1, "--shard-lines needs"),
         (["--resume"], 1, "--resume needs --checkpoint FILE or --parts DIR"),
         (["--dask", "tcp://127.0.0.1:1"], 1, "needs --parts DIR or -w FILE"),
@@ -485,6 +489,29 @@ def test_wrong_merges(tmp_path, capfd, monkeypatch, words, code, said):
     got, out, err = resolve(capfd, "merge", *words)
     assert (got, out) == (code, "")
     assert said in err
+
+
+def test_a_cluster_without_its_library_is_said(source, tmp_path, capfd, monkeypatch):
+    """As on a machine where the extra is not installed; nothing is written before."""
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, "celadon.resolver.distributed.dask_pool", raising=False)
+    monkeypatch.chdir(tmp_path)
+    code, out, err = resolve(capfd, source, "--dask", "local:2", "-w", "out")
+    assert (code, out) == (1, "")
+    assert err.startswith("resolve: --dask needs an extra: pip install 'celadon[dask]'")
+    assert err.count("\n") == 1
+    assert os.listdir(tmp_path) == ["names"]
+
+
+def test_a_shard_asks_as_the_options_say(server, source, tmp_path, monkeypatch):
+    """From the root down, or with validation: not by the plain engine."""
+    made = []
+    real = registry.make_iterative
+    monkeypatch.setattr(registry, "make_iterative", lambda *words: (made.append(words), real(*words))[1])
+    host, port = server.address.split(":")
+    cut = plan(source, str(tmp_path / "parts"), iterative=True, hints=host, port=port)
+    assert shard(next(iter(cut)))["records"] == len(NAMES)
+    assert made
 
 
 def test_stdin_has_no_shards(tmp_path, capfd):

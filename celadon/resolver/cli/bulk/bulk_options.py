@@ -367,6 +367,8 @@ def _check_notes(made: Options) -> None:
         for option in ("--checkpoint", "--flush"):
             if option in made.values:
                 raise UsageError(f"{option} and shards exclude each other: each shard is committed as a whole")
+        if "--write-wildcards" in made.values:
+            raise UsageError("--write-wildcards and shards exclude each other: mark the records, by --wildcard mark")
         if made["--dask"] is not None and "--processes" in made.values:
             raise UsageError("--processes and --dask exclude each other; for processes here: --dask local:N")
     elif made["--shard-lines"]:
