@@ -167,11 +167,28 @@ def check_option_names(who: str, given: Collection[str], also: Collection[str] =
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
+def _on_hub(made: FullResolver, deadline: float | None, config: Callable[[], Config]) -> FullResolver:
+    return within(made, deadline) if deadline else made
+
+
+class LoopKind(NamedTuple):
+    """What ``make`` makes for one kind of loop, by default for the hub's.
+
+    ``lookups`` is a subclass of Lookups; ``libc`` puts a deadline to a libc resolver, or to a program's own, and gets
+    what configuration holds; ``teller`` and ``told`` are for Events.
+    """
+
+    lookups: Callable[..., Any] = StubResolver
+    libc: Callable[..., Any] = _on_hub
+    teller: Callable[..., Teller] = Teller
+    told: Callable[..., Any] = Observed
+
+
 class Over(NamedTuple):
-    """In place of a resolver's name, for ``make``: a subclass of Lookups to be made over the engine of that name."""
+    """In place of a resolver's name, for ``make``: the resolver of that name, for another kind of loop."""
 
     name: str
-    kind: Callable[..., Any]
+    kind: LoopKind
 
 
 class _Wanted(NamedTuple):
@@ -184,7 +201,7 @@ class _Wanted(NamedTuple):
     limits: Limits = Limits()
     overrides: Mapping[str, tuple[str, ...] | str] = _NOTHING
     on_event: OnEvent | None = None
-    kind: Callable[..., Any] = StubResolver
+    kind: LoopKind = LoopKind()
 
     def world(self) -> Callable[[], World]:
         """The system's world with what the caller put in its place."""
@@ -310,16 +327,21 @@ def _stub(name: str, engine: Callable[..., Engine], wanted: _Wanted, automatic: 
         "asking": registry.ASKS_WITH.get(name),
         "elsewhere": elsewhere,
     }
+    kind = wanted.kind
     if wanted.on_event is None:
-        return wanted.kind(name, limited, world, **options)  # type: ignore[no-any-return]
-    teller = Teller(name, wanted.on_event, lambda: base().kept)
-    return Observed(StubResolver(name, limited, world, observer=teller, **options), teller, "memo", elsewhere)
+        return kind.lookups(name, limited, world, **options)  # type: ignore[no-any-return]
+    teller = kind.teller(name, wanted.on_event, lambda: base().kept)
+    made = kind.lookups(name, limited, world, observer=teller, **options)
+    return kind.told(made, teller, "memo", elsewhere)  # type: ignore[no-any-return]
 
 
 def _outside(made: FullResolver, name: str, source: str, wanted: _Wanted) -> FullResolver:
     """A resolver that has neither deadline nor events of its own, with both."""
-    made = within(made, wanted.deadline) if wanted.deadline else made
-    return Observed(made, Teller(name, wanted.on_event), source) if wanted.on_event is not None else made
+    kind = wanted.kind
+    made = kind.libc(made, wanted.deadline, lambda: wanted.world()().config)
+    if wanted.on_event is None:
+        return made
+    return kind.told(made, kind.teller(name, wanted.on_event), source)  # type: ignore[no-any-return]
 
 
 def _named(name: str, wanted: _Wanted) -> FullResolver:

@@ -6,8 +6,9 @@ import socket
 from collections.abc import AsyncGenerator, Iterable
 from typing import Any
 
+from .. import registry
 from ..answers.cache import Cache
-from ..errors import LOOKUP_ERRORS, ResolverConfigError, noted
+from ..errors import LOOKUP_ERRORS, ResolveError, ResolverConfigError, noted
 from ..events import ResolverStats
 from ..factory import Over, check_option_names, make
 from ..model import AddrInfo, Answer, Question, Server, SockAddr
@@ -15,12 +16,15 @@ from ..protocols import Outcome
 from ..query_answer import QueryAnswer, told
 from ..record_queries import question_of
 from ..resolvers.calls import Call
-from .awaiting import AwaitingLookups
+from .awaiting import AWAITED, current
 from .bulk_awaited import bulk
+
+#: The engines that run on asyncio. ``thread`` is libc in native threads, ``auto`` decides name by name.
+ENGINES = ("python", "ares", "auto", "thread")
 
 
 class Resolver:
-    """``Resolver("python", servers=…)`` or ``Resolver("ares", …)``; the options are those of ``celadon.resolver.make``.
+    """``Resolver("python", servers=…)``, or another of ENGINES; the options are those of ``celadon.resolver.make``.
 
     Its calls give what the standard library's functions give, and raise what they raise; cancelling a task cancels its
     lookup, unless others wait for the same answer. It may be used in any number of loops and threads: each loop gets
@@ -30,11 +34,9 @@ class Resolver:
 
     def __init__(self, engine: str = "python", **options: Any) -> None:
         check_option_names("celadon.resolver.aio.Resolver", options)
-        if engine not in ("python", "ares"):
-            raise ResolverConfigError(f"engine: {engine!r} does not run on asyncio; choose python or ares")
-        if options.get("on_event") is not None:
-            raise ResolverConfigError("on_event: there are no events on asyncio")
-        self._lookups: AwaitingLookups = make(Over(engine, AwaitingLookups), **options)  # type: ignore[assignment]
+        if engine not in ENGINES:
+            raise ResolverConfigError(f"engine: {engine!r} does not run on asyncio; choose {', '.join(ENGINES)}")
+        self._lookups: Any = make(Over(engine, AWAITED), **options)
 
     def __repr__(self) -> str:
         return f"<aio.Resolver over {self._lookups.name}>"
@@ -48,7 +50,7 @@ class Resolver:
     @property
     def cache(self) -> Cache | None:
         """The cache that it reads; None if it has none."""
-        return self._lookups.cache
+        return self._lookups.cache  # type: ignore[no-any-return]
 
     async def _call(self, name: str, *args: Any) -> Any:
         call = Call(name, args)
@@ -110,15 +112,36 @@ class Resolver:
         tcp: bool = False,
         dnssec: bool = False,
         deadline: float | None = None,
+        validate: bool = False,
+        anchors: str | None = None,
     ) -> QueryAnswer:
         """See ``celadon.resolver.query``: one DNS question about an absolute name."""
         lookups = self._lookups
         question = question_of(name, rrtype, rclass, server, tcp, dnssec, deadline, lookups.idna)
         try:
+            if validate:
+                return told(await self._validated(question, deadline, anchors))
             found = lookups.query(question, deadline)
             return told(found if isinstance(found, Answer) else await found)
         except LOOKUP_ERRORS as error:
             raise noted(error, name, self)  # noqa: B904
+
+    async def _validated(self, question: Question, deadline: float | None, anchors: str | None) -> Answer:
+        lookups, now = self._lookups, current().now
+        ends = None if deadline is None else now() + deadline
+        steps = registry.validation().queries(lookups, question, anchors)
+        try:
+            asked = next(steps)
+            while True:
+                outcome: Outcome
+                try:
+                    found = lookups.query(asked, None if ends is None else max(ends - now(), 0.001))
+                    outcome = found if isinstance(found, Answer) else await found
+                except ResolveError as error:
+                    outcome = error
+                asked = steps.send(outcome)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
 
     def bulk(
         self, names: Iterable[str], types: Iterable[str | int] = ("A",), **options: Any
@@ -136,7 +159,7 @@ class Resolver:
 
     def stats(self) -> ResolverStats:
         """A snapshot of its counts. What is counted by loop is the running loop's; RuntimeError where no loop runs."""
-        return self._lookups.stats()
+        return self._lookups.stats()  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Take no more lookups, and close the running loop's sockets once the lookups under way have ended.

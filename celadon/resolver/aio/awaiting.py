@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from types import CoroutineType
 from types import GeneratorType as Generator
 from typing import Any, TypeVar
 
 from ...hub.lowlevel import TIMED_OUT
 from ..answers.single_flight import Flights
+from ..factory import LoopKind
 from ..model import Config, Question
 from ..protocols import Cancel, Outcome
-from ..resolvers.lookups import Lookup, Lookups, OtherCall, SideBySide, Steps, over
+from ..resolvers.calls import Call, Wrapper
+from ..resolvers.libc import BlockResolver
+from ..resolvers.lookups import Elsewhere, Lookup, Lookups, OtherCall, SideBySide, Steps, over
+from ..resolvers.observed import Teller
 from . import loop_runtime, trio_runtime
+from .libc_awaited import AwaitedLibc, call_libc
 from .loop_runtime import LoopRuntime
 from .trio_runtime import TrioRuntime
 
@@ -38,6 +46,12 @@ async def ask(
     return outcomes  # type: ignore[no-any-return]
 
 
+def _libc(asked: OtherCall) -> BlockResolver:
+    """The resolver of a call that is libc's. No other one is ever asked: chains are not made for a loop."""
+    assert isinstance(asked.resolver, BlockResolver)
+    return asked.resolver
+
+
 class AwaitingLookups(Lookups):
     """The calls give a result, or a coroutine that gives it and is to be awaited at once."""
 
@@ -52,12 +66,15 @@ class AwaitingLookups(Lookups):
 
     async def _drive(self, place: LoopRuntime | TrioRuntime, steps: Steps[T]) -> T:
         """See Lookups."""
+        came: Any
         try:
             asked = next(steps)
             while True:
                 try:
-                    assert not isinstance(asked, OtherCall)
-                    came = await ask(place, *asked)
+                    if isinstance(asked, OtherCall):
+                        came = await call_libc(place, _libc(asked), asked.call, self.deadline)
+                    else:
+                        came = await ask(place, *asked)
                 except BaseException as error:  # noqa: BLE001  (raised again, by the steps)
                     asked = steps.throw(error)  # they end with the error, having put their house in order
                 else:
@@ -83,3 +100,51 @@ class AwaitingLookups(Lookups):
             raise
         found = then(place, lookup, outcome)
         return await self._drive(place, found) if isinstance(found, Generator) else found
+
+
+class TaskTeller(Teller):
+    """See Teller; it knows lookups by their tasks."""
+
+    now: Callable[[], float] = staticmethod(time.monotonic)
+
+    @staticmethod
+    def me() -> Any:
+        """See Teller."""
+        return trio_runtime.trio.lowlevel.current_task() if trio_runtime.runs() else asyncio.current_task()
+
+
+class Told(Wrapper):
+    """What a Resolver asks, with Events of each lookup; see ``observed.Observed``. The calls give coroutines."""
+
+    def __init__(self, inner: Any, teller: Teller, source: str, elsewhere: Elsewhere | None = None) -> None:
+        super().__init__(inner)
+        self._teller = teller
+        self._source = source
+        self._elsewhere = elsewhere
+
+    async def call(self, call: Call) -> Any:
+        """See CallResolver."""
+        with self._teller.around_call(call, self._source, self._elsewhere):
+            inner: Any = self.inner
+            found = inner.getaddrinfo(*call.args) if call.name == "getaddrinfo" else inner.call(call)
+            return await _result(found)
+
+    async def query(  # type: ignore[override]
+        self, question: Question, deadline: float | None = None
+    ) -> Any:
+        """See FullResolver."""
+        with self._teller.around("query", question.name, self._source, ""):
+            return await _result(self.inner.query(question, deadline))
+
+
+async def _result(found: Any) -> Any:
+    return await found if isinstance(found, CoroutineType) else found
+
+
+def over_libc(inner: BlockResolver, deadline: float | None, config: Callable[[], Config]) -> AwaitedLibc:
+    """A libc resolver for the running loop."""
+    return AwaitedLibc(current, inner, config, deadline)
+
+
+#: For ``factory.Over``.
+AWAITED = LoopKind(AwaitingLookups, over_libc, TaskTeller, Told)

@@ -125,6 +125,14 @@ class LoopRuntime:
         """See ``Runtime.call_at``."""
         return self.call_later(max(when - self.now(), 0.0), function, *args)
 
+    def from_thread(self, function: Callable[..., object], *args: Any) -> None:
+        """See ``libc_awaited.LoopOfCaller``."""
+        try:
+            self.loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:
+            if not self.loop.is_closed():
+                raise
+
     def on_close(self, function: Callable[[], object]) -> None:
         """See ``Place.on_close``."""
         self._closers.append(function)

@@ -116,6 +116,7 @@ class TrioRuntime:
         self._closers: list[Callable[[], object]] = []
         self._timers: list[TrioTimer] = []
         self._sooner: Any = None  # set while the task sleeps
+        self._token = trio.lowlevel.current_trio_token()
         self._task = trio.lowlevel.spawn_system_task(self._keep_time)
 
     def __repr__(self) -> str:
@@ -149,6 +150,11 @@ class TrioRuntime:
         if self._timers[0] is timer and self._sooner is not None:
             self._sooner.set()
         return timer
+
+    def from_thread(self, function: Callable[..., object], *args: Any) -> None:
+        """See ``libc_awaited.LoopOfCaller``."""
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(_call, function, *args)
 
     def on_close(self, function: Callable[[], object]) -> None:
         """See ``Place.on_close``."""

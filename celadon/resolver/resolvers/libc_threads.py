@@ -9,32 +9,36 @@ within one hub, as it does for the engines (``answers/single_flight``).
 
 from __future__ import annotations
 
-import _socket
 from collections.abc import Callable, Hashable
 from copy import copy
 from importlib import import_module
 from typing import Any
 
 from ...hub import ThreadPool, ThreadResult, get_hub
+from ...hub.lowlevel import hub_if_any
 from ..model import Config
-from ..names.address import value_of
 from .calls import Call
-from .libc import LIBC, BlockResolver
-
-_NUMERICHOST = int(_socket.AI_NUMERICHOST)
+from .libc import BlockResolver, at_once
 
 _WIDTH = 64
 _IDLE = 5.0  # seconds
+
+
+def ready() -> None:
+    """Import what libc's calls import, before there are threads.
+
+    Threads that wait for each other's import wait in a hub of their own, and one that wakes there while the interpreter
+    ends crashes it: greenlet's frames do not stand a thread's sudden end.
+    """
+    import_module("encodings.idna")
+    import_module("ctypes")
 
 
 class _Lane:
     """One hub's threads, and the calls under way there with the number of greenlets that wait for each."""
 
     def __init__(self) -> None:
-        # Its calls import these. Threads that wait for each other's import wait in a hub of their own, and one that
-        # wakes there while the interpreter ends crashes it: greenlet's frames do not stand a thread's sudden end.
-        import_module("encodings.idna")
-        import_module("ctypes")
+        ready()
         self.pool = ThreadPool(_WIDTH, _IDLE)
         self._flights: dict[Hashable, list[Any]] = {}
 
@@ -44,7 +48,7 @@ class _Lane:
         One waiter that is killed or times out leaves the others alone; with the last one the call is cancelled, if no
         thread has begun it. Every waiter gets a result or an error of its own.
         """
-        key = _key(call)
+        key = key_of(call)
         flight = self._flights.get(key)
         if flight is None or flight[0].ready():
             flight = self._flights[key] = [self.pool.spawn(ask, call), 0]
@@ -62,10 +66,10 @@ class _Lane:
         error = result.exception
         if error is not None:
             raise copy(error)
-        return _own(result.get())
+        return own(result.get())
 
 
-def _key(call: Call) -> Hashable:
+def key_of(call: Call) -> Hashable:
     """Equal for calls that libc cannot tell apart: 80 and 80.0 are equal, but the latter is no port."""
     flat = [one for arg in call.args for one in (arg if isinstance(arg, tuple) else (arg,))]
     key = call, tuple(map(type, flat))
@@ -76,11 +80,11 @@ def _key(call: Call) -> Hashable:
     return key
 
 
-def _own(value: Any) -> Any:
+def own(value: Any) -> Any:
     """A result with lists of its own: its waiter may change them."""
     if isinstance(value, list):
         return value.copy()
-    return tuple(map(_own, value)) if isinstance(value, tuple) else value
+    return tuple(map(own, value)) if isinstance(value, tuple) else value
 
 
 class ThreadResolver(BlockResolver):
@@ -89,24 +93,20 @@ class ThreadResolver(BlockResolver):
     name = "thread"
 
     def call(self, call: Call) -> Any:
-        """See CallResolver. A getaddrinfo that asks nobody, of a literal or of no host at all, needs no thread."""
-        if call.name == "getaddrinfo":
-            host, *rest, flags = call.args
-            if host is None or (isinstance(host, str | bytes) and value_of(host) is not None):
-                try:
-                    return LIBC[call.name](host, *rest, flags | _NUMERICHOST)
-                except _socket.gaierror as error:
-                    if error.errno != _socket.EAI_NONAME or host is None or flags & _NUMERICHOST:
-                        raise
+        """See CallResolver. A getaddrinfo that asks nobody needs no thread."""
+        found = at_once(call)
+        if found is not None:
+            return found
         variables = get_hub().vars
         lane: _Lane | None = variables.get(self)
         if lane is None:
             lane = variables[self] = _Lane()
-        return lane.call(self._ask_libc, call)
+        return lane.call(self.ask_libc, call)
 
     def close(self) -> None:
         """End this hub's lane; calls under way end alone."""
-        lane: _Lane | None = get_hub().vars.pop(self, None)
+        hub = hub_if_any()
+        lane: _Lane | None = hub.vars.pop(self, None) if hub is not None else None
         if lane is not None:
             lane.pool.close()
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from ...hub import get_hub, getcurrent
+from ...hub.lowlevel import hub_if_any
 from ..answers.cache import Entry
 from ..events import Event, OnEvent
 from ..model import Answer, Question
@@ -13,17 +16,22 @@ from ..protocols import FullResolver, Observer, Outcome
 from .calls import Call, Wrapper
 from .lookups import Elsewhere
 
-T = TypeVar("T")
-
 
 def harmless(on_event: OnEvent) -> OnEvent:
-    """The listener, whose exceptions are reported as a greenlet's are, and do no harm to the lookup."""
+    """The listener, whose exceptions are reported as a greenlet's are, and do no harm to the lookup.
+
+    In a thread without a hub, as those of a program on asyncio are, ``sys.excepthook`` reports them.
+    """
 
     def tell(event: Event) -> None:
         try:
             on_event(event)
         except Exception as error:  # noqa: BLE001  (somebody else's code)
-            get_hub().exception_handler(getcurrent(), error)
+            hub = hub_if_any()
+            if hub is None:
+                sys.excepthook(type(error), error, error.__traceback__)
+            else:
+                hub.exception_handler(getcurrent(), error)
 
     return tell
 
@@ -48,19 +56,26 @@ class Teller(Observer):
     ``kept`` is ``World.kept`` as it is now: each text is told once.
     """
 
+    #: Who looks up: steps are told in that greenlet. For other loops a subclass says which task it is.
+    me: Callable[[], Any] = staticmethod(getcurrent)
+
     def __init__(self, resolver: str, on_event: OnEvent, kept: Callable[[], str] = str) -> None:
         self.resolver = resolver
         self._on_event = on_event
         self._kept = kept
         self._kept_before = ""
-        #: By greenlet: steps are told in the greenlet that looks up.
+        #: By who looks up.
         self.known: dict[Any, _Known] = {}
 
+    def now(self) -> float:
+        """The time of Events, in seconds."""
+        return get_hub().now()
+
     def _tell(self, kind: str, name: str, **facts: Any) -> None:
-        self._on_event(Event(kind, name, self.resolver, get_hub().now(), **facts))
+        self._on_event(Event(kind, name, self.resolver, self.now(), **facts))
 
     def _now(self) -> _Known:
-        return self.known.get(getcurrent()) or _Known("")  # a query under no lookup of ours is told, but not noted
+        return self.known.get(self.me()) or _Known("")  # a query under no lookup of ours is told, but not noted
 
     def planned(self) -> None:
         """See Observer."""
@@ -91,9 +106,10 @@ class Teller(Observer):
         rdtype = int(question.rdtype)
         self._tell(kind, question.name, rdtype=rdtype, server=answer.server, rcode=answer.rcode)
 
-    def around(self, call: str, name: str, source: str, detail: str, work: Callable[..., T], *args: Any) -> T:
-        """Do the work of one lookup, and tell of its start and end. ``source`` holds if no step says another."""
-        me = getcurrent()
+    @contextmanager
+    def around(self, call: str, name: str, source: str, detail: str) -> Iterator[None]:
+        """For the block that does one lookup: tells of its start and end. ``source`` holds if no step says another."""
+        me = self.me()
         before = self.known.get(me)  # a resolver of the program's own may look up names itself
         known = self.known[me] = _Known(source)
         kept, before_kept = self._kept(), self._kept_before
@@ -102,15 +118,15 @@ class Teller(Observer):
             if kept:
                 self._tell("kept", "", detail=kept)
         self._tell("start", name, call=call, detail=detail)
-        begin = get_hub().now()
+        begin = self.now()
         try:
-            found = work(*args)
+            yield
         except BaseException as error:
             kind = "error" if isinstance(error, Exception) else "cancelled"
             server, rcode = getattr(error, "server", None) or known.server, getattr(error, "rcode", None)
             self._tell(
                 kind, name, call=call, source=known.source, server=server, rcode=rcode, error=error,
-                seconds=get_hub().now() - begin,
+                seconds=self.now() - begin,
             )  # fmt: skip
             raise
         finally:
@@ -118,11 +134,18 @@ class Teller(Observer):
                 del self.known[me]
             else:
                 self.known[me] = before
-        seconds = get_hub().now() - begin
+        seconds = self.now() - begin
         self._tell(
             "answer", name, call=call, source=known.source, server=known.server, rcode=known.rcode, seconds=seconds
         )
-        return found
+
+    def around_call(self, call: Call, source: str, elsewhere: Elsewhere | None) -> Any:
+        """``around`` for a call; ``elsewhere`` says whether it is libc's, and why."""
+        why = ""
+        if elsewhere is not None and isinstance(call.subject, str | bytes):
+            who, why = elsewhere.choice(call.shown, call.reverse)
+            source = "libc" if who == "thread" else source
+        return self.around(call.name, call.shown, source, why)
 
 
 class Observed(Wrapper):
@@ -139,12 +162,10 @@ class Observed(Wrapper):
 
     def call(self, call: Call) -> Any:
         """See CallResolver."""
-        source, why = self._source, ""
-        if self._elsewhere is not None and isinstance(call.subject, str | bytes):
-            who, why = self._elsewhere.choice(call.shown, call.reverse)
-            source = "libc" if who == "thread" else source
-        return self._teller.around(call.name, call.shown, source, why, call.on, self.inner)
+        with self._teller.around_call(call, self._source, self._elsewhere):
+            return call.on(self.inner)
 
     def query(self, question: Question, deadline: float | None = None) -> Answer:
         """See FullResolver."""
-        return self._teller.around("query", question.name, self._source, "", self.inner.query, question, deadline)
+        with self._teller.around("query", question.name, self._source, ""):
+            return self.inner.query(question, deadline)

@@ -21,6 +21,7 @@ from ..policy.explain import steps as steps_of
 from ..policy.search import candidates
 from ..protocols import Engine, Outcome
 from .calls import CallResolver
+from .deadline import Bounded
 from .lookups import Lookup, Lookups, OtherCall, SideBySide, Steps, over
 
 T = TypeVar("T")
@@ -71,13 +72,17 @@ class StubResolver(Lookups, CallResolver):
             asked = next(steps)
             while True:
                 try:
-                    came = asked.call.on(asked.resolver) if isinstance(asked, OtherCall) else _ask(place, *asked)
+                    came = self._other(asked) if isinstance(asked, OtherCall) else _ask(place, *asked)
                 except BaseException as error:  # noqa: BLE001  (raised again, by the steps)
                     asked = steps.throw(error)  # they end with the error, having put their house in order
                 else:
                     asked = steps.send(came)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
+
+    def _other(self, asked: OtherCall) -> Any:
+        resolver = asked.resolver if self.deadline is None else Bounded(asked.resolver, self.deadline, False)
+        return asked.call.on(resolver)
 
     def _wait(self, place: Hub, lookup: Lookup, then: Callable[[Any, Lookup, Outcome], Any]) -> Any:
         """See Lookups."""

@@ -7,7 +7,7 @@ that wants to know; ``ValidatingEngine`` plays many side by side, from the loop,
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -80,32 +80,31 @@ class Validator:
             return self.finished(question, answer, end.value)
 
 
-_of_resolvers: WeakKeyDictionary[FullResolver, dict[str | None, Validator]] = WeakKeyDictionary()
+_of_resolvers: WeakKeyDictionary[Any, dict[str | None, Validator]] = WeakKeyDictionary()
 
 
-def query(resolver: FullResolver, question: Question, deadline: float | None, path: str | None) -> Answer:
-    """``resolver.query`` with validation: the answer is secure or insecure. Parks the calling greenlet.
+def queries(resolver: Any, question: Question, path: str | None) -> Generator[Question, Outcome, Answer]:
+    """The steps of ``query``: what they yield is to be asked, and its outcome sent back.
 
-    ``path`` is a file of anchors, None for the root's. ResolveError with Kind.BOGUS or Kind.INDETERMINATE, and the
-    answer, for any other; ResolverConfigError for a file that names no anchors.
+    ``resolver`` is whose keys these are: what was found of zones is kept for it.
     """
     kept = _of_resolvers.setdefault(resolver, {})
     validator = kept.get(path)
     if validator is None:
         validator = kept[path] = Validator(path)
-    hub = get_hub()
-    ends = None if deadline is None else hub.now() + deadline
-
-    def ask(questions: tuple[Question, ...]) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        for one in questions:
-            try:
-                outcomes.append(resolver.query(one, None if ends is None else max(ends - hub.now(), 0.001)))
-            except ResolveError as error:
-                outcomes.append(error)
-        return outcomes
-
-    answer = validator.validated(question, resolver.query(validator.asked(question), deadline), ask)
+    answer = yield validator.asked(question)
+    if isinstance(answer, ResolveError):
+        raise answer
+    plan = validator.plan(answer)
+    try:
+        request: Ask = next(plan)
+        while True:
+            outcomes: list[Outcome] = []
+            for one in request.questions:
+                outcomes.append((yield one))  # noqa: PERF401  (a comprehension cannot yield)
+            request = plan.send(outcomes)
+    except StopIteration as end:
+        answer = validator.finished(question, answer, end.value)
     told = answer.validation
     assert told is not None
     if told.state in _FAILS:
@@ -118,6 +117,28 @@ def query(resolver: FullResolver, question: Question, deadline: float | None, pa
             answer=answer,
         )
     return answer
+
+
+def query(resolver: FullResolver, question: Question, deadline: float | None, path: str | None) -> Answer:
+    """``resolver.query`` with validation: the answer is secure or insecure. Parks the calling greenlet.
+
+    ``path`` is a file of anchors, None for the root's. ResolveError with Kind.BOGUS or Kind.INDETERMINATE, and the
+    answer, for any other; ResolverConfigError for a file that names no anchors.
+    """
+    hub = get_hub()
+    ends = None if deadline is None else hub.now() + deadline
+    steps = queries(resolver, question, path)
+    try:
+        asked = next(steps)
+        while True:
+            outcome: Outcome
+            try:
+                outcome = resolver.query(asked, None if ends is None else max(ends - hub.now(), 0.001))
+            except ResolveError as error:
+                outcome = error
+            asked = steps.send(outcome)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
 
 
 class ValidatingEngine:

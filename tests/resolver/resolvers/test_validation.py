@@ -1,5 +1,6 @@
 """``query(validate=True)``, ``resolve +validate`` and ``resolve bulk --validate-dnssec`` on recorded replies."""
 
+import asyncio
 import gzip
 import json
 from types import SimpleNamespace
@@ -10,7 +11,16 @@ pytest.importorskip("cryptography", reason="validation needs cryptography, of th
 
 from celadon import resolver
 from celadon.hub import Timeout, sleep, spawn
-from celadon.resolver import Kind, Question, ResolveError, ResolverConfigError, ResolverUnavailable, RRType, registry
+from celadon.resolver import (
+    Kind,
+    Question,
+    ResolveError,
+    ResolverConfigError,
+    ResolverUnavailable,
+    RRType,
+    aio,
+    registry,
+)
 from celadon.resolver.cli import main
 from celadon.resolver.resolvers import validation
 from celadon.resolver.testing import Drop, Servfail
@@ -240,3 +250,30 @@ def test_bulk(server, anchors, tmp_path, capsys, processes):
     assert main([*words, "--schema", "zdns"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {row["name"]: row["results"]["A"]["data"]["dnssec"]["status"] for row in rows}["www.good.test"] == "Secure"
+
+
+@pytest.mark.parametrize("engine", ["python", "ares"])
+def test_query_awaited(engine, server, anchors):
+    serve(server)
+
+    async def main():
+        async with aio.Resolver(engine, servers=server.servers, timeout=1.0) as made:
+
+            async def ask(name, **options):
+                return await made.query(name, validate=True, anchors=anchors, **options)
+
+            found = await ask("www.good.test", deadline=5)
+            assert sorted(found.data) == ["192.0.2.1", "192.0.2.2"]
+            assert (found.validation.state, found.validation.zone) == ("secure", "good.test")
+            assert (await ask("www.plain.test")).validation.state == "insecure"
+            assert server.count("test", "DNSKEY") == 1
+            with pytest.raises(ResolveError) as caught:
+                await ask("www.expired.test")
+            assert (caught.value.kind, caught.value.answer.validation.ede) == (Kind.BOGUS, 7)
+            with pytest.raises(ResolveError) as caught:
+                await ask("nx.good.test")
+            assert caught.value.answer.validation.state == "secure"
+            with pytest.raises(ResolverConfigError):
+                await made.query("www.good.test", validate=True, anchors="/no/such/file")
+
+    asyncio.run(main())

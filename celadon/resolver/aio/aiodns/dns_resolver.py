@@ -12,7 +12,7 @@ from typing import Any
 import pycares
 
 from ...errors import Kind, ResolveError
-from ...factory import Over, make
+from ...factory import LoopKind, Over, make
 from ...frozen import replace
 from ...model import Question, Server
 from ...names.address import value_of
@@ -92,7 +92,7 @@ class DNSResolver:
         options = dict(self._options)
         if servers is not None:
             options["servers"] = [self._server(_text(one)) for one in servers]
-        made: Any = make(Over(self._engine, CallbackLookups), **options)
+        made: Any = make(Over(self._engine, LoopKind(CallbackLookups)), **options)
         made.loop = self.loop
         return made  # type: ignore[no-any-return]
 
