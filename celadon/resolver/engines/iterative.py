@@ -21,6 +21,7 @@ from ..policy.delegations import Delegations, Reply, child_of, meaning
 from ..protocols import Cancel, Done, Outcome
 from .python.python_engine import PythonEngine
 
+_ALIASES = 16  # from the question on; Unbound and BIND have 11
 _STEPS = 60  # replies for one question, lest zones point at each other for ever
 _DEPTH = 6  # look-ups of servers' names inside one another
 _PENALTY = 10.0  # seconds for which a server that was silent is asked last
@@ -66,7 +67,7 @@ class IterativeEngine:
         self.cache: Cache = Cache(CachePolicy(entries=100_000))
         #: Questions under way, each once; and who waits for a delegation, by the zone and the name below it.
         self.walks: dict[Question, _Walk] = {}
-        self.gates: dict[str, list[Callable[[], None]]] = {}
+        self.gates: dict[str, tuple[_Walk, list[Callable[[], None]]]] = {}
         self.queries: int = 0
         self._authorities: dict[str, _Authority] = {}
         self._closed = False
@@ -99,8 +100,11 @@ class IterativeEngine:
         else:
             self.walk(question, give, None)
 
-    def walk(self, question: Question, give: Done, above: _Walk | None) -> None:
-        """Find the answer, for a walk that needs a server's address or for a caller."""
+    def walk(self, question: Question, give: Done, above: _Walk | None, depth: int = 0, aliases: int = 0) -> None:
+        """Find the answer, for a caller or for the walk ``above``, which waits for it.
+
+        ``depth`` counts look-ups of servers' names inside one another, ``aliases`` those that led here.
+        """
         now = self._hub.now()
         cached = self.cache.get(question, now)
         if cached is not None:
@@ -109,13 +113,13 @@ class IterativeEngine:
         under_way = self.walks.get(question)
         if under_way is not None:
             if above is not None and under_way.waits_for(above):
-                give(ResolveError(Kind.OTHER, question.name, detail="its servers' names need each other"))
+                give(ResolveError(Kind.OTHER, question.name, detail="it is needed to find itself"))
             else:
                 if above is not None:
                     above.needs.append(under_way)
                 under_way.waiting.append(give)
             return
-        made = self.walks[question] = _Walk(self, question, give, 0 if above is None else above.depth + 1)
+        made = self.walks[question] = _Walk(self, question, give, depth, aliases)
         if above is not None:
             above.needs.append(made)
         made.step()
@@ -206,12 +210,13 @@ class IterativeEngine:
 class _Walk:
     """One question on its way down, and from alias to alias."""
 
-    def __init__(self, engine: IterativeEngine, question: Question, give: Done, depth: int) -> None:
+    def __init__(self, engine: IterativeEngine, question: Question, give: Done, depth: int, aliases: int) -> None:
         self.engine = engine
         self.question = question
         self.depth = depth
+        self.aliases = aliases
         self.waiting: list[Done] = [give]
-        self.needs: list[_Walk] = []  # walks to servers' addresses that this one waits for
+        self.needs: list[_Walk] = []  # walks that this one waits for
         self._name = question.name.lower()
         self._records: list[Record] = []
         self._tried: dict[str, int] = {}
@@ -229,6 +234,7 @@ class _Walk:
     def step(self) -> None:
         """Ask the nearest zone that is known, unless somebody does already what teaches a nearer one."""
         engine = self.engine
+        self.needs.clear()
         if self._ended:
             return
         now = engine._hub.now()
@@ -236,12 +242,13 @@ class _Walk:
         cut = engine.delegations.closest(above, now)
         child = child_of(cut.zone, self._name) if self._name != cut.zone else self._name
         if not self.depth and child != self._name and not engine.delegations.is_none(child, now):
-            gate = engine.gates.get(child)
-            if gate is not None:
-                gate.append(self.step)
+            owner, waiting = engine.gates.setdefault(child, (self, []))
+            if owner is self:
+                self._gate = child
+            elif not owner.waits_for(self):
+                self.needs.append(owner)
+                waiting.append(self.step)
                 return
-            engine.gates[child] = []
-            self._gate = child
         self._ask(cut.zone, cut.names)
 
     def _ask(self, zone: str, names: tuple[str, ...]) -> None:
@@ -262,7 +269,7 @@ class _Walk:
         self._tried[address] = self._tried.get(address, 0) + 1
         self._steps += 1
         if self._steps > _STEPS:
-            self.fail(ResolveError(Kind.OTHER, self.question.name, detail=f"more than {_STEPS} replies"))
+            self._finish(2)
             return
         engine.ask(authority, self.question._replace(name=self._name), lambda outcome: self._came(zone, names, outcome))
 
@@ -275,16 +282,18 @@ class _Walk:
             self.needs.clear()
             if self._ended:
                 return
-            records = () if isinstance(outcome, ResolveError) else outcome.records
+            # Under its own name: a server's name must not be an alias (RFC 2181 §10.3).
+            records = [] if isinstance(outcome, ResolveError) else list(outcome.records)
+            records = [one for one in records if one.name.lower() == name]
             found = tuple([one.data for one in records if one.rdtype in (RRType.A, RRType.AAAA)])
             if not found and kinds:
-                engine.walk(Question(name, kinds.pop(0)), came, self)
+                engine.walk(Question(name, kinds.pop(0)), came, self, self.depth + 1)
                 return
             ttl = min([one.ttl for one in records], default=30)
             engine.delegations.learn_addresses(name, found, engine._hub.now(), ttl)
             self._ask(zone, names)
 
-        engine.walk(Question(name, kinds.pop(0)), came, self)
+        engine.walk(Question(name, kinds.pop(0)), came, self, self.depth + 1)
 
     def _came(self, zone: str, names: tuple[str, ...], outcome: Outcome) -> None:
         if self._ended:
@@ -316,8 +325,9 @@ class _Walk:
 
     def _follow(self, name: str) -> None:
         """Go on with an alias' target, by a walk of its own, so that it is cached and shared."""
-        if sum(one.rdtype == RRType.CNAME for one in self._records) > 16:
-            self.fail(ResolveError(Kind.OTHER, self.question.name, detail="more than 16 aliases"))
+        aliases = self.aliases + sum(one.rdtype == RRType.CNAME for one in self._records)
+        if aliases > _ALIASES:
+            self._finish(2)
             return
 
         def came(outcome: Outcome) -> None:
@@ -325,13 +335,13 @@ class _Walk:
             if self._ended:
                 return
             if isinstance(outcome, ResolveError):
-                self.fail(outcome)
-                return
+                # Of aliases in a circle resolvers say SERVFAIL.
+                return self._finish(2) if outcome.kind is Kind.OTHER else self.fail(outcome)
             self._last = outcome
             self._records += outcome.records
             self._finish(outcome.rcode)
 
-        self.engine.walk(self.question._replace(name=name), came, self)
+        self.engine.walk(self.question._replace(name=name), came, self, self.depth, aliases)
 
     def _open_gate(self, cut: str, now: float) -> None:
         """Let those go on that waited to learn what is below; ``cut`` is where the way turned out to lead on."""
@@ -340,7 +350,7 @@ class _Walk:
             return
         if cut != gate:
             self.engine.delegations.no_cut(gate, now, 300)
-        for go_on in self.engine.gates.pop(gate, ()):
+        for go_on in self.engine.gates.pop(gate)[1]:
             self.engine._hub.call_soon(go_on)
 
     def _finish(self, rcode: int) -> None:
@@ -359,7 +369,8 @@ class _Walk:
             attempts=max(self._steps, 1),
             engine=self.engine.name,
         )
-        self.engine.cache.put(answer, self.engine._hub.now())
+        if not (rcode == 2 and self.aliases):  # alone, this name may be near enough to the end of its chain
+            self.engine.cache.put(answer, self.engine._hub.now())
         self._end(answer)
 
     def _give_up(self, zone: str, names: tuple[str, ...]) -> None:

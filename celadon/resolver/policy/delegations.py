@@ -9,11 +9,14 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 from ..frozen import frozen
-from ..model import Answer, Record, RRType
+from ..model import Answer, Rcode, Record, RRType
+from ..names.domain import fits
 
 _CUTS = 100_000  # that are remembered
 _LEAST, _MOST = 1.0, 86_400.0  # seconds for which a delegation is believed, whatever its TTL says
 _CHAIN = 16  # aliases in one reply
+#: Types that may stand beside an alias (RFC 4034 §2.5, §3, §4.1), or ask for it; for any other the alias is all there is.
+_NOT_ALIASED = frozenset((RRType.CNAME, RRType.ANY, RRType.RRSIG, RRType.NSEC, RRType.SIG))
 
 
 def inside(name: str, zone: str) -> bool:
@@ -64,15 +67,20 @@ def meaning(answer: Answer, zone: str) -> Reply:
     records = [one for one in answer.records if inside(one.name.lower(), zone)]
     name, chain = asked, list[Record]()
     for _ in range(_CHAIN):
-        found = [one for one in records if one.name.lower() == name and rdtype in (one.rdtype, RRType.ANY)]
+        own = [one for one in records if one.name.lower() == name]
+        alias = [] if rdtype in _NOT_ALIASED else [one for one in own if one.rdtype == RRType.CNAME]
+        found = [] if alias else [one for one in own if rdtype in (one.rdtype, RRType.ANY)]
         if found:
-            signed = [one for one in records if one.rdtype == RRType.RRSIG and one.name.lower() == name]
-            return Reply("answer", (*chain, *found, *(one for one in signed if one not in found)), name)
-        alias = [one for one in records if one.name.lower() == name and one.rdtype == RRType.CNAME]
+            signed = [one for one in own if one.rdtype == RRType.RRSIG and one not in found]
+            return Reply("answer", (*chain, *found, *signed), name)
+        moved = [one for one in records if one.rdtype == RRType.DNAME and name.endswith("." + one.name.lower())]
+        if moved and not alias:
+            alias = [_alias_of(moved[0], name)]
+            if not fits(alias[0].target):
+                return Reply("none", (*chain, *moved), name, Rcode.YXDOMAIN)
         if not alias:
             break
-        chain += [one for one in records if one.rdtype == RRType.DNAME and name.endswith("." + one.name.lower())]
-        chain.append(alias[0])
+        chain += [*moved, alias[0]]
         name = alias[0].target.lower()
     soa = any(one.rdtype == RRType.SOA and inside(one.name.lower(), zone) for one in answer.authority)
     if chain:
@@ -80,14 +88,24 @@ def meaning(answer: Answer, zone: str) -> Reply:
         return Reply("none" if settled else "alias", tuple(dict.fromkeys(chain)), name, answer.rcode)
     if answer.rcode == 3:
         return Reply("none", (), name, 3)
-    cut = None if soa or answer.flags & 0x0400 else _cut_of(answer, asked, zone)
+    # Whether AA is set says nothing here: some balancers set it in referrals too. Unbound and BIND have it so.
+    cut = None if soa else _cut_of(answer, asked, zone)
+    if cut is not None and rdtype == RRType.DS and cut.zone == asked:
+        return Reply("none", (), name, 0)  # a parent that knows no DS; nobody else is asked for it
     if cut is not None:
         wanted = frozenset(cut.names)
         glue = [one for one in answer.additional if one.rdtype in (RRType.A, RRType.AAAA)]
         glue = [one for one in glue if one.name.lower() in wanted and inside(one.name.lower(), zone)]
         ttl = min([one.ttl for one in answer.authority if one.rdtype == RRType.NS])
         return Reply("referral", cut=cut, glue=tuple(glue), ttl=ttl)
-    return Reply("none", (), name, 0) if soa or answer.flags & 0x0400 else _LAME
+    told = soa or answer.flags & 0x0400 or not answer.authority
+    return Reply("none", (), name, 0) if told else _LAME
+
+
+def _alias_of(moved: Record, name: str) -> Record:
+    """The CNAME that a DNAME above a name comes to (RFC 6672 §3.2), which not every server adds."""
+    target = (name[: -len(moved.name)] + moved.data).removesuffix("..")
+    return Record(name, RRType.CNAME, moved.ttl, target.removesuffix(".") + ".")
 
 
 def _cut_of(answer: Answer, name: str, zone: str) -> Cut | None:

@@ -23,6 +23,9 @@ TREE = {
     TLD: {"test": {
         "a.test": ["NS ns.a.test."], "ns.a.test": [f"A {LEAF}"],
         "b.test": ["NS ns.a.test."],  # the server's name is in another zone
+        "inner.test": ["NS ns.foo.inner.test."],
+        **{f"c{n}.test": ["NS ns.a.test."] for n in range(9)},
+        "alias.test": ["NS two.a.test."],  # which is no name of a server, but an alias
         "lame.test": ["NS ns1.lame.test.", "NS ns2.lame.test."],
         "ns1.lame.test": [f"A {OTHER}"], "ns2.lame.test": [f"A {LEAF}"],
         "loop1.test": ["NS ns.loop2.test."], "loop2.test": ["NS ns.loop1.test."],
@@ -30,10 +33,14 @@ TREE = {
     }},
     LEAF: {
         "a.test": {"www.a.test": ["A 192.0.2.2"], "ns.a.test": [f"A {LEAF}"], "far.a.test": ["CNAME www.b.test."],
+                   "two.a.test": ["CNAME ns.a.test."],
                    "gone.a.test": ["CNAME nothing.b.test."], "round.a.test": ["CNAME round.b.test."],
-                   "x.y.a.test": ["A 192.0.2.9"]},
+                   "itself.a.test": ["CNAME itself.a.test."], "x.y.a.test": ["A 192.0.2.9"]},
         "b.test": {"www.b.test": ["A 192.0.2.3"], "round.b.test": ["CNAME round.a.test."]},
         "lame.test": {"www.lame.test": ["A 192.0.2.4"]},
+        **{f"c{n}.test": {f"www.c{n}.test": [f"CNAME www.c{n + 1}.test."]} for n in range(8)},
+        "c8.test": {"www.c8.test": ["CNAME www.b.test."]},
+        "alias.test": {"www.alias.test": ["A 192.0.2.5"]},
     },
     OTHER: {},
 }  # fmt: skip
@@ -50,6 +57,8 @@ class Authority(NameServer):
             made.set_rcode(5)
             return made.to_wire()
         rows = zones[zone]
+        if name.endswith(".ever.a.test"):
+            rows = {**rows, name: [f"CNAME {int(name.partition('.')[0]) + 1}.ever.a.test."]}
         cut = next((one for one in rows if rows[one][0].startswith("NS") and (name + ".").endswith(f"{one}.")
                     and (name == one or name.endswith("." + one))), None)  # fmt: skip
         if cut is not None:
@@ -135,8 +144,29 @@ def test_aliases(engine):
     assert data(look(engine, "far.a.test")) == ["www.b.test.", "192.0.2.3"]
     gone = look(engine, "gone.a.test")
     assert (gone.rcode, data(gone)) == (3, ["nothing.b.test."])
-    looped = look(engine, "round.a.test")
-    assert isinstance(looped, ResolveError) or looped.rcode == 2
+    assert look(engine, "round.a.test").rcode == 2  # as resolvers say it
+    assert look(engine, "itself.a.test").rcode == 2
+
+
+def test_servers_below_the_name_that_is_asked_at_the_same_time(engine):
+    """Each waits for what the other finds out; once this hung."""
+    found = ask(engine, tuple(Question(one, 1) for one in ("a.foo.inner.test", "ns.foo.inner.test")))
+    assert [one.rcode for one in found] == [2, 2]
+
+
+def test_aliases_in_many_zones_whose_servers_are_elsewhere(engine):
+    """The bound of look-ups inside one another is that of servers' names, not of aliases."""
+    found = look(engine, "www.c0.test")
+    assert (found.rcode, len(found.records)) == (0, 10)
+
+
+def test_aliases_without_end(engine, tree):
+    assert look(engine, "1.ever.a.test").rcode == 2
+    assert total(tree) < 25
+
+
+def test_the_name_of_a_server_is_no_alias(engine):
+    assert look(engine, "www.alias.test").rcode == 2  # RFC 2181 §10.3
 
 
 def test_a_lame_server_is_passed_over(engine, tree):

@@ -5,7 +5,7 @@ import pytest
 from celadon.resolver.model import Answer, Question, Record
 from celadon.resolver.policy.delegations import Delegations, child_of, inside, meaning
 
-A, NS, CNAME, SOA, DNAME = 1, 2, 5, 6, 39
+A, NS, CNAME, SOA, DNAME, DS, ANY = 1, 2, 5, 6, 39, 43, 255
 AA = 0x0400
 
 
@@ -47,11 +47,52 @@ def test_a_referral_with_glue_that_may_be_believed():
         ("www.a.test", [("test", NS, "ns.test.")]),  # to itself
         ("www.a.test", [("b.test", NS, "ns.b.test.")]),  # elsewhere
         ("www.a.test", [("www.x.a.test", NS, "ns.b.test.")]),  # past the name
-        ("www.a.test", []),
     ],
 )
 def test_what_is_no_referral_is_lame(name, authority):
     assert meaning(reply(name, authority=authority), "test").kind == "lame"
+
+
+def test_a_referral_with_the_bit_of_authority():
+    """Some balancers set AA in their referrals; Unbound and BIND follow these as well."""
+    authority = [("a.test", NS, "ns.a.test.")]
+    assert meaning(reply("www.a.test", authority=authority, aa=True), "test").kind == "referral"
+
+
+def test_an_empty_reply_without_anything_is_no_data():
+    found = meaning(reply("www.a.test"), "test")
+    assert (found.kind, found.rcode) == ("none", 0)
+
+
+def test_a_parent_that_knows_no_ds_refers_instead():
+    """Without this the question goes round: DS is asked of the parent, however often that refers (RFC 4035 §3.1.4.1)."""
+    found = meaning(reply("a.test", authority=[("a.test", NS, "ns.a.test.")], rdtype=DS), "test")
+    assert (found.kind, found.rcode) == ("none", 0)
+    below = meaning(reply("b.a.test", authority=[("a.test", NS, "ns.a.test.")], rdtype=DS), "test")
+    assert below.kind == "referral"
+
+
+def test_an_alias_goes_before_other_data():
+    """RFC 1034 §3.6.2: there can be no other data, so whatever a server adds to an alias is wrong."""
+    alias, other = ("www.a.test", CNAME, "x.b.test."), ("www.a.test", A, "192.0.2.1")
+    found = meaning(reply("www.a.test", other, alias, aa=True), "a.test")
+    assert (found.kind, found.name, len(found.records)) == ("alias", "x.b.test", 1)
+    assert meaning(reply("www.a.test", alias, aa=True, rdtype=CNAME), "a.test").kind == "answer"
+    assert meaning(reply("www.a.test", alias, aa=True, rdtype=ANY), "a.test").kind == "answer"
+
+
+def test_a_dname_without_its_alias():
+    """RFC 6672 §3.2: who knows DNAME makes the alias; not every server does it."""
+    found = meaning(reply("w.x.d.a.test", ("d.a.test", DNAME, "B.test."), aa=True), "a.test")
+    assert (found.kind, found.name) == ("alias", "w.x.b.test")
+    assert found.records[-1] == Record("w.x.d.a.test", CNAME, 300, "w.x.B.test.")
+    itself = meaning(reply("d.a.test", ("d.a.test", DNAME, "b.test."), aa=True, rdtype=DNAME), "a.test")
+    assert itself.kind == "answer"
+    root = meaning(reply("w.d.a.test", ("d.a.test", DNAME, "."), aa=True), "a.test")
+    assert (root.kind, root.name, root.records[-1].data) == ("alias", "w", "w.")
+    label = "x" * 60
+    long = reply(f"{label}.{label}.d.a.test", ("d.a.test", DNAME, f"{label}.{label}.{label}."), aa=True)
+    assert (meaning(long, "a.test").kind, meaning(long, "a.test").rcode) == ("none", 6)
 
 
 def test_refusals_are_lame():
