@@ -295,7 +295,7 @@ def groups() -> dict[str, list[tuple[str, str]]]:
     made: dict[str, list[tuple[str, str]]] = {}
     for name, row in TABLE.items():
         head = ", ".join(filter(None, (row.short, name))) + (f" {row.value}" if row.value else "")
-        shown = row.default not in (None, False, "", 0, 0.0) and name not in ("--output", "--input-format")
+        shown = row.default not in (None, False, "", 0, 0.0, ()) and name not in ("--output", "--input-format")
         made.setdefault(row.group, []).append((head, f"{row.help}{f' ({row.default})' if shown else ''}"))
     return made
 

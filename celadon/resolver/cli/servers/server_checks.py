@@ -52,11 +52,16 @@ Probe = tuple[str, Question, "frozenset[str] | None"]
 
 def probes(wanted: Wanted, label: Callable[[], str]) -> list[Probe]:
     """The questions for one server; ``label`` makes labels that nobody has registered."""
-    made: list[Probe] = [("honest", Question(f"{label()}.{zone}", RRType.A), None) for zone in wanted.zones]
+    # Beside a bare label one behind www: some answer only what a person may have typed.
+    made: list[Probe] = [
+        ("honest", Question(f"{before}{label()}.{zone}", RRType.A), None)
+        for zone in wanted.zones
+        for before in ("", "www.")
+    ]
     made += [("answers", Question(name, RRType.A), data) for name, data in wanted.known]
-    first = wanted.known[0][0] if wanted.known else wanted.zones[0]
+    first, data = wanted.known[0] if wanted.known else (wanted.zones[0], None)
     made.append(("edns", Question(first, RRType.A, options=QueryOptions(final=True)), None))
-    made.append(("tcp", Question(first, RRType.A, options=QueryOptions(tcp=True)), None))
+    made.append(("tcp", Question(first, RRType.A, options=QueryOptions(tcp=True)), data))
     made.append(("ad", Question(wanted.signed, RRType.SOA, options=QueryOptions(ad=True)), None))
     return made
 
@@ -74,6 +79,8 @@ def judge(wanted: Wanted, asked: Sequence[Probe], outcomes: Sequence[Outcome]) -
     for check, rule in _RULES.items():
         reasons = [rule(probe, outcome) for probe, outcome in by_check.get(check, ())]
         bad = next(filter(None, reasons), "")
+        if check == "tcp" and _same_by_udp(by_check):
+            bad = ""  # it speaks TCP; what is wrong with its answers has other words
         found.append(Finding(check, not bad, bad) if reasons else Finding(check, None))
     found.append(_validates(wanted, by_check["ad"][0][1]))
     median = middle([one.rtt for one in replies if not one.tcp])
@@ -115,7 +122,11 @@ def _edns(probe: Probe, outcome: Outcome) -> str:
 
 
 def _tcp(probe: Probe, outcome: Outcome) -> str:
-    return (outcome.detail or outcome.kind.value) if isinstance(outcome, ResolveError) else ""
+    if isinstance(outcome, ResolveError):
+        return outcome.detail or outcome.kind.value
+    if outcome.rcode not in (Rcode.NOERROR, Rcode.NXDOMAIN):
+        return f"a question over TCP is answered by {rcode_name(outcome.rcode)}"
+    return f"over TCP, {why}" if probe[2] is not None and (why := _true(probe, outcome)) else ""
 
 
 _RULES: Mapping[str, Callable[[Probe, Outcome], str]] = {
@@ -126,11 +137,24 @@ _RULES: Mapping[str, Callable[[Probe, Outcome], str]] = {
 }
 
 
+def _same_by_udp(by_check: Mapping[str, list[tuple[Probe, Outcome]]]) -> bool:
+    """Whether the question that was asked over TCP was answered so over UDP as well."""
+    udp, tcp = by_check["edns"][0][1], by_check["tcp"][0][1]
+    if isinstance(udp, ResolveError) or isinstance(tcp, ResolveError):
+        return False
+    return (udp.rcode, addresses(udp)) == (tcp.rcode, addresses(tcp))
+
+
 def _validates(wanted: Wanted, outcome: Outcome) -> Finding:
-    has = isinstance(outcome, Answer) and bool(outcome.flags & _AD)
+    about = f"the SOA record of {wanted.signed or '.'}"
+    if isinstance(outcome, ResolveError):
+        return Finding("ad", False if wanted.ad else None, f"{about}: {outcome.detail or outcome.kind.value}")
+    has = bool(outcome.flags & _AD)
     if has or not wanted.ad:
         return Finding("ad", has or None, "" if has else "no AD bit")
-    return Finding("ad", False, f"the SOA record of {wanted.signed or '.'} is signed, but comes without the AD bit")
+    if outcome.rcode:
+        return Finding("ad", False, f"{about}: {rcode_name(outcome.rcode)}")
+    return Finding("ad", False, f"{about} is signed, but comes without the AD bit")
 
 
 def addresses(answer: Answer) -> frozenset[str]:

@@ -107,7 +107,7 @@ def main(words: list[str]) -> int:
             if plan.json:
                 print(line, flush=True)
             if row["ok"] and not (plan.json and plan.output == "-"):
-                out.write(row["server"] + "\n")
+                out.write(_listed(row["server"]) + "\n")
                 out.flush()
     if not plan.quiet:
         why = ", ".join(f"{count} {word}" for word, count in failed.most_common())
@@ -318,6 +318,12 @@ def _written(server: Server) -> str:
     if server.scheme == "udp":
         return where
     return f"{server.scheme}://{where}{server.path}{f'#{server.hostname}' if server.hostname else ''}"
+
+
+def _listed(written: str) -> str:
+    """The same without the usual port, as other tools' lists have it."""
+    bare = written.removesuffix(":53")
+    return bare.strip("[]") if bare != written and "://" not in written else written
 
 
 def burst(server: Server, wanted: Wanted, plan: Plan) -> Finding:

@@ -12,8 +12,9 @@ import pytest
 
 from celadon.resolver.cli import main
 from celadon.resolver.cli.servers.server_checks import Finding, judge, probes, reasons
-from celadon.resolver.cli.servers.servers_command import Plan, Wanted, parse
+from celadon.resolver.cli.servers.servers_command import Plan, Wanted, _listed, parse
 from celadon.resolver.errors import Kind, ResolveError
+from celadon.resolver.model import Answer
 from celadon.resolver.testing import Delay, NameServer
 
 KNOWN = "www.known.test=192.0.2.1"
@@ -26,6 +27,7 @@ class Scripted(NameServer):
     def __init__(self, change=None, tcp=True, delay=0.0):
         super().__init__()
         self.change, self.over_tcp, self.delay = change, tcp, delay
+        self.by_tcp = False  # whether the question at hand came so
         self.add("www.known.test", "A", "192.0.2.1")
         self.add("signed.test", "SOA", "ns.signed.test. admin.signed.test. 1 2 3 4 5")
 
@@ -41,7 +43,24 @@ class Scripted(NameServer):
         return Delay(self.delay) if self.delay else super()._take_script(name, tcp)
 
     def _read_tcp(self, stream, buffer):
-        return self.over_tcp and super()._read_tcp(stream, buffer)
+        if not self.over_tcp:
+            return False
+        self.by_tcp = True
+        try:
+            return super()._read_tcp(stream, buffer)
+        finally:
+            self.by_tcp = False
+
+
+class WorseByTcp(Scripted):
+    """Does to replies over TCP only what it does."""
+
+    def _lookup(self, asked, name, rdtype, question):
+        change, self.change = self.change, self.change if self.by_tcp else None
+        try:
+            return super()._lookup(asked, name, rdtype, question)
+        finally:
+            self.change = change
 
 
 def with_address(message, name, address):
@@ -62,6 +81,12 @@ def emptied(asked, message, name):
 def one_zone_hijacked(asked, message, name):
     if name.endswith("two.test"):
         with_address(message, name, "203.0.113.5")
+
+
+def www_hijacked(asked, message, name):
+    """As the search pages of providers do it: only what a person may have typed."""
+    if name.startswith("www."):
+        hijacked(asked, message, name)
 
 
 def without_ad(asked, message, name):
@@ -94,6 +119,9 @@ SERVERS = {
     "hijacked": (Scripted, {"change": hijacked}, ["honest"]),
     "emptied": (Scripted, {"change": emptied}, ["honest"]),
     "one zone": (Scripted, {"change": one_zone_hijacked}, ["honest"]),
+    "www": (Scripted, {"change": www_hijacked}, ["honest"]),
+    "wrong by tcp": (WorseByTcp, {"change": wrong}, ["tcp"]),
+    "refuses tcp": (WorseByTcp, {"change": refuses}, ["tcp"]),
     "slow": (Scripted, {"delay": 0.35}, ["speed"]),
     "ad": (Scripted, {"change": without_ad}, ["ad"]),
     "no tcp": (Scripted, {"tcp": False}, ["tcp"]),
@@ -128,10 +156,12 @@ def test_all_liars_are_told_apart(farm, capfd, tmp_path):
     assert {kind: why[address] for kind, address in found.items()} == {kind: one[2] for kind, one in SERVERS.items()}
     assert why["127.0.0.1:1"] == ["alive"]
     assert why["not a server"] == ["syntax"]
-    assert "1 of 13 servers passed" in err
+    assert "1 of 16 servers passed" in err
     rows = {row["server"]: row["checks"] for row in rows}
     assert "203.0.113.5" in rows[found["hijacked"]]["honest"]["why"]
     assert "www.known.test is 192.0.2.1, not 203.0.113.9" in rows[found["wrong"]]["answers"]["why"]
+    assert "203.0.113.9" in rows[found["wrong by tcp"]]["tcp"]["why"]
+    assert "REFUSED" in rows[found["refuses tcp"]]["tcp"]["why"]
     assert "FORMERR" in rows[found["hates edns"]]["edns"]["why"]
 
 
@@ -140,7 +170,7 @@ def test_what_is_forgiven(farm, capfd):
     assert main(["servers", path, *ALL, "--max-rtt", "250", "--allow", "ad,edns,tcp,speed", "-q"]) == 0
     kinds = {address: kind for kind, address in found.items()}
     clean = [kinds[one] for one in capfd.readouterr().out.split()]
-    assert clean == ["good", "slow", "ad", "no tcp", "no edns", "hates edns"]
+    assert clean == ["good", "wrong by tcp", "refuses tcp", "slow", "ad", "no tcp", "no edns", "hates edns"]
 
 
 def test_trusted_servers_say_what_is_true(farm, capfd):
@@ -215,6 +245,34 @@ def test_help(capsys):
     assert main(["servers", "--help"]) == 0
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 120
     assert parse(["x"]) == Plan(source="x")
+
+
+@pytest.mark.parametrize(
+    ("written", "listed"),
+    [
+        ("192.0.2.1:53", "192.0.2.1"),
+        ("[2001:db8::53]:53", "2001:db8::53"),
+        ("192.0.2.1:5353", "192.0.2.1:5353"),
+        ("[2001:db8::53]:5353", "[2001:db8::53]:5353"),
+        ("tls://192.0.2.1:53", "tls://192.0.2.1:53"),
+    ],
+)
+def test_the_list_has_no_usual_port(written, listed):
+    assert _listed(written) == listed
+
+
+def test_why_there_is_no_ad_bit():
+    wanted = Wanted(signed="signed.test", ad=True)
+    asked = probes(wanted, lambda: "x")
+    outcomes = [Answer(question) for _, question, _ in asked[:-1]]
+    for last, why in (
+        (ResolveError(Kind.TIMEOUT, "signed.test", detail="no answer in 1 s"), "signed.test: no answer in 1 s"),
+        (Answer(asked[-1][1], 2), "signed.test: SERVFAIL"),
+        (Answer(asked[-1][1]), "without the AD bit"),
+    ):
+        found = {one.check: one for one in judge(wanted, asked, [*outcomes, last])}
+        assert found["ad"].ok is False
+        assert why in found["ad"].why
 
 
 def test_a_silent_server_has_one_finding():
