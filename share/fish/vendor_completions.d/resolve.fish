@@ -149,6 +149,7 @@ complete -c resolve -a '+rrcomments' -d 'what the numbers of a DNSKEY record mea
 complete -c resolve -a '+crypto' -d 'keys and signatures'
 complete -c resolve -a '+split' -d 'break long codes after N characters (56)'
 complete -c resolve -a '+identify' -d 'with +short: who answered, and how fast'
+complete -c resolve -a '+onesoa' -d 'of a zone transfer without the SOA record at its end'
 complete -c resolve -a '+qr' -d 'the question as it is sent'
 complete -c resolve -a '+idnout' -d 'names in their own script (on a terminal)'
 complete -c resolve -a '+expandaaaa' -d 'IPv6 addresses in full'

@@ -10,7 +10,7 @@ from ....hub import Greenlet, Group, Queue, spawn, to_thread
 from ... import registry
 from ...dns.wire import decode, encode_question, question_tail
 from ...errors import Kind, ResolveError
-from ...model import Answer, Question, Security, rcode_name, type_name
+from ...model import Answer, Question, Security, type_name
 from ..commands import load, version, version_line
 from ..escapes import printable
 from ..exits import NO_REPLY, OK, UNPROVEN, USAGE, UsageError, complain
@@ -233,7 +233,8 @@ class Printer:
                 self._judge(piece)
             if isinstance(piece, Answer):
                 what = f"{lookup.name} {type_name(lookup.rdtype)}"
-                complain(f"{what}: the server {piece.server} answered {rcode_name(piece.rcode)}", OK)
+                why = load("dig.zone_transfer").why_refused(piece)
+                complain(f"{what}: the server {piece.server} answered {why}", OK)
         self.greeting = ""
 
     # -- how it ends -------------------------------------------------------------------------------------------

@@ -368,6 +368,7 @@ TABLE: tuple[Option, ...] = (
         ("crypto", "", _set("crypto"), "keys and signatures"),
         ("split", "N", _whole_number("split", 0, 1024, None, 0), "break long codes after N characters (56)"),
         ("identify", "", _set("identify"), "with +short: who answered, and how fast"),
+        ("onesoa", "", _set("onesoa"), "of a zone transfer without the SOA record at its end"),
         ("qr", "", _set("qr"), "the question as it is sent"),
         ("idnout", "", _set("idnout"), "names in their own script (on a terminal)"),
         ("expandaaaa", "", _set("expandaaaa"), "IPv6 addresses in full"),
@@ -392,8 +393,8 @@ TABLE: tuple[Option, ...] = (
         for name, value in (
             ("badcookie", ""), ("besteffort", ""), ("dns64prefix", ""), ("dscp", "N"), ("ednsflags", "[N]"),
             ("ednsnegotiation", ""), ("expire", ""), ("http-plain", "[PATH]"), ("http-plain-get", "[PATH]"),
-            ("http-plain-post", "[PATH]"), ("keepalive", ""), ("mapped", ""), ("onesoa", ""),
-            ("raflag", ""), ("showbadcookie", ""), ("tcflag", ""),
+            ("http-plain-post", "[PATH]"), ("keepalive", ""), ("mapped", ""), ("raflag", ""),
+            ("showbadcookie", ""), ("tcflag", ""),
             ("tls-certfile", "FILE"), ("tls-keyfile", "FILE"),
             ("unknownformat", ""), ("defname", ""), ("sigchase", ""), ("topdown", ""),
         )

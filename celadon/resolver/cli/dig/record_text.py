@@ -137,6 +137,8 @@ def data_of(record: Record, settings: Settings) -> str:
         return _expanded(data)
     if data.startswith("\\#"):
         return _generic(data, settings)
+    if kind == "TSIG":
+        return data.replace(' "" ', " ", 1) + (" " if data.endswith(" 0") else "")  # dig's, with an empty word
     if kind == "SOA" and settings.multiline:
         return _soa(shown(data, settings), settings)
     if kind not in _CODES:

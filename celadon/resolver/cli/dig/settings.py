@@ -49,6 +49,7 @@ class Settings(NamedTuple):
     header_only: bool = False
     fail: bool = False
     ixfr: int | None = None
+    onesoa: bool = False
     search: bool = False
     showsearch: bool = False
     domain: str | None = None

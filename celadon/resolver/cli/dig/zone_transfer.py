@@ -78,8 +78,10 @@ class Fetch:
             while not transfer.done:
                 message = talk.receive(hub.now() + patience)
                 answer = self._read(question, sent, message)
-                if answer.rcode:
+                if answer.rcode and self.messages == 1:
                     raise Refused(answer)
+                if answer.rcode:
+                    raise BrokenTransfer(f"the server answered {rcode_name(answer.rcode)} in the middle")
                 certain = signing is None or signing.check(message)
                 held += [Got(one, transfer.take(one)) for one in answer.records]
                 transfer.message_ends()
@@ -188,7 +190,8 @@ def transfer(asker: Asker, lookup: Lookup, greeting: str) -> Iterator[str | Answ
         try:
             for got in fetch:
                 count += 1
-                yield shown.line(got)
+                if not (count > 1 and _is_last(lookup, got)):
+                    yield shown.line(got)
             yield shown.end(fetch, count, server, servers.names, asker.run.microseconds)
             return
         except Refused as refused:
@@ -201,6 +204,19 @@ def transfer(asker: Asker, lookup: Lookup, greeting: str) -> Iterator[str | Answ
                 break  # what was printed cannot be taken back
     yield shown.failed(error or BrokenTransfer("no server"))
     yield _error(lookup, error, server)
+
+
+def _is_last(lookup: Lookup, got: Got) -> bool:
+    """Whether it is the SOA record at the end of a zone, and not wanted."""
+    return lookup.settings.onesoa and lookup.rdtype == RRType.AXFR and got.record.rdtype == RRType.SOA
+
+
+def why_refused(answer: Answer) -> str:
+    """The response code, and what the server says of our key (RFC 8945 §5.2), if anything."""
+    for one in answer.additional:
+        if one.rdtype == RRType.TSIG and len(words := one.data.split()) > 6 and words[6] != "NOERROR":
+            return f"{rcode_name(answer.rcode)} (TSIG: {words[6]})"
+    return rcode_name(answer.rcode)
 
 
 def _error(lookup: Lookup, error: Exception | None, server: Server) -> ResolveError:

@@ -189,6 +189,47 @@ def test_broken_transfers(run, reply, why):
     assert why in err
 
 
+def test_a_server_that_fails_in_the_middle_breaks_the_transfer(run):
+    """A script that looks at the exit status must not take half a zone for all of it."""
+
+    def reply(asked):
+        yield from answers(WHOLE[:2])(asked)
+        yield from answers([], rcode=2)(asked)
+
+    code, out, err, _ = run(reply, "a.test", "AXFR")
+    assert code == 9
+    assert out.endswith("; Transfer failed.\n")
+    assert "SERVFAIL" in err
+
+
+def test_the_soa_record_once(run):
+    code, out, err, _ = run(answers(WHOLE[:2], WHOLE[2:]), "a.test", "AXFR", "+onesoa", "+noall", "+answer")
+    assert (code, err) == (0, "")
+    assert [line.split()[3] for line in out.splitlines() if line and line[0] != ";"] == ["SOA", "NS", "A"]
+
+
+def bad_key(asked):
+    """As BIND answers a key that it does not know: NOTAUTH, with a TSIG record that is not signed (RFC 8945 §5.2.1)."""
+    data = b"\x0bhmac-sha256\0" + bytes(6) + b"\1\x2c\0\0" + asked.id.to_bytes(2, "big") + b"\0\x11\0\0"
+    tail = b"\2k1\0" + b"\0\xfa\0\xff\0\0\0\0" + len(data).to_bytes(2, "big") + data
+    made = dns.message.make_response(asked)
+    made.set_rcode(9)
+    made.tsig = made.keyring = None
+    wire = made.to_wire()
+    count = int.from_bytes(wire[10:12], "big") + 1
+    yield wire[2:10] + count.to_bytes(2, "big") + wire[12:] + tail
+
+
+def test_why_a_signed_question_is_refused(run):
+    code, _, err, _ = run(bad_key, "a.test", "AXFR", "-y", KEY)
+    assert code == 0
+    assert "answered NOTAUTH (TSIG: BADKEY)" in err
+    _, out, err, _ = run(bad_key, "a.test", "SOA", "-y", KEY)
+    assert "hmac-sha256. 0 300 0 " in out
+    assert '""' not in out
+    assert "the server says BADKEY" in err
+
+
 def test_a_signed_transfer(run, tmp_path):
     code, out, err, server = run(answers(WHOLE[:2], WHOLE[2:]), "a.test", "AXFR", "-y", KEY, "+short")
     assert (code, len(out.splitlines()), err) == (0, 4, "")
