@@ -145,8 +145,8 @@ def _with_options(options: QueryOptions, tail: bytes, edns: bool, cookie: bytes,
 def subnet(text: str) -> bytes:
     """``192.0.2.0/24`` as the option of RFC 7871 §6. ResolveError(ARGUMENT) if it is not a subnet."""
     address, slash, bits = text.partition("/")
-    if text == "0":
-        address, slash, bits = "0.0.0.0", "/", "0"
+    if text in ("0", "0/0"):
+        address, slash, bits = "0.0.0.0", "/", "0"  # dig's words for "no subnet of mine"
     family = _socket.AF_INET6 if ":" in address else _socket.AF_INET
     try:
         packed = _socket.inet_pton(family, address)

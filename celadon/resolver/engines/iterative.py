@@ -335,8 +335,11 @@ class _Walk:
             if self._ended:
                 return
             if isinstance(outcome, ResolveError):
-                # Of aliases in a circle resolvers say SERVFAIL.
-                return self._finish(2) if outcome.kind is Kind.OTHER else self.fail(outcome)
+                if outcome.kind is Kind.OTHER:
+                    self._finish(2)  # what resolvers say of aliases in a circle
+                else:
+                    self.fail(outcome)
+                return
             self._last = outcome
             self._records += outcome.records
             self._finish(outcome.rcode)

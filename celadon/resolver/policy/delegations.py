@@ -15,7 +15,7 @@ from ..names.domain import fits
 _CUTS = 100_000  # that are remembered
 _LEAST, _MOST = 1.0, 86_400.0  # seconds for which a delegation is believed, whatever its TTL says
 _CHAIN = 16  # aliases in one reply
-#: Types that may stand beside an alias (RFC 4034 §2.5, §3, §4.1), or ask for it; for any other the alias is all there is.
+#: Types that may stand beside an alias (RFC 4034 §2.5), or ask for it; for any other the alias is all there is.
 _NOT_ALIASED = frozenset((RRType.CNAME, RRType.ANY, RRType.RRSIG, RRType.NSEC, RRType.SIG))
 
 

@@ -65,7 +65,7 @@ def test_an_empty_reply_without_anything_is_no_data():
 
 
 def test_a_parent_that_knows_no_ds_refers_instead():
-    """Without this the question goes round: DS is asked of the parent, however often that refers (RFC 4035 §3.1.4.1)."""
+    """Without this the question goes round: the parent alone is asked for DS (RFC 4035 §3.1.4.1)."""
     found = meaning(reply("a.test", authority=[("a.test", NS, "ns.a.test.")], rdtype=DS), "test")
     assert (found.kind, found.rcode) == ("none", 0)
     below = meaning(reply("b.a.test", authority=[("a.test", NS, "ns.a.test.")], rdtype=DS), "test")

@@ -169,7 +169,7 @@ class Asker:
 
     def apart(self, settings: Settings) -> bool:
         """Whether such questions cannot go through an engine: signed ones, from one address, with an odd header."""
-        odd = settings.opcode or settings.header_only or settings.qid is not None
+        odd = settings.opcode or settings.header_only or settings.qid is not None or settings.edns
         return bool(odd or self.run.key is not None or self.run.source is not None)
 
     def ask_one(self, lookup: Lookup, name: str, server: Server) -> Outcome:

@@ -173,6 +173,8 @@ class Printer:
         options = answer.question.options
         if settings.comments and reply.bad_cookie:
             self._write(";; BADCOOKIE, retrying.\n")
+        if settings.comments and settings.edns and options is not None and options.edns == 0:
+            self._write(";; BADVERS, retrying with EDNS version 0.\n")
         if settings.comments and answer.tcp and options is not None and not options.tcp:
             self._write(";; Truncated, retrying in TCP mode.\n")
         if settings.cmd and self.greeting:

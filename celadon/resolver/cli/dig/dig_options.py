@@ -49,6 +49,10 @@ class Option(NamedTuple):
 # -- values ------------------------------------------------------------------------------------------------------
 
 
+def _tries(text: str) -> int:
+    return max(_number(text, 0, 99), 1)  # as dig
+
+
 def _number(text: str, least: int, most: int) -> int:
     if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
         raise UsageError(f"{text!r} is not a number from {least} to {most}")
@@ -57,7 +61,7 @@ def _number(text: str, least: int, most: int) -> int:
 
 def _seconds(text: str) -> float:
     try:
-        value = float(text)
+        value = float(text) or 1.0  # as dig
     except ValueError:
         value = 0.0
     if not 0 < value < 86400:
@@ -164,7 +168,24 @@ def _ednsopt(target: Settings, value: str | None, positive: bool) -> Settings:
     if not positive:
         return target._replace(ednsopt=())
     code, colon, data = (value or "").partition(":")
-    return target._replace(ednsopt=(*target.ednsopt, (_number(code, 0, 65535), _hex(data) if colon else b"")))
+    number = _EDNS.get(code.upper())
+    if number is None:
+        number = _number(code, 0, 65535)
+    return target._replace(ednsopt=(*target.ednsopt, (number, _hex(data) if colon else b"")))
+
+
+#: EDNS options by the names that dig takes (IANA's registry).
+_EDNS = {"LLQ": 1, "UL": 2, "NSID": 3, "DAU": 5, "DHU": 6, "N3U": 7, "ECS": 8, "EXPIRE": 9, "COOKIE": 10,
+         "KEEPALIVE": 11, "PADDING": 12, "PAD": 12, "CHAIN": 13, "KEY-TAG": 14, "EDE": 15, "CLIENT-TAG": 16,
+         "SERVER-TAG": 17, "DEVICEID": 26946}  # fmt: skip
+
+
+def _empty_option(number: int) -> Change:
+    def change(target: Settings, value: str | None, positive: bool) -> Settings:
+        others = tuple(one for one in target.ednsopt if one != (number, b""))
+        return target._replace(ednsopt=(*others, (number, b"")) if positive else others)
+
+    return change
 
 
 def _scheme(scheme: str) -> Change:
@@ -320,8 +341,8 @@ TABLE: tuple[Option, ...] = (
         ("ignore", "", _set("ignore"), "take a truncated answer as it is"),
         ("timeout", "SECONDS", _take("timeout", _seconds, 2.0, 2.0), "seconds to wait for each reply (2)"),
         ("time", "SECONDS", _take("timeout", _seconds, 2.0, 2.0), ""),
-        ("tries", "N", _whole_number("tries", 1, 99, 3, 3), "rounds over all servers (3)"),
-        ("attempts", "N", _whole_number("tries", 1, 99, 3, 3), ""),
+        ("tries", "N", _take("tries", _tries, 3, 3), "rounds over all servers (3)"),
+        ("attempts", "N", _take("tries", _tries, 3, 3), ""),
         ("retry", "N", _retry, "tries after the first one"),
         ("recurse", "", _set("rd"), "ask for recursion (on)"),
         ("rdflag", "", _set("rd"), ""),
@@ -340,6 +361,9 @@ TABLE: tuple[Option, ...] = (
         ("cookie", "[HEX]", _take("cookie", _hex, b""), "a DNS cookie (on, a random one)"),
         ("padding", "BYTES", _whole_number("padding", 0, 512, 0, 0), "pad the question to a multiple (RFC 7830)"),
         ("ednsopt", "CODE[:HEX]", _ednsopt, "any other EDNS option"),
+        ("ednsnegotiation", "", _set("ednsnegotiation"), "ask again by EDNS 0 where +edns=VERSION is not known (on)"),
+        ("expire", "", _empty_option(9), "ask when a secondary's copy of the zone ends (RFC 7314)"),
+        ("keepalive", "", _empty_option(11), "ask how long the server keeps TCP connections (RFC 7828)"),
         ("coflag", "", _set("co"), "ask for compact answers (the CO bit, RFC 9824)"),
         ("co", "", _set("co"), ""),
         ("https-get", "[PATH]", _get, "DNS over HTTPS by GET"),
@@ -392,8 +416,8 @@ TABLE: tuple[Option, ...] = (
         Option(name, value, _unsupported(f"+{name}"), "", _REST, whole=True)
         for name, value in (
             ("badcookie", ""), ("besteffort", ""), ("dns64prefix", ""), ("dscp", "N"), ("ednsflags", "[N]"),
-            ("ednsnegotiation", ""), ("expire", ""), ("http-plain", "[PATH]"), ("http-plain-get", "[PATH]"),
-            ("http-plain-post", "[PATH]"), ("keepalive", ""), ("mapped", ""), ("raflag", ""),
+            ("http-plain", "[PATH]"), ("http-plain-get", "[PATH]"), ("http-plain-post", "[PATH]"),
+            ("mapped", ""), ("raflag", ""),
             ("showbadcookie", ""), ("tcflag", ""),
             ("tls-certfile", "FILE"), ("tls-keyfile", "FILE"),
             ("unknownformat", ""), ("defname", ""), ("sigchase", ""), ("topdown", ""),
@@ -411,7 +435,8 @@ LONG = {option.name: option for option in TABLE if option.dig} | {o.name: o for 
 #: Short forms that fingers know, where a prefix alone would be ambiguous.
 _ALIASES = {"ad": "adflag", "aa": "aaflag", "cd": "cdflag", "rec": "recurse", "ra": "raflag", "tc": "tcflag",
             "add": "additional", "auth": "authority", "ans": "answer", "com": "comments", "multi": "multiline",
-            "st": "stats", "q": "question", "rrcomm": "rrcomments", "sea": "search", "backend": "resolver"}  # fmt: skip
+            "st": "stats", "q": "question", "qu": "question", "ti": "timeout", "tim": "timeout", "ttl": "ttlid",
+            "v": "vc", "rrcomm": "rrcomments", "sea": "search", "backend": "resolver"}  # fmt: skip
 
 
 def find(word: str, among: dict[str, Option]) -> Option | None:

@@ -7,6 +7,7 @@ records, ``resolve a.example A b.example MX`` for two different things. A group 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ...dns.rdata import Message
@@ -39,6 +40,8 @@ class _Group:
 
 def _reverse(given: str) -> str:
     found = normal(given)
+    if found is None and re.fullmatch(r"(\d{1,3}\.){0,2}\d{1,3}\.?", given):
+        return ".".join(given.rstrip(".").split(".")[::-1]) + ".in-addr.arpa"  # of a network, as dig
     if found is None:
         raise UsageError(f"-x: {given!r} is not an IP address")
     return reverse(found[1])

@@ -1,4 +1,5 @@
-"""Questions that the engine's exchange cannot ask: signed (``-y``), from one address (``-b``), with an odd header.
+"""Questions that the engine's exchange cannot ask: signed (``-y``), from one address (``-b``), with an odd header, with
+a version of EDNS that does not exist yet.
 
 One try after another, server by server, as dig does it, each over a socket of its own.
 """
@@ -13,7 +14,8 @@ from ....hub import get_hub
 from ...dns.wire import WireError, decode, encode_question, question_tail
 from ...engines.python.conversation import Conversation
 from ...errors import Kind, ResolveError
-from ...model import Answer, Question, Server
+from ...frozen import replace
+from ...model import Answer, Question, Rcode, Server
 from ...protocols import Outcome
 from ..commands import load
 from ..exits import UsageError
@@ -27,7 +29,9 @@ def message(question: Question, settings: Settings) -> bytes:
     body = bytearray(encode_question(question))
     body[0] |= settings.opcode << 3
     if settings.header_only:
-        body[2:] = bytes(8)
+        # The OPT record stays, as with dig: RFC 7873 §5.4 asks for a cookie so.
+        body[2:4] = b"\0\0"
+        del body[10 : 10 + len(question_tail(question))]
     number = os.urandom(2) if settings.qid is None else settings.qid.to_bytes(2, "big")
     return number + bytes(body)
 
@@ -45,6 +49,9 @@ def ask(question: Question, servers: tuple[Server, ...], settings: Settings, run
         for server in servers:
             try:
                 found = _once(question, server, settings, run, stream)
+                if found.rcode == Rcode.BADVERS and options is not None and options.edns and settings.ednsnegotiation:
+                    question = question._replace(options=(options := replace(options, edns=0)))
+                    found = _once(question, server, settings, run, stream)
                 if found.flags & 0x0200 and not found.tcp and not settings.ignore:
                     found = _once(question, server, settings, run, True)
                 return found.changed(attempts=attempt + 1) if attempt else found

@@ -37,6 +37,7 @@ class Settings(NamedTuple):
     z: bool = False
     dnssec: bool = False
     edns: int | None = 0
+    ednsnegotiation: bool = True
     bufsize: int = 1232
     nsid: bool = False
     subnet: str | None = None

@@ -10,9 +10,10 @@ from ...model import Answer, RRType, Validation, rcode_name
 from ..escapes import printable
 from .asker import Reply
 from .dig_options import OPCODES
-from .record_text import data_of, question_line, record_line
+from .record_text import data_of, question_line, record_line, words
 from .settings import Settings
 
+_UPDATE = 5  # the opcode (RFC 2136)
 _FLAGS = (
     ("qr", 0x8000),
     ("aa", 0x0400),
@@ -40,6 +41,12 @@ def counts(answer: Answer) -> tuple[int, int, int]:
     return len(answer.records), len(answer.authority), len(answer.additional) + (answer.edns is not None)
 
 
+def questions(answer: Answer, settings: Settings) -> int:
+    """How many questions stand in the message: none in some replies to odd ones."""
+    wire = getattr(answer, "message", b"")
+    return 0 if settings.header_only else int.from_bytes(wire[4:6], "big") if wire else 1
+
+
 def message(answer: Answer, settings: Settings, title: str = ";; Got answer:") -> str:
     """One message in dig's form. Ends with a line feed unless it is empty."""
     out: list[str] = []
@@ -48,9 +55,9 @@ def message(answer: Answer, settings: Settings, title: str = ";; Got answer:") -
         out += [title, *_header(answer, settings), ""]
         if answer.edns is not None:
             out += [";; OPT PSEUDOSECTION:", *edns_lines(answer)]
-    if settings.question and not settings.header_only:
+    if settings.question and questions(answer, settings):
         if settings.comments:
-            out.append(";; QUESTION SECTION:")
+            out.append(";; ZONE SECTION:" if settings.opcode == _UPDATE else ";; QUESTION SECTION:")
         out.append(question_line(question.name, question.rdclass, question.rdtype, settings))
         if settings.comments:
             out.append("")
@@ -71,7 +78,7 @@ def message(answer: Answer, settings: Settings, title: str = ";; Got answer:") -
 
 def _header(answer: Answer, settings: Settings) -> list[str]:
     found, authority, additional = counts(answer)
-    asked = int(not settings.header_only)
+    asked = questions(answer, settings)
     flags = answer.flags
     mbz = f"; MBZ: 0x{flags & 0x40:x}" if flags & 0x40 else ""
     lines = [
@@ -134,6 +141,9 @@ def option(code: int, data: bytes) -> tuple[str, str]:
         name = f" ({_EDE[number]})" if number < len(_EDE) else ""
         text = ede_text(data)
         return "EDE", f"{number}{name}" + (f": ({text})" if text else "")
+    if code == 9 and len(data) == 4:
+        seconds = int.from_bytes(data, "big")
+        return "EXPIRE", f"{seconds} ({words(seconds)})"
     if code == 11 and len(data) == 2:
         return "TCP-KEEPALIVE", f"{(data[0] << 8 | data[1]) / 10:.1f} secs"
     return f"OPT={code}", f"{hexlify(data, ' ').decode()} ({_quoted(data)})" if data else ""

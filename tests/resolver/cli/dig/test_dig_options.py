@@ -6,6 +6,9 @@ import pytest
 
 from celadon import resolver
 from celadon.resolver.cli import main
+from celadon.resolver.cli.dig.dig_options import PLUS, find
+from celadon.resolver.cli.dig.grammar import parse
+from celadon.resolver.cli.dig.text import option
 from celadon.resolver.testing import Drop, Servfail, synthetic_address
 
 SYNTHETIC = True
@@ -74,3 +77,29 @@ def test_auto_asks_by_an_engine(server, capsys):
 def test_a_query_is_no_zone_transfer():
     with pytest.raises(resolver.ResolverConfigError, match="zone transfer"):
         resolver.query("x.test", "AXFR")
+
+
+@pytest.mark.parametrize(
+    ("given", "whole"), [("qu", "question"), ("ti", "timeout"), ("tim", "timeout"), ("ttl", "ttlid"), ("v", "vc")]
+)
+def test_beginnings_that_dig_takes(given, whole):
+    """Options of our own must not make them ambiguous."""
+    assert find(given, PLUS) is PLUS[whole]
+
+
+def test_numbers_that_dig_rounds_up():
+    settings = parse(["x", "+timeout=0", "+tries=0"]).lookups[0].settings
+    assert (settings.timeout, settings.tries) == (1.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [("10", "10.in-addr.arpa"), ("192.0.2", "2.0.192.in-addr.arpa"), ("192.0.2.", "2.0.192.in-addr.arpa")],
+)
+def test_the_zone_of_a_network(given, name):
+    assert parse(["-x", given]).lookups[0].name == name
+
+
+@pytest.mark.parametrize(("data", "text"), [("00015180", "EXPIRE: 86400 (1 day)"), ("", "OPT=9")])
+def test_expire(data, text):
+    assert ": ".join(option(9, bytes.fromhex(data))).removesuffix(": ") == text

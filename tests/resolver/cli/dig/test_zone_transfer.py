@@ -288,6 +288,53 @@ def test_headers_of_ones_own(run):
     assert "QUESTION SECTION" not in out
 
 
+def test_a_header_alone_keeps_edns(run):
+    """As dig's: a server gives its cookie to such a question (RFC 7873 §5.4), and FORMERR without an OPT record."""
+    _, _, _, server = run(answers([]), "a.test", "+header-only", "+nsid")
+    asked = server.seen[0]
+    assert (asked.question, asked.edns) == ([], 0)
+    assert {int(one.otype) for one in asked.options} == {3, 10}
+    assert run(answers([]), "a.test", "+header-only", "+noedns")[3].seen[0].edns == -1
+
+
+def test_the_question_section_is_that_of_the_reply(run):
+    _, out, _, _ = run(lambda asked: [b"\x90\4" + bytes(8)], "a.test", "+opcode=status")
+    assert "QUERY: 0," in out
+    assert "SECTION" not in out
+    _, out, _, _ = run(answers([]), "a.test", "SOA", "+opcode=update")
+    assert ";; ZONE SECTION:\n;a.test." in out
+
+
+def old_edns(asked):
+    """A server that knows version 0 only (RFC 6891 §6.1.3)."""
+    made = dns.message.make_response(asked)
+    made.use_edns(0)
+    if asked.edns > 0:
+        made.set_rcode(16)
+    else:
+        made.answer.extend(records([ZONE[2]]))
+    yield made
+
+
+def test_a_version_of_edns_that_is_not_known(run):
+    _, out, _, server = run(old_edns, "b.a.test", "+edns=1")
+    assert [one.edns for one in server.seen] == [1, 0]
+    assert ";; BADVERS, retrying with EDNS version 0.\n" in out
+    assert "192.0.2.1" in out
+    _, out, _, server = run(old_edns, "b.a.test", "+edns=1", "+noednsneg")
+    assert [one.edns for one in server.seen] == [1]
+    assert "status: BADVERS" in out
+
+
+def test_options_of_edns_by_name(run):
+    words = ["+ednsopt=nsid", "+ednsopt=ecs:00010000", "+expire", "+keepalive", "+subnet=0/0", "+nocookie"]
+    _, _, _, server = run(answers([]), "a.test", *words)
+    assert [int(one.otype) for one in server.seen[0].options] == [3, 8, 9, 11, 8]
+    assert [
+        int(one.otype) for one in run(answers([]), "a.test", "+expire", "+noexpire", "+nocookie")[3].seen[0].options
+    ] == []
+
+
 def test_from_an_address(run):
     code, _, _, server = run(answers([ZONE[2]]), "b.a.test", "-b", "127.0.0.7", "+short")
     assert (code, server.peers[0][0]) == (0, "127.0.0.7")
