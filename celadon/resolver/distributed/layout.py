@@ -79,7 +79,10 @@ class Spec:
 
 
 class Note(NamedTuple):
-    """What ``part-N.json`` says. ``input`` and ``output`` are hashes; ``size`` is that of the records' file."""
+    """What ``part-N.json`` says. ``input`` and ``output`` are hashes; ``size`` is that of the records' file.
+
+    ``lines``, of a shard that is grouped by domain, says how many bytes of records each of its lines has.
+    """
 
     number: int
     offset: int
@@ -92,6 +95,7 @@ class Note(NamedTuple):
     worker: str
     seconds: float
     tally: dict[str, Any]
+    lines: str = ""
 
 
 def part_name(number: int, suffix: str) -> str:
@@ -99,12 +103,24 @@ def part_name(number: int, suffix: str) -> str:
     return f"part-{number}{suffix}"
 
 
+def lines_name(group: int) -> str:
+    """The file of a group's lines."""
+    return f"group-{group}.lines"
+
+
+def places_name(group: int) -> str:
+    """The file of the numbers that a group's lines have in the input, each of 8 bytes."""
+    return f"group-{group}.places"
+
+
 def note_name(number: int) -> str:
     """The file of a shard's note."""
     return f"part-{number}.json"
 
 
-_MADE = re.compile(r"part-\d+\.(json|(ndjson|txt|bin|csv)(\.gz)?)(\..+\.tmp)?|plan\.json(\..+)?|run\.json(\..+)?")
+_MADE = re.compile(
+    r"part-\d+\.(json|(ndjson|txt|bin|csv)(\.gz)?)(\..+\.tmp)?|plan\.json(\..+)?|run\.json(\..+)?|group-\d+\.(lines|places)"
+)
 
 
 def ours(name: str) -> bool:
@@ -185,7 +201,7 @@ def note_of(text: str, shard: Shard) -> Note | None:
     """The note of this shard; None for any other text."""
     try:
         row = json.loads(text)
-        note = Note(**{name: row[name] for name in Note._fields})
+        note = Note(**{name: row[name] for name in Note._fields if name in row})
         whole = (_count(one) for one in (note.questions, note.records, note.size))
         fits = row["v"] == VERSION and (note.number, note.offset, note.length) == (shard[0], shard[2], shard[3])
         return note if fits and [*whole] and isinstance(note.tally, dict) else None

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 
 from ..cli.bulk.files import Output
 from ..cli.bulk.stop import Stop
-from ..cli.exits import FileError, UsageError
+from ..cli.exits import FileError
+from .grouping import in_order
 from .layout import Note, Plan, Shard, some
 from .parts import Parts, blocks_of, hash_of, sync
+
+_BLOCK = 1 << 16
 
 
 def merge(directory: str, output: str = "-", *, ordered: bool = False, stop: Stop | None = None) -> int:
     """Join the parts in ``directory`` into ``output`` (``-``: stdout); returns how many records that is.
 
-    A plain file appears whole or not at all. Parts keep the order of the input, and are joined in that order unless
-    names were grouped by domain: ``ordered`` insists on it. FileError when shards are missing or do not fit their
-    notes, UsageError for an order that the parts do not have.
+    A plain file appears whole or not at all. The records are in the order of the input, unless names were grouped by
+    domain: then ``ordered`` brings it back, line by line, which takes longer. FileError when shards are missing or do
+    not fit their notes.
     """
     parts, plan = opened(directory)
-    if ordered and not plan.in_order:
-        raise UsageError(f"{directory}: its shards are grouped by domain and have no order of the input to keep")
     notes = parts.finished(plan)
     missing = [one.number for one in plan.shards if one.number not in notes]
     if missing:
@@ -35,17 +37,20 @@ def merge(directory: str, output: str = "-", *, ordered: bool = False, stop: Sto
         raise FileError(
             f"{directory}: these parts are not what their notes say: {some(bent)}; --resume asks their names again"
         )
-    join(parts, plan, output, stop or Stop())
+    join(parts, plan, output, stop or Stop(), ordered)
     return sum(one.records for one in notes.values())
 
 
-def join(parts: Parts, plan: Plan, output: str, stop: Stop) -> None:
+def join(parts: Parts, plan: Plan, output: str, stop: Stop, ordered: bool) -> None:
     """Copy the parts into the output, without looking whether they are right."""
-    files = [parts.part(one.number) for one in plan.shards]
-    if output == "-" or (os.path.exists(output) and not os.path.isfile(output)):
-        _copy(files, output, stop)
+    if ordered and not plan.in_order:
+        blocks = in_order(parts, plan.shards)
     else:
-        _replace(files, os.path.realpath(output), parts.who, stop)
+        blocks = chain.from_iterable(blocks_of(parts.part(one.number)) for one in plan.shards)
+    if output == "-" or (os.path.exists(output) and not os.path.isfile(output)):
+        _copy(blocks, output, stop)
+    else:
+        _replace(blocks, os.path.realpath(output), parts.who, stop)
 
 
 def opened(directory: str) -> tuple[Parts, Plan]:
@@ -65,21 +70,33 @@ def bent_parts(parts: Parts, shards: Iterable[Shard], notes: dict[int, Note]) ->
     ]
 
 
-def _copy(files: Iterable[str], output: str, stop: Stop) -> None:
+def _copy(blocks: Iterable[bytes], output: str, stop: Stop) -> None:
     target = Output(output, False, False, stop)
     try:
         target.begin(0)
-        for path in files:
-            for block in blocks_of(path):
-                target.raw(block)
+        for block in in_blocks(blocks):
+            target.raw(block)
     finally:
         target.close()
 
 
-def _replace(files: Iterable[str], output: str, who: str, stop: Stop) -> None:
+def in_blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in fewer pieces."""
+    held: list[bytes] = []
+    size = 0
+    for one in pieces:
+        held.append(one)
+        size += len(one)
+        if size >= _BLOCK:
+            yield b"".join(held)
+            held, size = [], 0
+    yield b"".join(held)
+
+
+def _replace(blocks: Iterable[bytes], output: str, who: str, stop: Stop) -> None:
     beside = f"{output}.{who}.tmp"
     try:
-        _copy(files, beside, stop)
+        _copy(blocks, beside, stop)
         sync(beside)
         os.replace(beside, output)
         sync(os.path.dirname(output))

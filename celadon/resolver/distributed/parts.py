@@ -92,7 +92,19 @@ class Parts:
     # -- what is there -------------------------------------------------------------------------------------------
 
     def note(self, shard: Shard) -> Note | None:
-        """The note of a finished shard; None if it is not finished. ``merge`` looks at the records' hash."""
+        """The note of a finished shard, but for its ``lines``; None if it is not finished.
+
+        ``merge`` looks at the records' hash.
+        """
+        note = self._read(shard)
+        return None if note is None else note._replace(lines="")  # there may be thousands of notes in memory
+
+    def lines(self, shard: Shard) -> str:
+        """The ``lines`` of a finished shard's note; empty if it has none."""
+        note = self._read(shard)
+        return "" if note is None else note.lines
+
+    def _read(self, shard: Shard) -> Note | None:
         try:
             with open(self.path(note_name(shard.number)), encoding="utf-8") as file:
                 note = note_of(file.read(_LARGEST), shard)

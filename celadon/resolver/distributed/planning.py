@@ -10,6 +10,7 @@ from ..cli.bulk.bulk_options import Options, parse
 from ..cli.bulk.checkpoint import about
 from ..cli.bulk.job import job_of
 from ..cli.exits import FileError, UsageError
+from .grouping import rules_of, write_groups
 from .layout import SUFFIXES, Plan, Shard, cut, different, some
 from .parts import Parts, blocks_of, hash_of
 
@@ -18,7 +19,17 @@ _COORDINATOR = frozenset(
     (
         *("--input-file", "--output", "--ordered", "--flush", "--status-format", "--quiet", "--metadata-file"),
         *("--resolvers", "--checkpoint", "--checkpoint-every", "--resume", "--restart", "--processes"),
-        *("--max-unanswered", "--parts", "--shard-lines", "--dask", "--tls-ca-file", "--tls-cert", "--tls-key"),
+        *(
+            "--max-unanswered",
+            "--parts",
+            "--shard-lines",
+            "--by-domain",
+            "--public-suffixes",
+            "--dask",
+            "--tls-ca-file",
+            "--tls-cert",
+            "--tls-key",
+        ),
         *("--help", "--version"),
     )
 )
@@ -35,26 +46,29 @@ def plan(
     *,
     lines: int = 0,
     restart: bool = False,
+    by_domain: bool = False,
     **options: Any,
 ) -> Plan:
     """Cut an input file into shards, and note the plan in ``directory``, which is made if it is not there.
 
-    ``lines`` is the length of a shard; 0: by the size of the input. ``options`` are those of ``resolve bulk`` by their
-    long names (``type="A,AAAA"``, ``resolvers="192.0.2.1"``, ``rate=500``, ``no_adaptive=True``). A directory that has
-    the plan of the same run is gone on with, whatever is finished in it; ``restart`` removes it first. Reads the whole
-    input once. FileError or UsageError, each with one line, for what cannot be.
+    ``lines`` is the length of a shard; 0: by the size of the input. ``by_domain`` copies the input into the directory,
+    grouped by registered domain: the names of a domain are in one shard, or in shards of one worker. ``options`` are
+    those of ``resolve bulk`` by their long names (``type="A,AAAA"``, ``resolvers="192.0.2.1"``, ``rate=500``,
+    ``no_adaptive=True``). A directory that has the plan of the same run is gone on with, whatever is finished in it;
+    ``restart`` removes it first. Reads the whole input once. FileError or UsageError, each with one line, for what
+    cannot be.
     """
-    words = []
+    words = ["--by-domain"] if by_domain else []
     for name, value in options.items():
         word = "--" + name.replace("_", "-")
-        if word in _COORDINATOR - {"--resolvers"}:
+        if word in _COORDINATOR - {"--resolvers", "--public-suffixes"}:
             raise UsageError(f"plan() takes no option {name!r}: it is not for workers")
         if value is True:
             words.append(word)
         elif value is not False and value is not None:
             text = value if isinstance(value, str) or not isinstance(value, Iterable) else ",".join(map(str, value))
             words.append(f"{word}={text}")
-    return plan_for(parse([*words, f"--input-file={path}"]), directory, lines, restart)
+    return plan_for(parse([*words, f"--input-file={path}", f"--parts={directory}"]), directory, lines, restart)
 
 
 def plan_for(options: Options, directory: str, lines: int = 0, restart: bool = False) -> Plan:
@@ -68,6 +82,7 @@ def plan_for(options: Options, directory: str, lines: int = 0, restart: bool = F
         **{name.removeprefix("--"): _plain(options[name]) for name in (*_SAME, "--norecurse", "--dnssec")},
     }
     del same["output"]
+    same["by-domain"] = bool(options["--by-domain"])
     suffix = SUFFIXES[options["--output-format"][0]] + (".gz" if options["--gzip"] else "")
     directory = os.path.abspath(directory)
     os.makedirs(directory, exist_ok=True)
@@ -81,11 +96,16 @@ def plan_for(options: Options, directory: str, lines: int = 0, restart: bool = F
         _check(parts, old, same, size)
         return old
     count = lines or min(_MOST, max(_FEWEST, size // _LINE // _PIECES))
-    shards = tuple(
-        Shard(number, source, offset, length)
-        for number, (offset, length) in enumerate(cut(blocks_of(source, 0, size), count))
-    )
-    made = Plan(directory, source, size, shards, words, same, suffix, True)
+    grouped = options["--by-domain"]
+    if grouped:
+        rules = rules_of(options["--public-suffixes"])
+        shards = tuple(write_groups(parts, source, size, job.form, count, rules))
+    else:
+        shards = tuple(
+            Shard(number, source, offset, length)
+            for number, (offset, length) in enumerate(cut(blocks_of(source, 0, size), count))
+        )
+    made = Plan(directory, source, size, shards, words, same, suffix, not grouped)
     parts.save_plan(made)
     return made
 

@@ -21,6 +21,7 @@ from ..cli.bulk.stop import Stop, Stopped
 from ..cli.bulk.tally import Tally
 from ..cli.exits import FileError, UsageError
 from ..frozen import replace
+from .grouping import new_sizes, packed
 from .layout import Note, Spec
 from .parts import Parts, hash_of, new_hash
 from .pulse import Holder
@@ -89,6 +90,10 @@ class _Attempt:
         self._places: dict[Key, int] = {}  # of the questions under way
         self._held: dict[int, str] = {}  # records that others come before
         self._asked = self._next = self._records = 0
+        # Of a shard that is grouped by domain: the bytes of each line's records, and each question's line.
+        self._sizes = new_sizes()
+        self._line_of = new_sizes()
+        self._grouped = spec.shard.group >= 0
         zipped = spec.suffix.endswith(".gz")
         self._output = Output(parts.temporary(spec.shard.number), zipped, False, Stop(), job.encode)
         if spec.suffix.startswith(".bin") and not spec.shard.number:
@@ -138,6 +143,8 @@ class _Attempt:
                     raise FileError(f"{piece.path}: {left} bytes of shard {piece.number} are missing: it has changed")
                 left -= len(line)
                 self._hash.update(line)
+                if self._grouped:
+                    self._sizes.append(0)
                 yield line
 
     def _questions(self) -> Iterator[Asked]:
@@ -145,6 +152,8 @@ class _Attempt:
         for number, asked in enumerate(questions(self._lines(), self._job.form, self._mark)):
             places[asked[0]] = number
             self._asked = number + 1
+            if self._grouped:
+                self._line_of.append(len(self._sizes) - 1)
             yield asked
 
     def _put(self, key: Key, line: str) -> None:
@@ -157,11 +166,19 @@ class _Attempt:
         while True:
             if line:
                 self._records += 1
-                self._output.write(line)
+                self._write(line)
             self._next += 1
             if self._next not in self._held:
                 return
             line = self._held.pop(self._next)
+
+    def _write(self, line: str) -> None:
+        if self._grouped:
+            data = self._job.encode([line])
+            self._sizes[self._line_of[self._next]] += len(data)
+            self._output.raw(data)
+        else:
+            self._output.write(line)
 
     def _again(self) -> None:
         """A beat every half second; and so the loop has something to wait for."""
@@ -194,4 +211,5 @@ class _Attempt:
             self._worker,
             round(seconds, 3),
             self._tally.plain(),
+            packed(self._sizes) if self._grouped else "",
         )

@@ -73,6 +73,8 @@ complete -c resolve -n '__fish_seen_subcommand_from bulk' -l resume -d 'go on wh
 complete -c resolve -n '__fish_seen_subcommand_from bulk' -l restart -d 'begin anew although the run of the checkpoint has not finished'
 complete -c resolve -n '__fish_seen_subcommand_from bulk' -l parts -r -d 'work in shards, each a file in DIR; a dead process costs its shard, not the run'
 complete -c resolve -n '__fish_seen_subcommand_from bulk' -l shard-lines -r -d 'lines of a shard (by the input'\''s size, 100000 at most)'
+complete -c resolve -n '__fish_seen_subcommand_from bulk' -l by-domain -d 'put the names of a registered domain into the same shard, for one worker'
+complete -c resolve -n '__fish_seen_subcommand_from bulk' -l public-suffixes -r -F -d 'for --by-domain: the Public Suffix List (the distribution'\''s, if any)'
 complete -c resolve -n '__fish_seen_subcommand_from bulk' -l dask -r -d 'shards on a Dask cluster: tls://HOST:PORT of its scheduler, or local:N processes here'
 complete -c resolve -n '__fish_seen_subcommand_from bulk' -l tls-ca-file -r -F -d 'for tls://: the authority that signed the cluster'\''s certificates'
 complete -c resolve -n '__fish_seen_subcommand_from bulk' -l tls-cert -r -F -d 'for tls://: our certificate'

@@ -238,6 +238,8 @@ def _table() -> dict[str, Row]:
                "work in shards, each a file in DIR; a dead process costs its shard, not the run"),
         shard_lines=("", "N", _number(1, 10_000_000, "a number of lines, from 1"), 0,
                      "lines of a shard (by the input's size, 100000 at most)"),
+        by_domain=("", None, str, False, "put the names of a registered domain into the same shard, for one worker"),
+        public_suffixes=("", "FILE", str, None, "for --by-domain: the Public Suffix List (the distribution's, if any)"),
         dask=("", "WHERE", str, None,
               "shards on a Dask cluster: tls://HOST:PORT of its scheduler, or local:N processes here"),
         tls_ca_file=("", "FILE", str, None, "for tls://: the authority that signed the cluster's certificates"),
@@ -371,8 +373,13 @@ def _check_notes(made: Options) -> None:
             raise UsageError("--write-wildcards and shards exclude each other: mark the records, by --wildcard mark")
         if made["--dask"] is not None and "--processes" in made.values:
             raise UsageError("--processes and --dask exclude each other; for processes here: --dask local:N")
-    elif made["--shard-lines"]:
-        raise UsageError("--shard-lines needs --parts DIR or --dask WHERE")
+        for option in ("--ptr", "--domain", "--gzip"):
+            if made["--by-domain"] and option in made.values:
+                raise UsageError(f"--by-domain and {option} exclude each other")
+    else:
+        for option in ("--shard-lines", "--by-domain", "--public-suffixes"):
+            if made[option]:
+                raise UsageError(f"{option} needs --parts DIR or --dask WHERE")
     if made["--checkpoint"] is not None and (made.source == "-" or made["--output"] == "-"):
         raise UsageError("--checkpoint needs an input file and an output file (-w FILE)")
 

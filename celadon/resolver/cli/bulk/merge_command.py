@@ -12,7 +12,7 @@ _HELP = """usage: resolve bulk merge DIR [-w OUT] [--ordered] [-q]
 Join the parts that `resolve bulk --parts DIR` (or --dask) has left in DIR. Each part is checked against its note.
 
   -w, --output FILE   write to FILE, which appears whole or not at all (stdout)
-  --ordered           insist on the order of the input (exit status 1 if the parts have none)
+  --ordered           in the order of the input also after --by-domain; others are in it anyway
   -q, --quiet         print no summary
   -h, --help          print this and exit"""
 

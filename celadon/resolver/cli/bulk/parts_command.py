@@ -110,7 +110,7 @@ class _Shards:
         finally:
             progress.end()
         if outcome.finished and self._merges:
-            join(Parts(plan.directory, plan.suffix), plan, options["--output"], self._stop)
+            join(Parts(plan.directory, plan.suffix), plan, options["--output"], self._stop, options["--ordered"])
             if self._ours:
                 _remove(plan)
         tally = outcome.tally()
