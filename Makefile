@@ -3,9 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := celadon tests examples benchmarks
-# The suites that need servers have a target of their own.
-SERVERS := --ignore=tests/integration/test_dig.py --ignore=tests/integration/test_encrypted.py \
-  --ignore=tests/integration/test_dnssec.py --ignore=tests/integration/test_transfers.py --ignore=tests/integration/test_bench.py
+# What needs servers, browsers or libraries besides has a target of its own: make test-integration.
+INTEGRATION := --ignore=tests/integration
 
 .DEFAULT_GOAL := help
 .PHONY: help demo format check check-types dist test-release changelog sbom api-check test-oldest docs test-downstream test test-suite test-pythons test-fast test-shuffle \
@@ -66,20 +65,20 @@ check-types: .venv-types/.ready ## Every public name of hub, resolver and green 
 test: check test-suite ## Everything that needs only Python and packages: about eight minutes on two cores
 
 # What takes more than a few seconds, or starts processes by the dozen, is left out.
-SLOW := $(addprefix --ignore=tests/,stdlib integration test_demo.py test_docs.py test_crawler.py \
+SLOW := $(addprefix --ignore=tests/,stdlib test_demo.py test_docs.py test_crawler.py \
   green/patching/test_patch_all.py green/files/test_open_file.py green/test_threads.py green/servers/wsgi green/servers/test_http_examples.py \
   hub/loop/test_pollers.py hub/loop/test_other_threads.py resolver/adapters resolver/cli/bulk resolver/engines/python \
   resolver/test_parity.py resolver/test_requirements.py resolver/test_hostile.py resolver/test_hot_swap.py \
   resolver/test_peers.py resolver/dns/test_wire.py)
 test-fast: $(VENV)/.ready ## The tests that take less than a minute together
-	$(BIN)/python -m pytest $(SERVERS) $(SLOW)
+	$(BIN)/python -m pytest $(INTEGRATION) $(SLOW)
 
 # The tests on each of these Pythons that is installed (by pyenv or on PATH), each in an environment of its own.
 PYTHONS ?= $(foreach version,3.11 3.12 3.13,$(firstword \
   $(wildcard $(HOME)/.pyenv/versions/$(version).*/bin/python$(version)) $(shell command -v python$(version))))
 
 test-suite: $(VENV)/.ready ## The tests of `make test`, without format, lint and types
-	$(BIN)/python -m pytest $(SERVERS)
+	$(BIN)/python -m pytest $(INTEGRATION)
 
 test-pythons: ## The tests on each installed Python of 3.11, 3.12 and 3.13
 	@test -n "$(strip $(PYTHONS))" || { echo "test-pythons: no Python 3.11, 3.12 or 3.13 is installed: give one, as PYTHONS=/usr/bin/python3" >&2; exit 1; }
@@ -92,7 +91,7 @@ test-pythons: ## The tests on each installed Python of 3.11, 3.12 and 3.13
 SEED ?= $(shell date +%s)
 test-shuffle: $(VENV)/.ready ## The whole suite, ready work in random order; SEED=3 repeats a run
 	@echo "make test-shuffle SEED=$(SEED)"
-	CELADON_SHUFFLE=$(SEED) $(BIN)/python -m pytest
+	CELADON_SHUFFLE=$(SEED) $(BIN)/python -m pytest $(INTEGRATION)
 
 # The hub's tests on each poller that this system has besides the best one.
 test-poll: $(VENV)/.ready ## The hub's tests on each poller that this system has besides the best one

@@ -1,16 +1,11 @@
-"""Who takes the descriptor of a green socket and goes on with it: inetd's children, multiprocessing, pyOpenSSL.
+"""Who takes the descriptor of a green socket and goes on with it: inetd's children, multiprocessing.
 
 Each program runs in a process of its own, patched before anything else.
 """
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
-
-from . import servers
 
 PATCHED = "from celadon import patch_all\npatch_all(resolver='thread')\n"
 
@@ -89,41 +84,6 @@ assert reading == ["late"]
 one.close(); other.close()
 """
 
-OPENSSL = """
-import socket, ssl, sys, threading
-from OpenSSL import SSL
-from celadon.hub import to_thread
-
-folder = sys.argv[1]
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(folder + "/server.pem", folder + "/server.key")
-left, right = socket.socketpair()
-
-def serve():
-    with context.wrap_socket(right, server_side=True) as server:
-        while data := server.recv(65536):
-            server.sendall(data)
-
-serving = threading.Thread(target=serve)
-serving.start()
-
-def talk():
-    client = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD), left)
-    client.set_connect_state()
-    client.do_handshake()  # WantReadError, were the descriptor not a blocking one
-    for _ in range(5):
-        client.sendall(b"x" * 10_000)
-        size = 0
-        while size < 10_000:
-            size += len(client.recv(65536))
-    client.shutdown()
-
-to_thread(talk)  # OpenSSL waits in C: the greenlets that serve it run meanwhile
-assert left.gettimeout() is None
-left.close()
-serving.join()
-"""
-
 
 def test_an_inetd_that_spawns_cat():
     play(INETD)
@@ -131,8 +91,3 @@ def test_an_inetd_that_spawns_cat():
 
 def test_connections_of_multiprocessing():
     play(CONNECTIONS)
-
-
-@pytest.mark.skipif(importlib.util.find_spec("OpenSSL") is None, reason="pyOpenSSL is not installed")
-def test_pyopenssl_on_a_green_socket():
-    play(OPENSSL, str(servers.TLS))
