@@ -118,7 +118,8 @@ class BaseServer:
         self._delay = self.min_delay
         #: What is given to handlers now.
         self.serving: dict[Served, None] = {}
-        self._ended: Event | None = None
+        #: Each ``stop`` that waits now -> how many seconds it waits. A handler's end wakes all of them.
+        self._stops: dict[Event, float] = {}
         self._place: unix_path.Place | None = None
         self.set_listener(listener)
         self.set_spawn(spawn)
@@ -278,23 +279,28 @@ class BaseServer:
         self._stopped.set()
 
     def stop(self, timeout: float | None = None) -> None:
-        """``close``, wait ``timeout`` seconds (default ``stop_timeout``) for the handlers, then kill the rest.
+        """``close``, wait ``timeout`` seconds for the handlers, then kill the rest.
 
-        A handler may call it, and is neither waited for nor killed. Others' greenlets in a shared Pool are left alone.
+        The default is ``stop_timeout``, or what another ``stop`` waits for that runs meanwhile: ``serve_forever`` does
+        not cut short the one that ended it. A handler may call it, and is neither waited for nor killed. Others'
+        greenlets in a shared Pool are left alone.
         """
         self.close()
-        self._ended = Event()
+        if timeout is None:
+            timeout = max(self._stops.values(), default=self.stop_timeout)
+        ended = Event()
+        self._stops[ended] = timeout
         try:
-            with fail_after(self.stop_timeout if timeout is None else timeout):
+            with fail_after(timeout):
                 while any(self._others()):
-                    self._ended.wait()
-                    self._ended.clear()
+                    ended.wait()
+                    ended.clear()
         except TimeoutError:
             killall([one for one in self._others() if isinstance(one, greenlet)])
             for served in [one for one in self.serving if one.runs_in is not getcurrent()]:
                 served.end()  # its greenlet never began
         finally:
-            self._ended = None
+            del self._stops[ended]
 
     def kill(self) -> None:
         """``stop`` without waiting: the handlers are killed."""
@@ -309,8 +315,8 @@ class BaseServer:
         return (one for one in self._working() if one is not me)
 
     def _one_ended(self) -> None:
-        if self._ended is not None:
-            self._ended.set()
+        for ended in self._stops:
+            ended.set()
 
     def serve_forever(self, stop_timeout: float | None = None) -> None:
         """``start``, and return once another greenlet stops it; if this greenlet is killed, stop it."""

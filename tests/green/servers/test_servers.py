@@ -14,7 +14,7 @@ from celadon.green import create_connection
 from celadon.green import socket as green
 from celadon.green import ssl as green_ssl
 from celadon.green.servers import DatagramServer, StreamServer
-from celadon.hub import Event, Pool, get_hub, joinall, sleep, spawn
+from celadon.hub import Event, Pool, fail_after, get_hub, joinall, sleep, spawn
 
 from ..worlds import TLS
 
@@ -191,6 +191,40 @@ def test_serve_forever_returns_as_a_handler_stops_it():
     asking = spawn(ask, server.address)
     server.serve_forever()
     assert asking.get() == b"last"
+
+
+def test_whoever_stops_it_second_waits_as_the_first_does():
+    """A signal's handler stops it with 30 seconds; serve_forever, which returns then, stops it as well."""
+    ends = []
+
+    def handle(client, peer):
+        sleep(0.05)
+        ends.append(client.recv(100))
+
+    server = StreamServer(("127.0.0.1", 0), handle)
+    server.stop_timeout = 0  # else a second: it must not count
+    server.start()
+    serving, asking = spawn(server.serve_forever), spawn(ask, server.address)
+    while not len(server.pool):
+        sleep(0)
+    with fail_after(5):
+        server.stop(30)
+        serving.join()
+    assert (ends, asking.get()) == ([b"hello"], b"")
+
+
+def test_kill_does_not_wait_for_another_stop():
+    server = StreamServer(("127.0.0.1", 0), lambda client, peer: sleep(100 if client.recv(100) else 0))
+    server.start()
+    asking = spawn(ask, server.address)
+    while not len(server.pool):
+        sleep(0)
+    stopping = spawn(server.stop, 30)
+    sleep(0.01)
+    with fail_after(5):
+        server.kill()
+        stopping.join()
+    assert asking.get() == b""
 
 
 def test_stop_accepting_and_go_on():
