@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from .two_at_once import results
+
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])  # docs/reference is made from docstrings
@@ -36,11 +38,20 @@ def pages(*languages):
     return [pytest.param(page, id=str(page.relative_to(ROOT))) for page in found]
 
 
+@pytest.fixture(scope="module")
+def python_ran(request, tmp_path_factory):
+    def run_page(page):
+        script = tmp_path_factory.mktemp("python") / "page.py"
+        script.write_text("\n".join(blocks(page, "python")))
+        run([sys.executable, str(script)], cwd=ROOT)
+
+    return results(request, "test_python_blocks", run_page)
+
+
+@pytest.mark.timeout(600)  # the first of them waits for all
 @pytest.mark.parametrize("page", pages("python"))
-def test_python_blocks(page, tmp_path):
-    script = tmp_path / "page.py"
-    script.write_text("\n".join(blocks(page, "python")))
-    run([sys.executable, str(script)], cwd=ROOT)
+def test_python_blocks(request, python_ran, page):
+    python_ran[request.node.callspec.id].result()
 
 
 @pytest.mark.parametrize("page", pages("console", "sh"))

@@ -48,6 +48,7 @@ from celadon.hub import (
     Semaphore,
     TaskGroup,
     Timeout,
+    default_pool,
     get_hub,
     getcurrent,
     move_on_after,
@@ -521,6 +522,7 @@ def soak(seconds, seed):
     """Rounds until ``seconds`` are over; the number of them. A failure names the round's own seed."""
     if "/" in seed:
         return run_round(seed) or 1
+    default_pool().idle_timeout = 0.2  # its threads must have ended before the descriptors are counted
     run_round(f"{seed}/0")
     run_round(f"{seed}/{WORLDS - 1}")  # whatever is made once is there from now on
     before = fds_at_rest()

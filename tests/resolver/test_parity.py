@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ..two_at_once import results
 from .parity.world import WORLDS
 
 ROOT = Path(__file__).parents[2]
@@ -48,10 +49,7 @@ def play(world, engines, *options):
     return done.stdout
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("world", WORLDS)
-def test_world(world, seed):
+def play_world(world, seed):
     seed = 1000 * seed + list(WORLDS).index(world)  # other calls in each
     engines = "ares,python,ares:libc,python:libc,python:cache,aio-ares:libc,aio-python:libc"
     if COUNT > 100:
@@ -59,7 +57,19 @@ def test_world(world, seed):
     if WORLDS[world].second == "healthy":
         # c-ares turns to the server that failed last less often, whatever the order.
         engines = "python,python:libc,aio-python:libc"
-    assert play(world, engines, "--count", str(COUNT), "--seed", str(seed)) == ""
+    return play(world, engines, "--count", str(COUNT), "--seed", str(seed))
+
+
+@pytest.fixture(scope="module")
+def played(request):
+    return results(request, "test_world", play_world)
+
+
+@pytest.mark.timeout(3600 if COUNT > 100 else 600)  # the first of them waits for all
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("world", WORLDS)
+def test_world(request, played, world, seed):
+    assert played[request.node.callspec.id].result() == ""
 
 
 @pytest.mark.timeout(600)

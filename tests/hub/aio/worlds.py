@@ -399,7 +399,9 @@ OTHERWISE = {
 def nothing_is_left():
     hub = get_hub()
     deadline = time.monotonic() + 2
-    while (set(hub.parked) - {hub.main} or hub.ready or len(hub.fds) > 1) and time.monotonic() < deadline:
+    while (
+        set(hub.parked) - {hub.main} or any(one is not hub.main for one, *_ in hub.ready) or len(hub.fds) > 1
+    ) and time.monotonic() < deadline:
         sleep(0.002)
     assert set(hub.parked) <= {hub.main}, hub.parked  # alone, the main greenlet waits for this one
     assert not len(hub.timers), hub.timers.heap
