@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,12 @@ def run(command, folder, text=None, **environment):
         command, cwd=folder, input=text, capture_output=True, text=True, timeout=30, check=False,
         env={**known, "PYTHONPATH": ROOT, "PYTHONDONTWRITEBYTECODE": "1", **environment},
     )  # fmt: skip
+
+
+def run_all(*calls):
+    """Two at once: each call has the arguments of ``run``, and last the environment."""
+    with ThreadPoolExecutor(2) as pool:
+        return [one.result() for one in [pool.submit(run, *args, **environment) for *args, environment in calls]]
 
 
 @pytest.fixture
@@ -102,7 +109,7 @@ SAME = {
 @pytest.mark.parametrize("case", SAME)
 def test_as_python(folder, case):
     args, text = SAME[case]
-    ours, theirs = run([*MINE, *args], folder, text), run([*PYTHON, *args], folder, text)
+    ours, theirs = run_all(([*MINE, *args], folder, text, {}), ([*PYTHON, *args], folder, text, {}))
     assert (ours.returncode, ours.stdout, ours.stderr) == (theirs.returncode, theirs.stdout, theirs.stderr)
 
 
@@ -111,14 +118,14 @@ def test_safe_path(folder, args):
     """PYTHONSAFEPATH, the interpreter's -P, and our own."""
     extra = {} if args != ["-m", "shown"] else {"PYTHONPATH": f"{ROOT}:{folder}"}
     text = SHOW if args == ["-"] else None
-    theirs = run([*PYTHON, "-P", *args], folder, text, **extra)
+    theirs, *ours = run_all(
+        ([*PYTHON, "-P", *args], folder, text, extra),
+        ([sys.executable, "-P", "-m", "celadon", *args], folder, text, extra),
+        ([*MINE, *args], folder, text, {**extra, "PYTHONSAFEPATH": "1"}),
+        ([*MINE, "-P", *args], folder, text, extra),
+    )
     assert theirs.returncode == 0
-    for command, safe in (
-        ([sys.executable, "-P", "-m", "celadon", *args], {}),
-        ([*MINE, *args], {"PYTHONSAFEPATH": "1"}),
-        ([*MINE, "-P", *args], {}),
-    ):
-        assert run(command, folder, text, **extra, **safe).stdout == theirs.stdout
+    assert [one.stdout for one in ours] == [theirs.stdout] * 3
 
 
 def test_ctrl_c(folder):

@@ -15,6 +15,7 @@ ROOT = str(Path(celadon.__file__).parent.parent)
 def run(pytester, monkeypatch):
     """Run the tests of some code; ``conftest`` is one's code, ``ini`` what a pytest.ini has."""
     monkeypatch.setenv("PYTHONPATH", ROOT)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # hypothesis' takes 2 seconds to import each time
 
     def start(code, *words, conftest="", ini="", load=("-p", "celadon.integrations.pytest"), **environment):
         for name, value in environment.items():
