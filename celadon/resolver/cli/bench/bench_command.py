@@ -47,6 +47,8 @@ def questions(options: Options) -> list[Question]:
         tcp=options["--tcp"],
         rd=not options["--norecurse"],
         dnssec=options["--dnssec"],
+        bufsize=options["--edns0"],
+        edns_options=options["--ednsopt"],
         ignore_tc=True,
         final=True,
     )
@@ -74,6 +76,10 @@ class Bench:
         self._random = _random.Random()
         self._began = self._ends = 0.0
         servers = tuple(options.servers) or System().world().config.servers
+        if options["--dot"]:
+            servers = tuple(replace(one, scheme="tls", port=853 if one.port == 53 else one.port) for one in servers)
+        if options["--insecure"]:
+            servers = tuple(replace(one, trust=None) for one in servers)
         if options["--port"] is not None:
             servers = tuple(replace(one, port=options["--port"]) for one in servers)
         self._config = Config(servers=servers, timeout=options["--request"], attempts=1, rotate=len(servers) > 1)

@@ -67,6 +67,24 @@ def _chance(text: str) -> float:
     return value
 
 
+def _size(text: str) -> int:
+    """0 is dnspyre's default, and says nothing."""
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+        raise UsageError(f"{text!r} is not a number from 0 to 65535")
+    return int(text) or 1232
+
+
+def _ednsopt(text: str) -> tuple[int, bytes]:
+    code, _, data = text.partition(":")
+    try:
+        number, value = int(code), bytes.fromhex(data)
+    except ValueError:
+        number, value = -1, b""
+    if not 0 <= number <= 65535:
+        raise UsageError(f"{text!r} is not CODE:HEX, such as 65001:cafe")
+    return number, value
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def convert(text: str) -> str:
         if text not in words:
@@ -102,7 +120,11 @@ TABLE: dict[str, Row] = {
     "--request": Row("", "TIME", seconds, 5.0, "wait so long for each answer (5s)"),
     "--tcp": Row("", None, bool, False, "over TCP"),
     "--dnssec": Row("", None, bool, False, "set the DO bit"),
-    "--norecurse": Row("", None, bool, False, "clear the RD bit"),
+    "--norecurse": Row("", None, bool, False, "clear the RD bit; also --no-recurse"),
+    "--edns0": Row("", "BYTES", _size, 1232, "largest reply over UDP, as EDNS says it (1232)"),
+    "--ednsopt": Row("", "CODE:HEX", _ednsopt, (), "send this EDNS option; repeat it for several", True),
+    "--dot": Row("", None, bool, False, "over TLS (port 853), as with @tls://ADDRESS"),
+    "--insecure": Row("", None, bool, False, "take any certificate"),
     "--fail": Row("", "WHAT", _one_of(*FAILS), (), f"exit with status 1 if there is any: {', '.join(FAILS)}", True),
     "--json": Row("", None, bool, False, "the report as JSON, with dnspyre's keys"),
     "--csv": Row("", "FILE", str, None, "write the distribution of latencies to FILE"),
@@ -112,6 +134,12 @@ TABLE: dict[str, Row] = {
     "--silent": Row("", None, bool, False, "print no report"),
     "--help": Row("-h", None, bool, False, "print this"),
 }
+#: dnspyre's options that have no meaning here, or mean what is done anyway; those in the second set have a value.
+_PASSED_OVER = frozenset(
+    ("--recurse", "-r", "--separate-worker-connections",
+     *(f"--{no}{one}" for one in ("codes", "distribution", "color", "progress") for no in ("", "no-")))
+)  # fmt: skip
+_PASSED_OVER_VALUES = frozenset(("--min", "--max", "--precision", "--read", "--write", "--connect", "--query-per-conn"))
 _LETTERS = {row.letter: name for name, row in TABLE.items() if row.letter}
 
 
@@ -172,6 +200,8 @@ def parse(words: list[str]) -> Options:
 def _operand(made: Options, word: str) -> None:
     """A name, ``@server``, or ``@file`` of names, as dnspyre's."""
     if not word.startswith("@"):
+        if "://" in word:
+            raise UsageError(f"{word} is no name, and lists are not fetched; give a file as @FILE, a server as @{word}")
         made.names.append(word)
         return
     try:
@@ -190,7 +220,13 @@ def _option(made: Options, word: str, left: list[str]) -> None:
     name, equals, value = word.partition("=")
     if word[:2] in _LETTERS and not word.startswith("--") and len(word) > 2:
         name, equals, value = word[:2], "=", word[2:].removeprefix("=")
-    name = _LETTERS.get(name, name)
+    if name in _PASSED_OVER:
+        return
+    if name in _PASSED_OVER_VALUES:
+        if not equals:
+            del left[-1:]
+        return
+    name = {"--no-recurse": "--norecurse"}.get(name, _LETTERS.get(name, name))
     row = TABLE.get(name)
     if row is None:
         raise UsageError(f"unknown option {word}; try resolve bench --help")

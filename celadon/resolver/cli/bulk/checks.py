@@ -50,6 +50,8 @@ def checks_of(options: Options, share: int) -> Checks | None:
     for option in ("--lookup", "--fields"):
         if options[option] and not json:
             raise UsageError(f"{option} needs records with fields: -o J")
+    if options["--fields"] and not options["--fields"].strip(", "):
+        raise UsageError("--fields: no field named; write them as name,status,data.answers")
     if wildcard == "mark" and not json:
         raise UsageError("--wildcard mark needs records with fields: -o J; --wildcard drop leaves records out")
     if wildcard == "auto":

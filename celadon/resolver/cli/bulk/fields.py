@@ -18,7 +18,10 @@ from .outcome_words import Schema
 
 @frozen
 class Fields:
-    """Writes only the wanted keys of each JSON record, in that order. ``data.answers`` is a key inside another."""
+    """Writes only the wanted keys of each JSON record, in that order.
+
+    ``data.answers`` is a key inside another, ``data.answers.data`` that of each in a list.
+    """
 
     render: Schema
     wanted: tuple[str, ...]
@@ -29,12 +32,15 @@ class Fields:
         if not line:
             return line
         row = json.loads(line)
-        made = {word: value for word in self.wanted if (value := _at(row, word)) is not None}
+        made = {word: value for word in self.wanted if (value := _at(row, word.split("."))) is not None}
         return json.dumps(made, separators=(",", ":")) + "\n" * line.endswith("\n")
 
 
-def _at(row: Any, word: str) -> Any:
-    for part in word.split("."):
+def _at(row: Any, path: list[str]) -> Any:
+    for at, part in enumerate(path):
+        if isinstance(row, list):
+            found = [_at(one, path[at:]) for one in row]
+            return [one for one in found if one is not None]
         row = row.get(part) if isinstance(row, dict) else None
     return row
 

@@ -10,6 +10,7 @@ import pytest
 from celadon.green import socket
 from celadon.resolver import Answer, Kind, Question, ResolveError, RRType
 from celadon.resolver.cli import main
+from celadon.resolver.cli.bench.bench_command import Bench
 from celadon.resolver.cli.bench.bench_options import delay, parse, seconds
 from celadon.resolver.cli.bench.bench_report import as_prometheus
 from celadon.resolver.cli.bench.exposed import Exposed, endpoint
@@ -48,6 +49,37 @@ def test_the_report_has_dnspyres_keys(bench, server):
     assert report["queriesPerSecond"] > 0
     times = report["latencyStats"]
     assert 0 < times["minMs"] <= times["p50Ms"] <= times["p75Ms"] <= times["p99Ms"] <= times["maxMs"]
+
+
+def test_options_of_edns_as_dnspyre_has_them(bench, server, monkeypatch):
+    seen = []
+    real = server._lookup
+
+    def lookup(asked, *rest):
+        seen.append(asked)
+        return real(asked, *rest)
+
+    monkeypatch.setattr(server, "_lookup", lookup)
+    words = ["--edns0=4096", "--ednsopt=65001:cafe", "--no-recurse", "--no-distribution", "--min", "1ms", "--json"]
+    code, _, err = bench("www.test", *words)
+    assert (code, err) == (0, "")
+    assert (seen[0].payload, seen[0].flags & 0x0100) == (4096, 0)
+    assert [(int(one.otype), one.data) for one in seen[0].options] == [(65001, b"\xca\xfe")]
+
+
+@pytest.mark.parametrize(
+    ("words", "scheme", "port", "trust"),
+    [
+        (["@192.0.2.1", "--dot"], "tls", 853, ""),
+        (["@192.0.2.1", "--dot", "--insecure"], "tls", 853, None),
+        (["@192.0.2.1:8853", "--dot"], "tls", 8853, ""),
+        (["@192.0.2.1", "--dot", "-p", "99"], "tls", 99, ""),
+        (["@192.0.2.1"], "udp", 53, ""),
+    ],
+)
+def test_over_tls(words, scheme, port, trust):
+    [server] = Bench(parse(["x.test", *words]))._config.servers
+    assert (server.scheme, server.port, server.trust) == (scheme, port, trust)
 
 
 def test_what_went_wrong_is_counted(bench):
@@ -179,6 +211,9 @@ def test_a_port_or_a_file(text, where):
         (["x.test", "--nonsense"], 1, "unknown option --nonsense"),
         (["@/nowhere"], 8, "/nowhere"),
         (["x" * 64], 1, "legal"),
+        (["https://x.test/list"], 1, "is no name"),
+        (["x.test", "--ednsopt", "no"], 1, "is not CODE:HEX"),
+        (["x.test", "--edns0", "70000"], 1, "from 0 to 65535"),
         (["x.test", "--csv", "/nowhere/x"], 8, "/nowhere/x"),
         (["x.test", "--plot", "/dev/null/x"], 8, "/dev/null/x"),
     ],

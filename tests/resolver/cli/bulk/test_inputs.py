@@ -240,6 +240,11 @@ def test_fields(bulk):
     assert rows[1] == {"status": "NXDOMAIN", "name": "nx.test", "data.answers": []}
 
 
+def test_a_field_of_each_record(bulk):
+    row = bulk(["a.test"], "--fields", "data.answers.data,data.answers.nope")[0]
+    assert row == {"data.answers.data": ["192.0.2.1"], "data.answers.nope": []}
+
+
 def test_edns_options(bulk, server):
     seen = []
     real = server._lookup
@@ -265,6 +270,7 @@ def test_edns_options(bulk, server):
         (["--lookup", "mx+a", "-t", "A"], "leave out --type"),
         (["--lookup", "mx+a", "-o", "L"], "--lookup needs records with fields"),
         (["--fields", "name", "-o", "csv"], "--fields needs records with fields"),
+        (["--fields", ","], "--fields: no field named"),
         (["--client-subnet", "here"], "'here'"),
         (["--lookup", "everything"], "is not one of"),
         (["-d", ","], "no domain"),
