@@ -168,6 +168,9 @@ class _Validator:
         zone = yield from self._zone_of(name, rdtype == RRType.DS, signers)
         if zone.what is Is.UNSIGNED:
             return zone.unsigned()
+        for one in authority.values():
+            if one.rdtype == RRType.SOA:  # it says how long this may be believed (RFC 2308 §5; RFC 4035 §3.2.3)
+                verify(one, zone.name, zone.keys, self.clock(), self.effort)
         absence = self._absence(zone, authority)
         if self.answer.rcode == Rcode.NXDOMAIN:
             proof, what = absence.denial.nxdomain(name), f"That {shown(name)} does not exist"

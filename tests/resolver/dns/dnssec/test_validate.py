@@ -158,6 +158,19 @@ def without(section, rdtype):
     return change
 
 
+def soa_of_a_week(message):
+    """How long an absence is kept, is what the SOA record says (RFC 2308 §5)."""
+    [soa] = [one for one in message.authority if one.rdtype == dns.rdatatype.SOA]
+    longer = soa[0].replace(minimum=604800)
+    soa.clear()
+    soa.add(longer, 604800)
+
+
+def unsigned_soa(message):
+    kept = [one for one in message.authority if one.covers != dns.rdatatype.SOA]
+    message.authority[:] = kept
+
+
 ATTACKS = {
     "an address more": ("www.good.test A", lambda m: m.answer[0].add(dns.rdata.from_text("IN", "A", "192.0.2.66"))),
     "without signatures": ("www.good.test A", lambda m: m.answer.__delitem__(slice(1, None))),
@@ -192,6 +205,9 @@ ATTACKS = {
     "a wildcard's proof dropped": ("x.wild.good.test TXT", lambda m: m.authority.clear()),
     "a name's proof dropped": ("nx.good.test A", without("authority", dns.rdatatype.NSEC)),
     "a name's proof dropped, NSEC3": ("nx.good3.test A", without("authority", dns.rdatatype.NSEC3)),
+    "an absence for longer": ("nx.good.test A", lambda m: soa_of_a_week(m)),
+    "an absence for longer, NSEC3": ("www.good3.test AAAA", lambda m: soa_of_a_week(m)),
+    "the SOA record's signature dropped": ("www.good.test AAAA", lambda m: unsigned_soa(m)),
     "NXDOMAIN where there is no data": ("www.good.test AAAA", lambda m: m.set_rcode(3)),
     "NXDOMAIN where there is no data, NSEC3": ("www.good3.test AAAA", lambda m: m.set_rcode(3)),
     "another DNAME's alias": (
