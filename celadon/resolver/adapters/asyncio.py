@@ -8,38 +8,29 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from ...hub import Guest
+from ...hub.aio import run_green
 from .. import protocols
-from ..aio import Resolver
+from ..aio import Resolver, loop_runtime
+from ..aio.libc_awaited import Came
+from ..protocols import Cancel
 from .base import Bridge
 from .datagrams import Destinations
-from .in_loop import GuestBridge
-
-_guests: WeakKeyDictionary[asyncio.AbstractEventLoop, Guest] = WeakKeyDictionary()
+from .in_loop import PlaceBridge
 
 
-def _guest_of(loop: asyncio.AbstractEventLoop) -> Guest:
-    """The one guest that a loop has: the hub of its thread."""
-    guest = _guests.get(loop)
-    if guest is None:
-        guest = _guests[loop] = Guest(loop.call_later)
-        loop.add_reader(guest.fileno(), guest.pump)
-    return guest
-
-
-class LoopResolver(GuestBridge):
+class LoopResolver(PlaceBridge):
     """``LoopResolver("python", servers=…)``, made while the loop runs: a CrawlerResolver on it, without a thread.
 
     The arguments are a CrawlerResolver's, or one is given. Its futures are asyncio's, to be awaited; its methods may be
-    called from the loop's thread only. Where other threads ask as well, where the loop is often busy for long, and
-    under ``patch_all``, take a ResolverThread. RuntimeError without a running loop.
+    called from the loop's thread only. Where other threads ask as well, or the loop is often busy for long, take a
+    ResolverThread. RuntimeError without a running loop.
     """
 
     def __init__(self, resolver: str | protocols.Resolver = "python", **options: Any) -> None:
         self._loop = asyncio.get_running_loop()
-        super().__init__(_guest_of(self._loop), resolver, **options)
+        current = loop_runtime.current
+        super().__init__(current(), "asyncio", current, resolver, **options)
 
     async def __aenter__(self) -> LoopResolver:
         return self
@@ -47,13 +38,25 @@ class LoopResolver(GuestBridge):
     async def __aexit__(self, *_: object) -> None:
         self.close()
 
-    def call(self, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
-        """See ``Bridge.call``."""
+    def ask(self, name: str, *args: Any) -> asyncio.Future[Any]:
+        """See ``Bridge.ask``."""
         future = self._loop.create_future()
-        job = self.begin(partial(_settle, future), function, *args)
+        job = self.begin(partial(_settle, future), name, *args)
         if not future.done():
             future.add_done_callback(lambda _: job.cancel())
         return future
+
+    def in_greenlet(self, function: Callable[[], Any], done: Callable[[Came], object]) -> Cancel:
+        """See ``PlaceBridge.in_greenlet``."""
+
+        def ended(task: asyncio.Task[Any]) -> None:
+            if not task.cancelled():
+                error = task.exception()
+                done((None, error) if error is not None else (task.result(), None))
+
+        task = self._loop.create_task(run_green(function))
+        task.add_done_callback(ended)
+        return task.cancel  # type: ignore[return-value]
 
 
 def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
@@ -73,15 +76,15 @@ class AwaitedResolver:
     def __init__(self, resolver: Resolver) -> None:
         self.resolver = resolver
 
-    def call(self, function: Callable[..., Any], *args: Any) -> asyncio.Task[Any]:
-        """See ``Bridge.call``."""
-        return asyncio.get_running_loop().create_task(function(*args))
+    def ask(self, name: str, *args: Any) -> asyncio.Task[Any]:
+        """See ``Bridge.ask``."""
+        return asyncio.get_running_loop().create_task(getattr(self.resolver, name)(*args))
 
     def submit(
         self, host: Any, port: Any = 0, family: int = 0, type: int = socket.SOCK_STREAM, proto: int = 0, flags: int = 0
     ) -> asyncio.Task[Any]:
         """See ``Bridge.submit``."""
-        return self.call(self.resolver.getaddrinfo, host, port, family, type, proto, flags)
+        return self.ask("getaddrinfo", host, port, family, type, proto, flags)
 
 
 def on_loop(resolver: Any) -> Any:
@@ -108,8 +111,7 @@ def install(loop: asyncio.AbstractEventLoop, resolver: Any) -> Callable[[], None
         return await asyncio.wrap_future(on_loop(resolver).submit(host, port, family, type, proto, flags), loop=loop)
 
     async def getnameinfo(sockaddr: Any, flags: int = 0) -> Any:
-        calls = on_loop(resolver)
-        return await asyncio.wrap_future(calls.call(calls.resolver.getnameinfo, sockaddr, flags), loop=loop)
+        return await asyncio.wrap_future(on_loop(resolver).ask("getnameinfo", sockaddr, flags), loop=loop)
 
     async def lookup(host: Any, family: int) -> Any:
         return await getaddrinfo(host, None, family=family, type=socket.SOCK_DGRAM)

@@ -1,13 +1,12 @@
-"""Bridge: calls of a resolver from outside of its hub, be that in a thread or a guest in another loop."""
+"""Bridge: calls of a CrawlerResolver from another loop or another thread, whose outcomes are futures there."""
 
 from __future__ import annotations
 
 import _socket
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
-from typing import Any
+from typing import Any, Protocol
 
-from ...hub import GreenletExit, getcurrent
 from ..crawl.crawler import CrawlerResolver
 from ..protocols import Resolver
 
@@ -15,62 +14,17 @@ from ..protocols import Resolver
 Done = Callable[[Any, BaseException | None], object]
 
 
-class Job:
-    """One call under way: ``run`` is called in a greenlet of the resolver's hub, ``cancel`` from outside."""
-
-    __slots__ = ("_args", "_bridge", "_cancelled", "_done", "_function", "_greenlet")
-
-    def __init__(self, bridge: Bridge, done: Done, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self._bridge = bridge
-        self._done = done
-        self._function = function
-        self._args = args
-        self._greenlet: Any = None
-        self._cancelled = False
-
-    def run(self) -> None:
-        """The call itself."""
-        self._greenlet = getcurrent()
-        value: Any = None
-        error: BaseException | None = None
-        try:
-            if self._cancelled:
-                error = CancelledError()
-            else:
-                value = self._function(*self._args)
-        except GreenletExit:
-            error = CancelledError()
-        except BaseException as failed:  # noqa: BLE001  (raised where the call is waited for)
-            error = failed
-        self._greenlet = None
-        self.end(value, error)
-
-    def end(self, value: Any, error: BaseException | None) -> None:
-        """Deliver the outcome; nothing happens the second time."""
-        try:
-            self._bridge.jobs.remove(self)
-        except KeyError:
-            return
-        self._bridge.deliver(self._done, value, error)
+class Job(Protocol):
+    """One call under way."""
 
     def cancel(self) -> None:
         """Give the call up; nothing happens if it is over."""
-        if not self._cancelled and self in self._bridge.jobs:
-            self._cancelled = True
-            try:
-                self._bridge.soon(self._kill)
-            except RuntimeError:
-                return  # closed, and ended by that
-
-    def _kill(self) -> None:
-        if self._greenlet is not None:
-            self._greenlet.kill(block=False)
 
 
 class Bridge:
     """``resolver`` is a CrawlerResolver, or the backend of one, with its options.
 
-    A subclass defines how a function is called in the hub, how its outcome leaves it, and what a future is.
+    A subclass defines where a call is made, how its outcome leaves there, and what a future is.
     """
 
     def __init__(self, resolver: str | Resolver = "python", **options: Any) -> None:
@@ -79,42 +33,24 @@ class Bridge:
         else:
             self.resolver = CrawlerResolver(resolver, **options)
         #: The calls under way.
-        self.jobs: set[Job] = set()
+        self.jobs: set[Any] = set()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}, {len(self.jobs)} pending, {self.resolver!r}>"
 
-    def start(self, function: Callable[..., object], *args: Any) -> None:
-        """Call ``function(*args)`` in a greenlet of the hub. RuntimeError if closed."""
+    def begin(self, done: Done, name: str, *args: Any) -> Job:
+        """Begin the resolver's call of that name, or its ``lookup``; ``done`` gets the outcome, perhaps at once.
+
+        RuntimeError if closed.
+        """
         raise NotImplementedError
 
-    def soon(self, function: Callable[..., object], *args: Any) -> None:
-        """Call ``function(*args)`` in the hub. RuntimeError if closed."""
+    def ask(self, name: str, *args: Any) -> Any:
+        """As ``begin``; returns a future of the outcome. Cancelling that ends the call."""
         raise NotImplementedError
 
-    def deliver(self, done: Done, value: Any, error: BaseException | None) -> None:
-        """Call ``done(value, error)`` where it belongs; from a greenlet of the hub."""
-        done(value, error)
-
-    def begin(self, done: Done, function: Callable[..., Any], *args: Any) -> Job:
-        """Call ``function(*args)`` in a greenlet of the resolver's hub, and ``done`` with its outcome.
-
-        Returns the job, which can be cancelled. RuntimeError if closed.
-        """
-        job = Job(self, done, function, args)
-        self.jobs.add(job)
-        try:
-            self.start(job.run)
-        except BaseException:
-            self.jobs.discard(job)
-            raise
-        return job
-
-    def call(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call ``function(*args)`` in a greenlet of the resolver's hub. Returns a future of its outcome.
-
-        Cancelling the future ends the call. RuntimeError if closed.
-        """
+    def prefetch(self, hosts: Iterable[str]) -> None:
+        """See ``CrawlerResolver.prefetch``."""
         raise NotImplementedError
 
     def submit(
@@ -127,15 +63,11 @@ class Bridge:
         flags: int = 0,
     ) -> Any:
         """``socket.getaddrinfo`` as a future, by default for streams. Its error is a ResolveError."""
-        return self.call(self.resolver.getaddrinfo, host, port, family, type, proto, flags)
+        return self.ask("getaddrinfo", host, port, family, type, proto, flags)
 
     def lookup(self, host: str) -> Any:
         """See ``CrawlerResolver.lookup``, as a future."""
-        return self.call(self.resolver.lookup, host)
-
-    def prefetch(self, hosts: Iterable[str]) -> None:
-        """See ``CrawlerResolver.prefetch``."""
-        self.start(self.resolver.prefetch, list(hosts))
+        return self.ask("lookup", host)
 
     def key(self, host: str, by: str = "ip") -> str:
         """See ``CrawlerResolver.key``. A host that is not known yet is looked up in the background."""
@@ -145,7 +77,9 @@ class Bridge:
         """See ``CrawlerResolver.permit``."""
         self.resolver.permit(address)
 
-    def end_all(self) -> None:
-        """End every call under way with a CancelledError."""
-        for job in list(self.jobs):
-            job.end(None, CancelledError())
+    def stats(self) -> Any:
+        """See ``CrawlerResolver.stats``."""
+        return self.resolver.stats()
+
+
+__all__ = ["Bridge", "CancelledError", "Done", "Job"]

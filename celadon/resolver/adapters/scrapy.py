@@ -86,7 +86,7 @@ class Resolver(twisted.Resolver):
         dispatcher.connect(self._spider_closed, signals.spider_closed, dispatcher.Any)
 
     def _spider_closed(self, spider: Any) -> None:
-        write_stats(self.calls.resolver.stats(), spider.crawler.stats)
+        write_stats(self.calls.stats(), spider.crawler.stats)
 
 
 def write_stats(stats: Any, collector: Any) -> None:

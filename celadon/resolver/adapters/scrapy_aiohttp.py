@@ -39,7 +39,7 @@ class _Shared:
         crawler.signals.connect(self._spider_closed, signals.spider_closed)
 
     def _spider_closed(self, spider: Any) -> None:
-        write_stats(self.resolver.resolver.stats(), spider.crawler.stats)
+        write_stats(self.resolver.stats(), spider.crawler.stats)
 
 
 _shared: WeakKeyDictionary[Any, _Shared] = WeakKeyDictionary()

@@ -28,7 +28,7 @@ class Resolver(trio.abc.HostnameResolver):
 
     async def getnameinfo(self, sockaddr: Any, flags: int) -> tuple[str, str]:
         """See ``trio.abc.HostnameResolver.getnameinfo``."""
-        found: tuple[str, str] = await _awaited(self._thread.call(self._thread.resolver.getnameinfo, sockaddr, flags))
+        found: tuple[str, str] = await _awaited(self._thread.ask("getnameinfo", sockaddr, flags))
         return found
 
 

@@ -71,7 +71,7 @@ class Resolver:
             _log.error("a lookup failed", exc_info=error)
 
     def _begin(self, done: Done, host: str, port: int, family: int, kind: int) -> Job:
-        return self.calls.begin(self._inside(done), self.calls.resolver.getaddrinfo, host, port, family, kind)
+        return self.calls.begin(self._inside(done), "getaddrinfo", host, port, family, kind, 0, 0)
 
     def resolveHostName(  # noqa: N802  (the interface's name)
         self,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from types import CoroutineType
 from types import GeneratorType as Generator
 from typing import Any, TypeVar
@@ -72,7 +71,7 @@ class AwaitingLookups(Lookups):
             while True:
                 try:
                     if isinstance(asked, OtherCall):
-                        came = await call_libc(place, _libc(asked), asked.call, self.deadline)
+                        came = await call_libc(place, _libc(asked), asked.call, asked.seconds)
                     else:
                         came = await ask(place, *asked)
                 except BaseException as error:  # noqa: BLE001  (raised again, by the steps)
@@ -81,11 +80,6 @@ class AwaitingLookups(Lookups):
                     asked = steps.send(came)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
-
-    def close(self) -> None:
-        """See Lookups. Where no loop runs there is nothing to close: the sockets of a loop close with it."""
-        with suppress(RuntimeError):
-            super().close()
 
     async def _wait(
         self, place: LoopRuntime | TrioRuntime, lookup: Lookup, then: Callable[[Any, Lookup, Outcome], Any]

@@ -165,12 +165,17 @@ def result_of(came: Came) -> Any:
     return value
 
 
+def call_over(call: Call, seconds: float | None) -> ResolveError:
+    """The error of a call that took longer than ``seconds``."""
+    return ResolveError(Kind.TIMEOUT, call.shown, detail=f"no answer within the lookup's {seconds} s")
+
+
 async def call_libc(place: Any, resolver: BlockResolver, call: Call, seconds: float | None) -> Any:
     """The result of a call on libc. ResolveError with Kind.TIMEOUT after ``seconds``."""
     ends = None if seconds is None else place.now() + seconds
     came = await place.wait(lane_of(place).begin, (resolver.ask_libc, call), ends)
     if came is TIMED_OUT:
-        raise ResolveError(Kind.TIMEOUT, call.shown, detail=f"no answer within the lookup's {seconds:g} s")
+        raise call_over(call, seconds)
     return result_of(came)
 
 

@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ...hub import Timeout, get_hub
+from ...hub import Timeout
+from ...hub.lowlevel import hub_if_any
 from .. import factory
 from ..answers.cache import CachePolicy, Entry
 from ..answers.cname import follow
 from ..errors import Kind, ResolveError, ResolverConfigError
 from ..model import AddrInfo, Question, RRType
 from ..names.address import value_of
-from ..protocols import Resolver
+from ..protocols import FullResolver, Resolver
 from ..resolvers.calls import Call
+from ..resolvers.lookups import Steps, played
 from .guard import BlockedAddress, Guard
 from .guarded_resolver import GuardedResolver
 from .prefetch import Prefetcher
@@ -39,6 +41,15 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType({"timeout": 2.0, "attempts": 4, "
 
 
 _FROM_DNS = frozenset((Kind.SERVFAIL, Kind.REFUSED, Kind.FORMERR, Kind.NOTIMP, Kind.TIMEOUT, Kind.NETWORK))
+
+#: The backends that run on another loop by themselves.
+_ON_LOOPS = frozenset(("python", "ares", "auto", "thread"))
+
+
+def _now() -> float:
+    """The hub's time; a thread that has no hub, as those of other loops, needs none for that."""
+    hub = hub_if_any()
+    return time.monotonic() if hub is None else hub.now()
 
 
 class CrawlerResolver(GuardedResolver):
@@ -69,6 +80,8 @@ class CrawlerResolver(GuardedResolver):
             options = {**DEFAULTS, **options}
         judge = Guard() if guard is True else guard or None
         super().__init__(factory.make(backend, **options), judge, ORDERS[order], family)
+        self._made_of = backend, options
+        self._under: dict[Any, Any] = {}
         self.on_event = on_event
         self._prefetcher = Prefetcher(lambda host: self.getaddrinfo(host, None, 0, _STREAM), prefetchers)
         self._errors: Counter[str] = Counter()
@@ -79,15 +92,17 @@ class CrawlerResolver(GuardedResolver):
 
     # -- a resolver's calls --------------------------------------------------------------------------------------
 
-    def call(self, call: Call) -> Any:
+    def steps(self, call: Call, inner: FullResolver) -> Steps[Any]:
         """See GuardedResolver; a lookup of a host is counted and told."""
-        if call.reverse:
-            return super().call(call)
-        begin = get_hub().now()
+        steps = super().steps(call, inner)
+        return steps if call.reverse else self._counted(call, steps)
+
+    def _counted(self, call: Call, steps: Steps[Any]) -> Steps[Any]:
+        begin = _now()
         self._lookups += 1
         self._in_flight += 1
         try:
-            found = super().call(call)
+            found = yield from steps
         except ResolveError as error:
             self._errors[error.kind.value] += 1
             self._tell(call.shown, begin, error)
@@ -96,6 +111,22 @@ class CrawlerResolver(GuardedResolver):
             self._in_flight -= 1
         self._answered += 1
         self._tell(call.shown, begin, None)
+        return found
+
+    def under(self, key: Any, lookups: Callable[..., Any], other: Callable[..., Any]) -> Any:
+        """The resolver underneath, made once more for the loop ``key``, with the same cache.
+
+        ``lookups`` makes it over an engine; ``other`` of a resolver that waits by itself, and seconds.
+        """
+        found = self._under.get(key)
+        if found is None:
+            backend, options = self._made_of
+            if isinstance(backend, str) and backend in _ON_LOOPS:
+                kind = factory.LoopKind(lookups, lambda made, deadline, config: other(made, deadline))
+                found = factory.make(factory.Over(backend, kind), **{**options, "cache": self.cache})
+            else:
+                found = other(self.inner, None)
+            self._under[key] = found
         return found
 
     def permit(self, address: str) -> None:
@@ -109,15 +140,20 @@ class CrawlerResolver(GuardedResolver):
     def close(self) -> None:
         """Close the resolver underneath."""
         self._prefetcher.clear()
+        for one in self._under.values():
+            one.close()
         super().close()
 
     # -- what only a crawler needs -------------------------------------------------------------------------------
 
     def lookup(self, host: str) -> Lookup:
         """The host's addresses from ``getaddrinfo``, with where they came from. Raises what ``getaddrinfo`` raises."""
-        hub = get_hub()
-        begin = hub.now()
-        rows = self.getaddrinfo(host, None, 0, _STREAM)
+        return played(self.lookup_steps(host, self.inner))
+
+    def lookup_steps(self, host: str, inner: FullResolver) -> Steps[Lookup]:
+        """The steps of ``lookup``; see ``steps``."""
+        begin = _now()
+        rows = yield from self.steps(Call("getaddrinfo", (host, None, 0, _STREAM, 0, 0)), inner)
         addresses = tuple(dict.fromkeys(str(row[4][0]) for row in rows))
         if value_of(host) is not None:
             return Lookup(host, addresses, source="literal")
@@ -128,7 +164,7 @@ class CrawlerResolver(GuardedResolver):
             return Lookup(host, addresses)
         best = next((one for one in entries if one.answer.records), entries[0])
         chain = follow(best.answer)
-        now = hub.now()
+        now = _now()
         expires = min(one.expires for one in entries)
         return Lookup(
             host,
@@ -201,7 +237,7 @@ class CrawlerResolver(GuardedResolver):
         cache = self.cache
         count = 0
         with open(path, "w", encoding="ascii") as file:
-            for line in cache.dump(get_hub().now(), time.time()) if cache is not None else ():
+            for line in cache.dump(_now(), time.time()) if cache is not None else ():
                 file.write(line + "\n")
                 count += 1
         return count
@@ -212,11 +248,11 @@ class CrawlerResolver(GuardedResolver):
         if cache is None:
             return 0
         with open(path, encoding="ascii", errors="replace") as file:
-            return cache.load(file, get_hub().now(), time.time())
+            return cache.load(file, _now(), time.time())
 
-    def stats(self) -> CrawlStats:
-        """A snapshot of the counts."""
-        inner = self.inner.stats()
+    def stats(self, under: FullResolver | None = None) -> CrawlStats:
+        """A snapshot of the counts; those of what is ``under`` it in another loop, see ``under``."""
+        inner = (under or self.inner).stats()
         return CrawlStats(
             repr(self),
             self._lookups,
@@ -241,7 +277,7 @@ class CrawlerResolver(GuardedResolver):
         source, server = self._source(host, begin, error)
         kind = "answer" if error is None else "blocked" if error.kind is Kind.BLOCKED else "error"
         status = "NOERROR" if error is None else error.kind.value
-        self.on_event(CrawlEvent(kind, host, time.time(), get_hub().now() - begin, source, status, server))
+        self.on_event(CrawlEvent(kind, host, time.time(), _now() - begin, source, status, server))
 
     def _source(self, host: str, begin: float, error: ResolveError | None) -> tuple[str, str | None]:
         """Where an answer or an error came from (see Lookup), and from which server."""

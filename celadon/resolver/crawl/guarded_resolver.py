@@ -12,6 +12,7 @@ from ..names.address import value_of
 from ..policy.explain import Explanation
 from ..protocols import FullResolver
 from ..resolvers.calls import Call, Wrapper
+from ..resolvers.lookups import Steps, asked, played
 from . import pins
 from .guard import Guard
 from .values import Order, plain_name
@@ -36,27 +37,35 @@ class GuardedResolver(Wrapper):
         self._order = order
 
     def call(self, call: Call) -> Any:
-        """See CallResolver. A call that asks for a name is the inner one's: nothing is connected to a name."""
+        """See CallResolver."""
+        return played(self.steps(call, self.inner))
+
+    def steps(self, call: Call, inner: FullResolver) -> Steps[Any]:
+        """The steps of a call on ``inner``, whose calls may give steps as well.
+
+        A call that asks for a name is the inner one's: nothing is connected to a name.
+        """
         if isinstance(call.subject, bytearray) and call.name != "getaddrinfo":  # which takes none
             call = Call(call.name, (bytes(call.subject), *call.args[1:]))
         match call.name:
             case "getaddrinfo":
-                return self._rows(*call.args)
+                return self._rows(inner, *call.args)
             case "gethostbyname":
-                return self._first_address(call)
+                return self._first_address(inner, call)
             case "gethostbyname_ex":
-                return self._host(call)
-        return super().call(call)
+                return self._host(inner, call)
+        return asked(inner, call)
 
     def _rows(
-        self, host: str | bytes | None, port: Any, family: int, type: int, proto: int, flags: int
-    ) -> list[AddrInfo]:
+        self, inner: FullResolver, host: str | bytes | None, port: Any, family: int, type: int, proto: int, flags: int
+    ) -> Steps[list[AddrInfo]]:
         """BlockedAddress if the guard leaves no address. AI_PASSIVE is for bind(2), and is not judged."""
         pinned = self.pins.of(host)
         if pinned is not None and host is not None:
             self.pinned += 1
             return self._order(pins.rows(host, pinned, port, family, type, proto, flags))
-        found = self.inner.getaddrinfo(host, port, family or self._reached(host), type, proto, flags)
+        call = Call("getaddrinfo", (host, port, family or self._reached(host), type, proto, flags))
+        found: list[AddrInfo] = yield from asked(inner, call)
         if self.guard is not None and not flags & _PASSIVE:
             found = self._judged(self.guard, host, found)
         return self._order(found)
@@ -81,19 +90,20 @@ class GuardedResolver(Wrapper):
             good[0] = (*good[0][:3], found[0][3], good[0][4])  # the canonical name goes with the first
         return good
 
-    def _first_address(self, call: Call) -> str:
+    def _first_address(self, inner: FullResolver, call: Call) -> Steps[str]:
         host = call.subject
         if isinstance(host, str | bytes) and host and host not in ("<broadcast>", b"<broadcast>"):
-            address: str = self._rows(host, None, _INET, 0, 0, 0)[0][4][0]
+            rows = yield from self._rows(inner, host, None, _INET, 0, 0, 0)
+            address: str = rows[0][4][0]
             return address
-        return self.inner.gethostbyname(host)
+        return (yield from asked(inner, call))  # type: ignore[no-any-return]
 
-    def _host(self, call: Call) -> tuple[str, list[str], list[str]]:
+    def _host(self, inner: FullResolver, call: Call) -> Steps[tuple[str, list[str], list[str]]]:
         host = call.subject
         if self.pins.of(host) is not None:
-            rows = self._rows(host, None, _INET, _STREAM, 0, 0)
+            rows = yield from self._rows(inner, host, None, _INET, _STREAM, 0, 0)
             return plain_name(host), [], [row[4][0] for row in rows]
-        canonical, aliases, addresses = self.inner.gethostbyname_ex(host)
+        canonical, aliases, addresses = yield from asked(inner, call)
         if self.guard is not None:
             good = [one for one in addresses if self.guard.reason(one) is None]
             if addresses and not good:

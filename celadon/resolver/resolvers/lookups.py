@@ -45,10 +45,11 @@ Asked = tuple[Flights, tuple[Question, ...], "float | None"]
 
 
 class OtherCall(NamedTuple):
-    """A call that another resolver makes. The reply is its result."""
+    """A call that another resolver makes, in at most ``seconds``. The reply is its result."""
 
     resolver: FullResolver
     call: Call
+    seconds: float | None = None
 
 
 Steps = Generator[Asked | OtherCall, Any, T]
@@ -334,6 +335,14 @@ class Lookups:
             if lookup.seat is not None:
                 lookup.seat.leave()
 
+    def _here(self) -> Place | None:
+        """The Place of the caller if it has one already."""
+        try:
+            place: Place = self._place()
+        except RuntimeError:
+            return None  # no loop runs
+        return place
+
     # -- what a subclass does -----------------------------------------------------------------------------------
 
     def _drive(self, place: Any, steps: Steps[T]) -> Any:
@@ -377,7 +386,7 @@ class Lookups:
             if valid and (cache is None or generation == cache.generation):
                 return found.copy()
         if self._elsewhere is not None and (other := self._elsewhere(host)) is not None:
-            return self._drive(place, _by(other, Call("getaddrinfo", key)))
+            return self._drive(place, _by(other, Call("getaddrinfo", key), self.deadline))
         lookup = Lookup(None) if self.deadline is None else self._lookup(place)
         lookup.world, lookup.key, lookup.generation = world, key, cache.generation if cache is not None else 0
         questions = None
@@ -450,7 +459,7 @@ class Lookups:
         """Any of the standard library's calls but ``getaddrinfo``; see CallResolver."""
         place = self._place()
         if self._elsewhere is not None and (other := self._elsewhere(call.subject, call.reverse)) is not None:
-            return self._drive(place, _by(other, call))
+            return self._drive(place, _by(other, call, self.deadline))
         world = self._world()
         plan = _PLANS[call.name](world, *call.args)
         return self._drive(place, self._run(place, self._lookup(place), plan, world.config))
@@ -508,13 +517,29 @@ class Lookups:
         self._closed = True
         if self._elsewhere is not None:
             self._elsewhere.close()
-        seat: Seat | None = self._place().vars.pop(self, None)
+        here = self._here()
+        seat: Seat | None = here.vars.pop(self, None) if here is not None else None
         if seat is not None:
             seat.retire()
 
 
-def _by(resolver: FullResolver, call: Call) -> Steps[Any]:
-    return (yield OtherCall(resolver, call))
+def _by(resolver: FullResolver, call: Call, seconds: float | None) -> Steps[Any]:
+    return (yield OtherCall(resolver, call, seconds))
+
+
+def asked(resolver: FullResolver, call: Call) -> Steps[Any]:
+    """The result of a call on a resolver, whose calls may give steps to it."""
+    found = call.on(resolver)
+    return (yield from found) if isinstance(found, Generator) else found
+
+
+def played(steps: Steps[T]) -> T:
+    """The result of steps that ask nobody outside: those of calls on a resolver that waits by itself."""
+    try:
+        next(steps)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    raise AssertionError("there is nobody to wait for an answer")
 
 
 def _together(questions: tuple[Question, ...], entries: list[Entry | None], came: list[Outcome]) -> list[Outcome]:

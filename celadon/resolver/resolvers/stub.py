@@ -12,7 +12,7 @@ from types import GeneratorType as Generator
 from typing import Any, TypeVar
 
 from ...hub import Hub, get_hub, getcurrent
-from ...hub.lowlevel import TIMED_OUT, park_for
+from ...hub.lowlevel import TIMED_OUT, hub_if_any, park_for
 from ..answers.single_flight import Flights
 from ..model import Question
 from ..names.domain import to_ascii as _ascii
@@ -66,6 +66,10 @@ class StubResolver(Lookups, CallResolver):
 
     place: Callable[[], Any] = staticmethod(get_hub)
 
+    def _here(self) -> Hub | None:
+        """See Lookups."""
+        return hub_if_any()
+
     def _drive(self, place: Hub, steps: Steps[T]) -> T:
         """See Lookups."""
         try:
@@ -81,7 +85,7 @@ class StubResolver(Lookups, CallResolver):
             return end.value  # type: ignore[no-any-return]
 
     def _other(self, asked: OtherCall) -> Any:
-        resolver = asked.resolver if self.deadline is None else Bounded(asked.resolver, self.deadline, False)
+        resolver = asked.resolver if asked.seconds is None else Bounded(asked.resolver, asked.seconds, False)
         return asked.call.on(resolver)
 
     def _wait(self, place: Hub, lookup: Lookup, then: Callable[[Any, Lookup, Outcome], Any]) -> Any:
