@@ -119,7 +119,11 @@ test-soak: $(VENV)/.ready ## Random things done to the hub and to a patched prog
 # Dask clusters on loopback, of which workers, the scheduler, the coordinator and the disk fail; Ray where it installs.
 CLUSTER_NAMES ?= 1000000
 test-cluster: .venv-cluster/.ready ## resolve bulk on Dask and Ray clusters that fail: CLUSTER_NAMES=1000000 names each
-	CLUSTER_NAMES=$(CLUSTER_NAMES) .venv-cluster/bin/python -m pytest tests/integration/test_cluster.py
+	CLUSTER_NAMES=$(CLUSTER_NAMES) .venv-cluster/bin/python -m pytest tests/integration/test_cluster.py tests/integration/test_two_machines.py
+
+.PHONY: bench-cluster
+bench-cluster: .venv-cluster/.ready ## Two workers of a Dask cluster here beside -P 2, and what a shard costs
+	.venv-cluster/bin/python -m benchmarks.cluster
 
 .venv-niquests/.ready: pyproject.toml
 	test -x .venv-niquests/bin/python || $(PYTHON) -m venv .venv-niquests

@@ -19,6 +19,7 @@ from celadon.resolver.testing import NameServer
 
 distributed = pytest.importorskip("distributed", reason="needs the extra celadon[dask]")
 
+FILES = [word for option in ("ca-file", "cert", "key") for word in (f"--tls-{option}", __file__)]
 NAMES = int(os.environ.get("CLUSTER_NAMES", "40000"))
 ROOT = Path(__file__).parent.parent.parent
 ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -179,6 +180,24 @@ def test_the_processes_of_one_machine_are_killed(source, server, tmp_path):
     assert check(tmp_path)["parts_again"] >= 1
 
 
+def test_the_processes_of_a_plain_run_are_killed(source, server, tmp_path):
+    """``-P`` without parts: chunks of lines are its pieces, and one output appears as records come."""
+    meta, out = tmp_path / "meta", tmp_path / "out"
+    words = ["-r", server.address, "-w", str(out), "-P", "2", "-c", "6", "--ordered", "--metadata-file", str(meta)]
+    with process(*RESOLVE, source, *words, stderr=subprocess.PIPE, text=True) as made:
+        for size in (1000, NAMES * 50, NAMES * 120):
+            while not out.exists() or out.stat().st_size < size:
+                assert made.poll() is None, made.stderr.read()
+                time.sleep(0.01)
+            for one in children(made.pid)[:1]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(one, signal.SIGKILL)
+        said = ended(made)
+    print(said)
+    assert f"{NAMES} records: {NAMES} NOERROR" in said
+    assert check(tmp_path)["chunks_again"] >= 1
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small tmpfs")
 def test_a_full_disk_in_the_middle(source, server, tmp_path):
     (tmp_path / "parts").mkdir()
@@ -197,6 +216,27 @@ def test_a_full_disk_in_the_middle(source, server, tmp_path):
         check(tmp_path)
     finally:
         subprocess.run(["umount", "-l", tmp_path / "parts"], check=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nonsense"], "missing port number in address 'nonsense'; it is tls://HOST:PORT"),
+        (["udp://127.0.0.1:1"], "unknown address scheme 'udp'"),
+        (["local:0"], "N is a number from 1 to 64, not '0'"),
+        (["tls://127.0.0.1:1"], "tls:// needs --tls-ca-file, --tls-cert and --tls-key"),
+        (["tls://127.0.0.1:1", "--tls-ca-file", "none"], "option --tls-ca-file: none: no such file"),
+        (["tls://127.0.0.1:1", *FILES], "the TLS files do not fit"),
+        (["tcp://127.0.0.1:1", "--tls-ca-file", "none"], "belong to a tls:// address"),
+    ],
+)
+def test_an_address_that_cannot_be_ends_at_once_in_one_line(source, tmp_path, words, said):
+    words = [*RESOLVE, source, "-r", "127.0.0.1", "--parts", str(tmp_path / "parts"), "--dask", *words]
+    done = subprocess.run(words, env=ENV, stderr=subprocess.PIPE, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "parts").exists()
 
 
 # -- from a program --------------------------------------------------------------------------------------------

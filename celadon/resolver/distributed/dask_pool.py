@@ -7,12 +7,15 @@ the input and the directory of parts under the same paths.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 from distributed import Client, LocalCluster, Security, as_completed
+from distributed.comm.addressing import parse_address, parse_host_port
+from distributed.comm.registry import get_backend
 
 from ..cli.bulk.pieces import WorkerLost
 from ..cli.exits import UsageError
@@ -124,16 +127,38 @@ def connect(where: str, ca_file: str | None = None, cert: str | None = None, key
             silence_logs=logging.CRITICAL,
         )
         return DaskPool(client := Client(cluster, set_as_default=False), (client, cluster))
-    security = None
-    if where.startswith("tls://") or ca_file or cert or key:
-        if not (ca_file and cert and key) and not where.startswith("tls://"):
-            raise UsageError("--tls-ca-file, --tls-cert and --tls-key belong together, with a tls:// address")
-        given = {"tls_ca_file": ca_file, "tls_client_cert": cert, "tls_client_key": key}
-        security = Security(require_encryption=True, **{name: one for name, one in given.items() if one})
+    security = _security(where, ca_file, cert, key)
     try:
         client = Client(where, security=security, timeout=30, set_as_default=False)
     except (OSError, TimeoutError) as error:
         raise WorkerLost(f"no Dask scheduler answers at {where}: {error}") from None
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"--dask {where}: {error}") from None
     return DaskPool(client, (client,))
+
+
+def _security(where: str, ca_file: str | None, cert: str | None, key: str | None) -> Security | None:
+    """What a client needs to connect there. UsageError for an address or files that cannot be.
+
+    A Client that is made with them fails half way, and then hangs when the interpreter ends.
+    """
+    try:
+        scheme, place = parse_address(where)
+        get_backend(scheme)
+        parse_host_port(place)
+    except ValueError as error:
+        raise UsageError(f"--dask {where}: {error}; it is tls://HOST:PORT, tcp://HOST:PORT or local:N") from None
+    given = {"tls_ca_file": ca_file, "tls_client_cert": cert, "tls_client_key": key}
+    if scheme != "tls":
+        if any(given.values()):
+            raise UsageError("--tls-ca-file, --tls-cert and --tls-key belong to a tls:// address")
+        return None
+    security = Security(require_encryption=True, **{name: one for name, one in given.items() if one})
+    for option, path in (("--tls-ca-file", ca_file), ("--tls-cert", cert), ("--tls-key", key)):
+        if path is not None and not os.path.isfile(path):
+            raise UsageError(f"option {option}: {path}: no such file")
+    try:
+        context = security.get_connection_args("client")["ssl_context"]
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--dask {where}: the TLS files do not fit: {error}") from None
+    if context is None:
+        raise UsageError(f"--dask {where}: tls:// needs --tls-ca-file, --tls-cert and --tls-key")
+    return security
