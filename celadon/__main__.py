@@ -152,6 +152,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"celadon {celadon.__version__}")
         return 0
     if args and args[0] in _COMMANDS:
+        if args[1:2] == ["--man"]:
+            return int(importlib.import_module(f"celadon.{_ABOUT['--man']}").main(args[1:], _COMMANDS))
         try:
             command = importlib.import_module(f"celadon.{_COMMANDS[args[0]]}")
         except ImportError as error:

@@ -11,6 +11,7 @@ import pytest
 
 from celadon import usage
 from celadon.__main__ import _COMMANDS
+from celadon.resolver.cli import main
 from celadon.resolver.cli import manual as resolve
 from celadon.resolver.cli.bulk import bulk_options
 from celadon.resolver.cli.dig.dig_options import TABLE
@@ -24,10 +25,31 @@ def test_what_the_wheel_installs(path):
     assert path.read_text(encoding="utf-8") == manuals.files()[path], "run: make manuals"
 
 
-@pytest.mark.parametrize(("text", "lines", "columns"), [(resolve.help_text(), 40, 100), (usage.HELP, 24, 79)])
-def test_help_fits_a_screen(text, lines, columns):
-    assert len(text.splitlines()) <= lines
-    assert max(map(len, text.splitlines())) <= columns
+#: Command -> its help, in lines.
+HELPS = {"celadon": usage.HELP.splitlines(), "resolve": resolve.help_text().splitlines()}
+HELPS |= {f"resolve {name}": text.splitlines() for name, text in resolve.OTHERS.items()}
+HELPS["resolve bulk"] = bulk_options.help_text().splitlines()
+HELPS |= {f"celadon {name}": usage.help_of(module) for name, module in _COMMANDS.items()}
+
+
+@pytest.mark.parametrize("command", HELPS)
+def test_help_fits_a_screen(command):
+    assert len(HELPS[command]) <= 40
+    assert [line for line in HELPS[command] if len(line) > 80] == []
+
+
+@pytest.mark.parametrize("command", [*resolve.OTHERS, "bulk"])
+def test_the_manual_of_each_command(command, capsys):
+    assert main([*command.split(), "--man"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(".TH RESOLVE 1 ")
+    assert f"\n.SH RESOLVE {command.upper()}\n" in out
+
+
+def test_the_help_of_bulk_names_options_that_there_are():
+    named = re.findall(r"(?<![\w-])--?[a-zA-Z][a-z-]*", bulk_options.help_text())
+    assert len(named) > 20
+    assert set(named) <= {*bulk_options.TABLE, *(row.short for row in bulk_options.TABLE.values()), "--man"}
 
 
 def test_every_option_of_celadon_is_in_its_help():

@@ -44,16 +44,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="celadon crawl",
         formatter_class=_Help,
-        description="Crawl web sites politely, to lines of JSON. Nobody leads it to a private address. A run with the "
-        "same output goes on where the last one ended.",
+        description="Crawl web sites politely, to lines of JSON. Private addresses are refused, also behind names and "
+        "redirects. A run with the same output goes on where the last one ended.",
         epilog="It needs requests, selectolax and protego: pip install 'celadon[crawler]'.",
     )
     parser.add_argument("seeds", nargs="+", metavar="URL", help="where to begin; http:// may be left out")
-    parser.add_argument("-o", "--output", required=True, help="lines of JSON, one for each page, to go on from")
+    parser.add_argument("-o", "--output", required=True, help="the file of JSON lines, one for each page")
     parser.add_argument("--depth", type=int, default=3, help="how many links away from the seeds (default %(default)s)")
-    parser.add_argument("--limit", type=int, default=sys.maxsize, help="how many tries at most")
+    parser.add_argument("--limit", type=int, default=sys.maxsize, help="how many fetches at most (default: no limit)")
     parser.add_argument("--workers", type=int, default=100, help="pages at the same time (default %(default)s)")
-    parser.add_argument("--delay", type=float, default=1.0, help="seconds between two pages of one address")
+    parser.add_argument(
+        "--delay", type=float, default=1.0, help="seconds between two pages of one address (default %(default)s)"
+    )
     parser.add_argument("--engine", default="python", help="the resolver's engine: python, ares, thread")
     parser.add_argument("--servers", nargs="*", help="name servers in place of resolv.conf's")
     parser.add_argument("--allow", nargs="*", default=[], help="private networks that may be crawled all the same")

@@ -7,17 +7,12 @@ import sys
 from typing import Any
 
 from ..factory import make
+from . import help_texts
 from .escapes import printable
 from .exits import OK, UsageError, complain
 
 _NOT_FOUND = 2  # as getent's
 _KINDS = {1: "STREAM", 2: "DGRAM", 3: "RAW"}
-_USAGE = """\
-usage: resolve hosts [--resolver NAME] [--servers A,B] [--timeout SECONDS] [-4|-6] NAME...
-
-What a program gets from getaddrinfo under the configured resolver (CELADON_RESOLVER) or the given one, hosts file and
-search list included, as getent ahosts prints it. Exit status 2 if a name was not found.
-"""
 
 
 def main(words: list[str]) -> int:
@@ -30,7 +25,7 @@ def main(words: list[str]) -> int:
         word = left.pop()
         option, equals, value = word.partition("=")
         if word in ("-h", "--help"):
-            print(_USAGE, end="")
+            print(help_texts.HOSTS, end="")
             return OK
         if word in ("-4", "-6"):
             family = int(_socket.AF_INET if word == "-4" else _socket.AF_INET6)

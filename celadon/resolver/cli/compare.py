@@ -16,7 +16,7 @@ from .. import registry
 from ..errors import ResolveError, ResolverUnavailable
 from ..factory import make
 from ..model import Answer, rcode_name, type_name
-from . import compare_servers
+from . import compare_servers, help_texts
 from .dig.asker import Asker
 from .dig.dig_command import batch
 from .dig.grammar import parse
@@ -25,23 +25,13 @@ from .escapes import printable
 from .exits import NO_REPLY, OK, UsageError
 
 _DIFFER = 2
-_USAGE = """\
-usage: resolve compare [@SERVER] NAME... [TYPE...] [-p PORT] [+timeout=SECONDS] [+tries=N]
-       resolve compare @SERVER @SERVER... NAME... [TYPE...] [-f FILE] [--json]
-
-With several servers: what each of them answers. Without:
-
-Without a type: what getaddrinfo gives under each resolver, libc included. With types: the records that each engine
-gives. A line that differs from the first one's is marked with !. Exit status 2 where any does, 9
-where none got a reply. Servers may rotate their answers: another order is said, and is no difference.
-"""
 
 
 def main(words: list[str]) -> int:
     """Run ``resolve compare`` with these arguments; returns the exit status."""
     command = parse(words)
     if command.run.action == "help":
-        print(_USAGE, end="")
+        print(help_texts.COMPARE, end="")
         return OK
     several = len(command.base.servers) > 1 or any(len(one.settings.servers) > 1 for one in command.lookups)
     if several and (command.lookups or command.run.batch is not None):

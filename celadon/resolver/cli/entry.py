@@ -10,7 +10,7 @@ import os
 import sys
 
 from ..errors import ResolveError, ResolverConfigError, ResolverUnavailable
-from .commands import load
+from .commands import load, version
 from .exits import BROKEN_PIPE, FILES, INSIDE, INTERRUPTED, NO_REPLY, USAGE, FileError, UsageError, complain
 
 # The first word of a command line -> the module whose ``main`` takes the rest; any other word is dig's.
@@ -32,6 +32,9 @@ def main(argv: list[str] | None = None) -> int:
         words.insert(0, "massdns")  # a link by that name, for programs that call it
     command = MODULES.get(words[0]) if words else None
     try:
+        if command and words[-1] == "--man":
+            load("manual").show_man_page(version())
+            return 0
         code: int = load(command).main(words[1:]) if command else load(_DIG).main(words)
         sys.stdout.flush()
         return code

@@ -6,18 +6,20 @@ import textwrap
 
 from ... import roff
 from ..model import RRType
+from . import help_texts
+from .bench import bench_options
 from .bulk import bulk_options
 from .commands import COMMANDS
 from .dig.dig_options import TABLE, Option
 
 _FORMS = (
-    ("resolve [@SERVER...] NAME... [TYPE...] [+OPTION...]", "ask DNS, as dig"),
-    ("resolve bulk [FILE|-] [OPTIONS]", "a file of names, as massdns"),
-    ("resolve massdns -r FILE [FILE|-] [OPTIONS]", "massdns' own options; or a link named so"),
-    ("resolve bench @SERVER NAME... [OPTIONS]", "how fast a server answers, as dnspyre"),
-    ("resolve servers FILE|A,B|- [OPTIONS]", "which servers can be believed"),
-    ("resolve hosts NAME...", "what programs get, as getent ahosts"),
-    ("resolve compare [@A @B] NAME... [TYPE...]", "servers, or engines and libc, compared"),
+    ("resolve [@SERVER] NAME... [TYPE...] [+OPTION...]", "ask DNS, as dig"),
+    ("resolve bulk [FILE|-] [OPTIONS]", "many names, as massdns"),
+    ("resolve massdns -r FILE [FILE|-] [OPTIONS]", "massdns' own options"),
+    ("resolve bench @SERVER NAME... [OPTIONS]", "how fast a server is"),
+    ("resolve servers FILE|A,B|- [OPTIONS]", "check servers"),
+    ("resolve hosts NAME...", "what a program gets"),
+    ("resolve compare [@A @B] NAME... [TYPE]", "answers side by side"),
 )
 #: What ``--help`` shows of the options: those that people use most.
 _OFTEN = (
@@ -25,18 +27,18 @@ _OFTEN = (
     ("-x ADDRESS", "the name of an address (PTR)"),
     ("-f FILE", "command lines from a file, - for stdin"),
     ("-p PORT, -4, -6", "port of the servers (53); IPv4 only; IPv6 only"),
-    ("+search", "use resolv.conf's search list"),
-    ("+tcp +tls +https", "over TCP; DNS over TLS; DNS over HTTPS; +quic: DNS over QUIC"),
+    ("+search", "use the search list of resolv.conf"),
+    ("+tcp +tls +https +quic", "over TCP; DNS over TLS, HTTPS, QUIC"),
     ("+dnssec +cdflag", "ask for DNSSEC records; without validation"),
-    ("+validate", "check the signatures down from the root; --anchors FILE: from other keys"),
+    ("+validate", "check the signatures; --anchors FILE: with these keys"),
     ("+subnet=ADDR/BITS", "send a client's subnet (RFC 7871)"),
-    ("+timeout=S +tries=N", "seconds for each reply (2), rounds over all servers (3)"),
-    ("+trace +nssearch", "follow the delegations from the root; SOA of each name server"),
+    ("+timeout=S +tries=N", "seconds for each reply (2); rounds of servers (3)"),
+    ("+trace +nssearch", "walk from the root down; SOA of each name server"),
     ("+short", "the data alone, a line each"),
-    ("+noall +answer", "only the answer section; any section can be chosen so"),
-    ("+multiline +ttlunits", "long records over several lines; TTLs as 1h30m"),
-    ("--json", "an object for each question on one line; --format yaml, table, dig, short"),
-    ("--why", "who is asked, and where that comes from, on stderr"),
+    ("+noall +answer", "only the answer section; others are chosen likewise"),
+    ("+multiline +ttlunits", "long records on several lines; TTLs as 1h30m"),
+    ("--json", "a line of JSON for each question; --format yaml, table"),
+    ("--why", "say on stderr which servers are asked, and why these"),
     ("--exit-status=rcode", "2 if a name has no data, 3 if a server failed"),
     ("--completion SHELL", "print a completion script: bash, zsh, fish"),
     ("-v, --version, --man", "the version; the whole manual"),
@@ -58,6 +60,17 @@ _STATUS = (
     ("10", "an error inside"),
     ("130", "interrupted"),
 )
+
+
+#: The commands whose manual is their help.
+OTHERS = {
+    "bulk merge": help_texts.MERGE,
+    "massdns": help_texts.MASSDNS,
+    "bench": bench_options.help_text(),
+    "servers": help_texts.SERVERS,
+    "hosts": help_texts.HOSTS,
+    "compare": help_texts.COMPARE,
+}
 
 
 def _groups() -> dict[str, list[Option]]:
@@ -85,14 +98,18 @@ def forms(option: Option) -> list[str]:
 
 def help_text() -> str:
     """What ``resolve --help`` prints: a screen; the manual has the rest."""
-    width = max(len(form) for form, _ in _FORMS) + 2
+    width = 1 + max(len(form) for form, _ in _FORMS)
     lines = [f"{'usage: ' if not n else '       '}{form:{width}}{what}" for n, (form, what) in enumerate(_FORMS)]
-    lines += ["", *(f"  {head:23}{what}" for head, what in _OFTEN)]
-    lines += ["", "Every +option may be written --option, +nooption --no-option; a beginning that is unique is enough."]
-    lines += ["Options before the first name apply to all names, options after names to those names.", ""]
-    lines += [f"  {line:45}{what}" for line, what in _EXAMPLES]
-    lines += ["", "Exit status: 0 every question got a reply, 1 bad usage, 8 file, 9 no reply, 10 error inside."]
-    lines += ["All options: resolve --man; those of bulk: resolve bulk --help"]
+    lines += ["", *(f"  {head:24}{what}" for head, what in _OFTEN)]
+    lines += ["", "+option may be written --option, and +nooption --no-option. Short forms work if"]
+    lines += [
+        "they are unique. Options before the first name apply to all names, options",
+        "after names to those names.",
+        "",
+    ]
+    lines += [f"  {line:44}{what}" for line, what in _EXAMPLES]
+    lines += ["", "Exit status: 0 all questions got a reply, 1 wrong options, 8 file, 9 no reply,"]
+    lines += ["10 error inside. All options: resolve --man"]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -129,6 +146,8 @@ def man_page(version: str) -> str:
         out.append(f".SS {roff.escape(title)}")
         for head, text in rows:
             out += [".TP", f"\\fB{roff.escape(head)}\\fP", roff.escape(text)]
+    for name, text in OTHERS.items():
+        out += [f".SH RESOLVE {name.upper()}", ".nf", *map(roff.escape, text.splitlines()), ".fi"]
     out.append(".SH EXAMPLES")
     for line, what in _EXAMPLES:
         out += [".TP", f"\\fB{roff.escape(line)}\\fP", roff.escape(what)]

@@ -11,6 +11,7 @@ import sys
 
 from ..errors import ResolverConfigError
 from ..system.servers import parse_server
+from . import help_texts
 from .commands import load, version_line
 from .exits import INSIDE, NO_REPLY, OK, USAGE, FileError, UsageError, complain
 
@@ -31,32 +32,15 @@ _SWITCHES |= {"--sticky": "--sticky"}
 _NOTHING = frozenset(("--root", "--busy-poll", "--verify-ip", "--predictable"))
 _NOTHING_VALUED = frozenset(("--drop-group", "--drop-user", "--rcvbuf", "--sndbuf", "--socket-count", "--error-log"))
 _REFUSED = frozenset(("--bindto", "--rand-src-ipv6", "--rand-src-ipv6-file", "--tcp-disabled", "--tcp-raw"))
-_HELP = """\
-usage: massdns [options] [domainlist]
-
-This is resolve bulk under the name massdns: it takes massdns' options, writes massdns' forms, asks as resolve does.
-  -c N  --resolve-count   tries for each question (50)
-  -i MS --interval        milliseconds for each try at most (500)
-  -o    --output          F, B, S, L or J with massdns' letters (F)
-  -q    --quiet           print no progress
-  -r    --resolvers       file of servers; other lines are skipped
-  -s N  --hashmap-size    questions in flight at most (10000)
-  -t    --type            record type (A); repeat it for several
-  -w    --outfile         write to this file (stdout)
-  --filter, --ignore, --retry RCODE; --flush; --norecurse; --processes N; --status-format json|ansi; --sticky;
-  --tcp-only
-No effect: --root --busy-poll --verify-ip --predictable --drop-user --drop-group --rcvbuf --sndbuf --socket-count -l
-Wildcards, checkpoints, rates and whatever else there is: resolve bulk --help.
-"""
 
 
 def main(words: list[str]) -> int:
     """Run as massdns with these arguments; returns the exit status."""
     if not words:
-        print(_HELP, end="", file=sys.stderr)
+        print(help_texts.MASSDNS, end="", file=sys.stderr)
         return USAGE
     if "-h" in words or "--help" in words:
-        print(_HELP, end="", file=sys.stderr)
+        print(help_texts.MASSDNS, end="", file=sys.stderr)
         return OK
     if "--version" in words:
         print(f"massdns ({version_line()})", file=sys.stderr)

@@ -16,32 +16,39 @@ from .proxy_server import Credentials, ProxyLimits
 USAGE = """\
 usage: celadon proxy [options]
 
-A guarded way out for crawlers, browsers and agents: SOCKS 5, HTTP CONNECT and plain HTTP on one port. Each name is
-looked up once, the guard refuses what is not an address of the public Internet, and what was judged is connected to.
+A guarded way out for crawlers, browsers and agents: SOCKS 5, HTTP CONNECT and
+plain HTTP on one port. Each name is looked up once, addresses that are not of
+the public Internet are refused, and what was judged is connected to.
 
 where:
-  -b, --bind ADDRESS     host:port, [IPv6]:port, port (of 127.0.0.1), unix:path, or fd://N; may be repeated
-                         (default: 127.0.0.1:1080)
-  --unix-mode MODE       of a Unix socket's file, such as 660
-  --auth USER:PASSWORD   may be repeated; needed beyond loopback;  --auth-file FILE: a line for each user
+  -b, --bind ADDRESS     host:port, [IPv6]:port, port (of 127.0.0.1), unix:path,
+                         fd://N; repeat it for several (127.0.0.1:1080)
+  --unix-mode MODE       mode of a Unix socket's file, such as 660
+  --auth USER:PASSWORD   needed beyond loopback; repeat it for several
+  --auth-file FILE       USER:PASSWORD, a line each
 who may go where; each may be repeated, and takes a list A,B:
-  --allow-net NETWORK    let 10.1.0.0/16 or an address through the guard;  --deny-net NETWORK: refuse it as well
-  --allow-host HOST      only these: example.com, or *.example.com for all below it;  --deny-host HOST
+  --allow-net NETWORK    let 10.1.0.0/16 or an address through the guard
+  --deny-net NETWORK     refuse it as well
+  --allow-host HOST      only these: example.com, *.example.com (all below it)
+  --deny-host HOST       not these
   --allow-port PORT      only these: 443 or 8000-8999;  --deny-port PORT
 how many, how long:
   --per-host N           connections to one host at once; one more waits
   --max-connections N    clients at once; with more, nobody is accepted
   --connect-timeout S    for the lookup and the connect together (20)
   --idle-timeout S       without a byte in either direction (300)
-  --header-timeout S     for a client to say what it wants (20);  --keep-alive S: between its requests (60)
-  --graceful-timeout S   that tunnels may go on after TERM; a second signal ends them (30)
+  --header-timeout S     for a client's request (20);  --keep-alive S: until the
+                         next one (60)
+  --graceful-timeout S   for tunnels after TERM; a second signal ends them (30)
 what happens:
   --access-log FILE      a line of JSON for each tunnel and request; - is stdout
-  --debug-page ADDRESS   a page with the counts of proxy, resolver and hub; needs loopback or a Unix socket
-  --log-level LEVEL      of what is said on stderr: debug, info (default), warning, error
+  --debug-page ADDRESS   counts of proxy, resolver and hub; needs loopback or a
+                         Unix socket
+  --log-level LEVEL      log on stderr: debug, info (default), warning, error
 the resolver:
   --resolver NAME        python (default), ares, thread
-  --servers, --search, --timeout, --attempts, --deadline, --cache, --concurrency, --rate: see celadon --help
+  --servers, --search, --timeout, --attempts, --deadline, --cache,
+  --concurrency, --rate  see celadon --help;  --man: the whole manual
 """
 
 DEFAULT_ADDRESS = "127.0.0.1:1080"

@@ -15,30 +15,37 @@ from .application import Name, parse_name
 USAGE = """\
 usage: celadon serve [options] module:application | module:factory()
 
-Serve a WSGI application over HTTP/1.1, from worker processes with the standard library made cooperative.
+Serve a WSGI application over HTTP/1.1, from worker processes with the standard
+library made cooperative.
 
 where:
-  -b, --bind ADDRESS     host:port, [IPv6]:port, port, unix:path, or fd://N; may be repeated
-                         (default: what systemd has passed, or 127.0.0.1:8000)
-  --certfile FILE        TLS, with --keyfile FILE; --ca-certs FILE: clients need a certificate of these
-  --unix-mode MODE       of a Unix socket's file, such as 660;  --backlog N: the kernel's queue (256)
-  --proxy-protocol       connections begin with a PROXY header; --proxy-allow-ips LIST (127.0.0.1,::1)
+  -b, --bind ADDRESS     host:port, [IPv6]:port, port, unix:path, fd://N; repeat
+                         it for several (systemd's sockets, or 127.0.0.1:8000)
+  --certfile FILE        TLS, with --keyfile FILE; --ca-certs FILE: clients need
+                         a certificate of these authorities
+  --unix-mode MODE       mode of a Unix socket's file, such as 660
+  --backlog N            length of the kernel's queue (256)
+  --proxy-protocol       connections begin with a PROXY header;
+                         --proxy-allow-ips LIST: from these (127.0.0.1,::1)
   --forwarded-allow-ips LIST
-                         proxies that are believed in Forwarded and X-Forwarded-*; * for all
+                         believe Forwarded and X-Forwarded-* of these; * for all
 how many, how long:
   -w, --workers N        processes (1);  --reuse-port: a socket for each of them
-  --max-requests N       replace a worker after so many connections;  --max-age SECONDS
-  --graceful-timeout S   that requests may take when a worker ends (30)
-  --silence-timeout S    after which a blocked worker is ended (30)
-  --max-connections N, --max-body BYTES, --keep-alive SECONDS (30), --header-timeout SECONDS (20)
+  --max-requests N       replace a worker after N connections;  --max-age S
+  --graceful-timeout S   for requests when a worker ends (30)
+  --silence-timeout S    end a worker that is blocked for S seconds (30)
+  --max-connections N, --max-body BYTES
+  --keep-alive SECONDS   between requests (30);  --header-timeout SECONDS (20)
 others:
   --access-log FILE      - is stdout;  --access-log-format combined|json
-  --log-level LEVEL      of the servers' own log on stderr: debug, info (default), warning, error
-  --pid FILE             the master's number, for kill -HUP (reload), -TERM, -INT, -USR2, -TTIN, -TTOU
-  --reload               replace the workers when a module's file changes, for development
+  --log-level LEVEL      log on stderr: debug, info (default), warning, error
+  --pid FILE             the master's process id, for kill -HUP (reload), -TERM,
+                         -INT, -USR2, -TTIN, -TTOU
+  --reload               replace the workers when a file changes
   --preload              import the application once, in the master
-  --chdir FOLDER         the working directory, which also is the first on sys.path
-  --resolver NAME ...    and what else celadon --help says of the resolver and of what is patched
+  --chdir FOLDER         work in FOLDER, which is the first on sys.path as well
+  --resolver NAME ...    the resolver, and what is patched: see celadon --help
+  --man                  the whole manual
 """
 
 _LEVELS = ("debug", "info", "warning", "error")

@@ -107,15 +107,15 @@ class Row:
 
 
 TABLE: dict[str, Row] = {
-    "--server": Row("-s", "ADDRESS", str, (), "the server, also as @ADDRESS or a URI (tls://…); resolv.conf's", True),
+    "--server": Row("-s", "ADDRESS", str, (), "the server, also @ADDRESS or tls://ADDRESS", True),
     "--port": Row("-p", "PORT", _count, None, "its port (53)"),
     "--type": Row("-t", "TYPE", parse_type, (), "record type (A); repeat it for several", True),
     "--number": Row("-n", "N", _count, None, "ask all names N times in each worker (1)"),
-    "--duration": Row("-d", "TIME", seconds, None, "ask for so long: 10s, 1m30s; in place of --number"),
-    "--concurrency": Row("-c", "N", _count, 1, "workers, each with one question in flight (1)"),
+    "--duration": Row("-d", "TIME", seconds, None, "ask for so long: 10s, 1m30s"),
+    "--concurrency": Row("-c", "N", _count, 1, "workers, each asks one at a time (1)"),
     "--rate-limit": Row("-l", "QPS", _rate, 0.0, "questions a second, all workers together"),
     "--rate-limit-worker": Row("", "QPS", _rate, 0.0, "questions a second of each worker"),
-    "--request-delay": Row("", "TIME", delay, (0.0, 0.0), "pause of a worker after each answer: 100ms or 100ms-500ms"),
+    "--request-delay": Row("", "TIME", delay, (0.0, 0.0), "pause after each answer: 100ms-500ms"),
     "--probability": Row("", "P", _chance, 1.0, "ask each name with this chance, 0 to 1"),
     "--request": Row("", "TIME", seconds, 5.0, "wait so long for each answer (5s)"),
     "--tcp": Row("", None, bool, False, "over TCP"),
@@ -125,12 +125,12 @@ TABLE: dict[str, Row] = {
     "--ednsopt": Row("", "CODE:HEX", _ednsopt, (), "send this EDNS option; repeat it for several", True),
     "--dot": Row("", None, bool, False, "over TLS (port 853), as with @tls://ADDRESS"),
     "--insecure": Row("", None, bool, False, "take any certificate"),
-    "--fail": Row("", "WHAT", _one_of(*FAILS), (), f"exit with status 1 if there is any: {', '.join(FAILS)}", True),
+    "--fail": Row("", "WHAT", _one_of(*FAILS), (), f"status 1 upon {', '.join(FAILS)}", True),
     "--json": Row("", None, bool, False, "the report as JSON, with dnspyre's keys"),
-    "--csv": Row("", "FILE", str, None, "write the distribution of latencies to FILE"),
+    "--csv": Row("", "FILE", str, None, "write the latencies' distribution to FILE"),
     "--plot": Row("", "DIR", str, None, "write plots to DIR"),
     "--plotf": Row("", "FORM", _one_of("svg"), "svg", "form of the plots: svg"),
-    "--prometheus": Row("", "FILE|:PORT", str, None, "measures in Prometheus' form: to FILE (-: stdout), or by HTTP"),
+    "--prometheus": Row("", "FILE|:PORT", str, None, "for Prometheus: to FILE, or by HTTP"),
     "--silent": Row("", None, bool, False, "print no report"),
     "--help": Row("-h", None, bool, False, "print this"),
 }
@@ -160,13 +160,14 @@ def help_text() -> str:
     lines = [
         "usage: resolve bench [@SERVER] NAME|@FILE... [options]",
         "",
-        "Ask a server again and again, and tell how fast it answers. A FILE has names, one a line.",
+        "Ask a server again and again, and say how fast it answers. A FILE has names,",
+        "one a line. Without a server: those of resolv.conf.",
         "",
     ]
     for name, row in TABLE.items():
         head = ", ".join(filter(None, (row.letter, name))) + (f" {row.value}" if row.value else "")
-        lines.append(f"  {head:30} {row.help}")
-    lines += ["", "Exit status: 0; 1 for bad usage, or what --fail names; 9 if no question got an answer."]
+        lines.append(f"  {head:27} {row.help}")
+    lines += ["", "Exit status: 0; 1 for wrong options, or what --fail names; 9 if no question got", "an answer."]
     return "".join(f"{line}\n" for line in lines)
 
 

