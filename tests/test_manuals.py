@@ -111,6 +111,10 @@ def test_bash_completes(command, line, offered):
     assert offered in completed(command, line)
 
 
+def test_fish_completes_types():
+    assert "complete -c resolve -s t -l type -x -a 'A " in resolve.completion("fish")
+
+
 @pytest.mark.parametrize("args", [["--completion", "ksh"], ["--completion"]])
 def test_a_shell_that_there_is_not(args):
     done = subprocess.run([sys.executable, "-m", "celadon", *args], capture_output=True, text=True, check=False,

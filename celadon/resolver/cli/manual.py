@@ -306,7 +306,8 @@ def _fish() -> str:
             lines.append(f"complete -c resolve -a '+{option.name}' -d '{text}'")
             continue
         letter = f" -s {option.letter}" if option.letter else ""
-        value = f" -x -a '{' '.join(option.choices)}'" if option.choices else " -r" if option.value else ""
+        choices = types if option.name == "type" else option.choices
+        value = f" -x -a '{' '.join(choices)}'" if choices else " -r" if option.value else ""
         if option.name in ("batch", "servers", "hints", "anchors"):
             value += " -F"
         lines.append(f"complete -c resolve{letter} -l {option.name}{value} -d '{text}'")

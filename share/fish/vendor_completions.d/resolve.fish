@@ -83,7 +83,7 @@ complete -c resolve -n '__fish_seen_subcommand_from bulk' -s h -l help -d 'print
 complete -c resolve -n '__fish_seen_subcommand_from bulk' -l man -d 'show the manual page of resolve and exit'
 complete -c resolve -n '__fish_seen_subcommand_from bulk' -l version -d 'print the version and exit'
 complete -c resolve -n '__fish_seen_subcommand_from bulk' -F
-complete -c resolve -s t -l type -r -d 'record type (A); several are joined by commas: A,AAAA,TYPE65'
+complete -c resolve -s t -l type -x -a 'A NS CNAME SOA MB MG MR NULL WKS PTR HINFO MINFO MX TXT RP AFSDB X25 ISDN RT NSAP SIG KEY PX GPOS AAAA LOC SRV NAPTR KX CERT DNAME APL DS SSHFP IPSECKEY RRSIG NSEC DNSKEY DHCID NSEC3 NSEC3PARAM TLSA SMIMEA HIP NINFO CDS CDNSKEY OPENPGPKEY CSYNC ZONEMD SVCB HTTPS SPF NID L32 L64 LP EUI48 EUI64 TKEY TSIG IXFR AXFR MAILB MAILA ANY URI CAA AVC AMTRELAY TA DLV' -d 'record type (A); several are joined by commas: A,AAAA,TYPE65'
 complete -c resolve -s c -l class -r -d 'class (IN): CH, HS, CLASS3'
 complete -c resolve -s q -l name -r -d 'a name, also if it looks like a type or an option'
 complete -c resolve -s x -l reverse -r -d 'ask for the PTR record of this address'
