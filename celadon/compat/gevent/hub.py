@@ -9,7 +9,7 @@ from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from celadon.compat.switched import SWITCHED
+from celadon.compat.switched import switch_to_loop
 from celadon.green import original
 from celadon.hub import LoopExit, SignalHandler, idle, sleep, spawn_raw
 from celadon.hub import kill as _kill
@@ -177,15 +177,7 @@ class Hub(LoopGreenlet):
         me = getcurrent()
         if args or kwargs or me is self:
             return greenlet.switch(self, *args, **kwargs)
-        out = getattr(me, "switch_out", None)
-        if out is not None:
-            out()
-        parked = self.hub.parked
-        parked[me] = SWITCHED
-        try:
-            return greenlet.switch(self)
-        finally:
-            parked.pop(me, None)
+        return switch_to_loop(self.hub)
 
     def switch_out(self) -> None:
         """AssertionError: the hub's own greenlet cannot wait."""

@@ -16,7 +16,7 @@ from celadon.hub.loop.failures import report
 from celadon.hub.lowlevel import LoopGreenlet
 
 gevent = pytest.importorskip("celadon.compat.gevent")
-from celadon.compat.gevent import _config, backdoor, core, events, exceptions, monkey, pool, threadpool, util  # noqa: E402
+from celadon.compat.gevent import _config, backdoor, core, event, events, exceptions, monkey, pool, threadpool, util  # noqa: E402
 from celadon.compat.gevent import hub as ghub  # noqa: E402
 from celadon.compat.gevent import local as glocal  # noqa: E402
 from celadon.compat.gevent import os as gos  # noqa: E402
@@ -338,3 +338,20 @@ def test_backdoor():
         assert "42" in reader.read()
         client.close()
     assert wait() is True
+
+
+def test_a_switch_to_the_hub_raises_what_is_pending(hub):
+    """A kill that came while the greenlet was about to go on is for its next wait, and this is one."""
+    woken = event.Event()
+
+    def waits():
+        woken.wait()
+        hub.switch()
+
+    waiting = gevent.spawn(waits)
+    sleep(0)
+    woken.set()
+    gevent.kill(waiting, ValueError("planted"))
+    waiting.join(1)
+    assert str(waiting.exception) == "planted"
+    waiting.kill()
