@@ -27,7 +27,8 @@ WORKERS = {
     "gevent": "gevent",
     "gevent_pywsgi": "gevent",
 }
-POOLS = {"custom": "ours", "gevent": "gevent"}
+#: The third row has by its configuration what our pool does by itself: one result backend for all tasks.
+POOLS = {"custom": "ours", "gevent": "gevent", "gevent, result_backend_thread_safe": "gevent"}
 #: How many clients of gunicorn there are, and how many tasks of celery run at once.
 CONNECTIONS, CONCURRENCY = 50, 100
 APPLICATION = """
@@ -45,6 +46,8 @@ from celery import Celery
 app = Celery("tasks", broker=os.environ["URL"], backend=os.environ["URL"])
 app.conf.broker_connection_retry_on_startup = True
 app.conf.worker_prefetch_multiplier = 4
+if os.environ["SHARED"]:
+    app.conf.result_backend_thread_safe = True
 @app.task
 def quick():
     return 1
@@ -124,7 +127,9 @@ def gunicorn(folder, worker, path, seconds):
 def celery(folder, pool, task, count):
     """Tasks in a second, and microseconds of the worker's CPU for one."""
     port = free_port()
+    pool, _, shared = pool.partition(", ")
     environment = {
+        "SHARED": shared,
         "URL": f"redis://127.0.0.1:{port}/0",
         "CELERY_CUSTOM_WORKER_POOL": "celadon.integrations.celery:TaskPool",
     }

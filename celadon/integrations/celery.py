@@ -22,7 +22,9 @@ try:
 except UsageError as wrong:
     sys.exit(f"celadon: {wrong}")
 
+from celery.app import backends
 from celery.backends.asynchronous import greenletDrainer, register_drainer
+from celery.backends.redis import RedisBackend
 from celery.concurrency import base
 from celery.exceptions import SoftTimeLimitExceeded
 from kombu.asynchronous import timer
@@ -137,6 +139,8 @@ class TaskPool(base.BasePool):
     def on_start(self) -> None:
         """The worker begins."""
         self._pool = Pool(self.limit)
+        if self.app is not None:
+            _share_backend(self.app)
 
     def on_stop(self) -> None:
         """The worker ends once its tasks have."""
@@ -202,6 +206,19 @@ class TaskPool(base.BasePool):
             timeout_callback(False, hard)
         finally:
             del self._jobs[pid]
+
+
+def _share_backend(app: Any) -> None:
+    """Let all tasks use one result backend on Redis, unless the application has decided about it.
+
+    celery makes a backend for each thread, so here for each task: a client, a connection and five round trips of
+    greeting, more than half of the time of a short task. redis-py's connection pool may be shared. That celery's other
+    backends may be is not known.
+    """
+    setting = "result_backend_thread_safe"
+    made, _ = backends.by_url(app.backend_cls or app.conf.result_backend, app.loader)
+    if isinstance(made, type) and issubclass(made, RedisBackend) and not app.conf.value_set_for(setting):
+        app.conf.update({setting: True})
 
 
 def _killable(target: Callable[..., Any]) -> Callable[..., Any]:

@@ -43,6 +43,8 @@ def polite():
         time.sleep(60)
     except SoftTimeLimitExceeded:
         return "soft"
+if os.environ.get("SHARED"):
+    app.conf.result_backend_thread_safe = os.environ["SHARED"] == "yes"
 @app.task
 def lookup():
     return socket.gethostbyname("planted.test"), socket.socket.__module__
@@ -149,6 +151,39 @@ def test_no_more_at_once_than_asked_for(tmp_path, url):
     with worker(tmp_path, url, "-c", "4"):
         use(tmp_path, url, "[one.get(timeout=30) for one in [slow.delay(n) for n in range(12)]]")
         assert use(tmp_path, url, "print(at_once.delay().get(timeout=10))") == "4\n"
+
+
+@pytest.mark.parametrize(("chosen", "a_connection_each"), [("", False), ("no", True)])
+def test_tasks_share_the_result_backend(tmp_path, url, chosen, a_connection_each):
+    """celery makes one, with a connection of its own, for each thread: for each task. An application may want that."""
+    code = """
+from redis import Redis
+def connections():
+    return Redis.from_url(url).info("stats")["total_connections_received"]
+slow.delay(1, 0).get(timeout=20)
+before = connections()
+print(sum(one.get(timeout=30) for one in [slow.delay(n, 0) for n in range(100)]), connections() - before)
+"""
+    with worker(tmp_path, url, "-c", "5", SHARED=chosen):
+        total, made = map(int, use(tmp_path, url, code).split())
+    assert total == 4950
+    assert (made >= 100) is a_connection_each
+
+
+def test_killed_tasks_leave_the_shared_backend_in_order(tmp_path, url):
+    """Tasks that a time limit ends anywhere, also while they talk to Redis: nobody reads the answer of another."""
+    code = """
+from celery.exceptions import TimeLimitExceeded
+doomed = [slow.apply_async((n, 0.1 + n % 10 / 100), time_limit=0.15) for n in range(100)]
+for n, one in enumerate(doomed):
+    try:
+        assert one.get(timeout=30) == n
+    except TimeLimitExceeded:
+        pass
+assert [one.get(timeout=30) for one in [slow.delay(n, 0) for n in range(50)]] == list(range(50))
+"""
+    with worker(tmp_path, url, "-c", "50"):
+        use(tmp_path, url, code)
 
 
 def test_time_limits(tmp_path, url):
