@@ -86,6 +86,8 @@ def question_of(
 
 
 def _class(given: str | int) -> int:
+    if given == "IN":
+        return 1  # nearly always
     if isinstance(given, int) and 0 <= given <= 0xFFFF:
         return int(given)
     if isinstance(given, str) and given.upper() in _CLASSES:

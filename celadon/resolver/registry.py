@@ -9,7 +9,7 @@ from typing import Any
 from .. import late
 from .errors import ResolverConfigError, ResolverUnavailable
 from .events import OnEvent
-from .model import Config, QueryOptions, Server
+from .model import USUAL, Config, Server
 from .protocols import Engine, FullResolver, Runtime
 
 difflib: Any = late.module("difflib")  # for an error's advice
@@ -21,7 +21,7 @@ TUNED = frozenset(("python",))
 AUTOMATIC = "ares"  # the engine of ``auto``
 # The options of a query that has none. With options it goes to our own exchange: c-ares tells neither EDNS nor which of
 # several servers answered.
-ASKS_WITH = {"ares": QueryOptions()}
+ASKS_WITH = {"ares": USUAL}
 #: What validates answers (DNSSEC); it brings dnspython and cryptography.
 VALIDATION = "resolvers.validation"
 ITERATIVE = "engines.iterative"

@@ -64,8 +64,9 @@ class GuardedResolver(Wrapper):
         if pinned is not None and host is not None:
             self.pinned += 1
             return self._order(pins.rows(host, pinned, port, family, type, proto, flags))
-        call = Call("getaddrinfo", (host, port, family or self._reached(host), type, proto, flags))
-        found: list[AddrInfo] = yield from asked(inner, call)
+        found: Any = inner.getaddrinfo(host, port, family or self._reached(host), type, proto, flags)
+        if not isinstance(found, list):  # as `asked`, without another generator
+            found = yield from found
         if self.guard is not None and not flags & _PASSIVE:
             found = self._judged(self.guard, host, found)
         return self._order(found)

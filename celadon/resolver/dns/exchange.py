@@ -15,13 +15,14 @@ from typing import Any, Final
 
 from ..errors import Kind, ResolveError
 from ..frozen import frozen
-from ..model import Answer, Config, QueryOptions, Question, Server
+from ..model import USUAL, Answer, Config, QueryOptions, Question, Server
 from ..protocols import Done, Outcome
 from . import wire
 from .pace import Pace, Window
 from .server_health import Health
 from .wire import WireAnswer, WireError, address_answer, decode, encode_question, question_tail
 
+_USUAL = (None, USUAL)
 _SOFT = {1: Kind.FORMERR, 2: Kind.SERVFAIL, 4: Kind.NOTIMP, 5: Kind.REFUSED, 16: Kind.NOTIMP, 23: Kind.REFUSED}
 _NO_EDNS = (1, 4, 16)  # FORMERR, NOTIMP, BADVERS: from servers that do not know EDNS
 _BADCOOKIE = 23
@@ -223,7 +224,8 @@ class Exchange:
                 return wait
         else:
             query.state = self._only or self._first()
-        if query.question.options is not None or not self._simple:
+        options = query.question.options
+        if (options is not None and options is not USUAL) or not self._simple:
             self._prepare(query, now)
         return 0.0
 
@@ -375,7 +377,7 @@ class Exchange:
             if more is not None and more.final:
                 return answer
             return self._refused(query, state, _SOFT[rcode], rcode, answer, now)
-        if more is not None and more.plain and not more.final and query.question.options is None:
+        if more is not None and more.plain and not more.final and query.question.options in _USUAL:
             state.answered_plain(now, more.guess)
         return answer
 
@@ -477,7 +479,7 @@ class Exchange:
         more.tried += 1
         more.tcp_once = False
         self.retries += 1
-        if query.question.options is None:
+        if query.question.options in _USUAL:
             if query.state is not before:
                 more.plain = False
             if more.failures[-1][0] is Kind.TIMEOUT and more.tried >= more.rounds and not query.state.edns_seen:

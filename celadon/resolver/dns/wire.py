@@ -18,7 +18,7 @@ from typing import Any
 from .. import accel
 from ..answers.undecoded import Undecoded, computed, with_defaults
 from ..errors import Kind, ResolveError
-from ..model import Answer, Edns, QueryOptions, Question, Record, RRType, new_tuple
+from ..model import USUAL, Answer, Edns, QueryOptions, Question, Record, RRType, new_tuple
 from .rdata import MOST_JUMPS, Message, WireError, text
 
 __all__ = ["WireAnswer", "WireError", "decode", "encode_name", "encode_question", "question_tail", "subnet"]
@@ -114,7 +114,7 @@ def encode_question(question: Question, edns: bool = True, cookie: bytes = b"", 
     """
     tail = question_tail(question)
     options = question.options
-    if options is not None or cookie or padding:
+    if (options is not None and options is not USUAL) or cookie or padding:
         return _with_options(options or QueryOptions(), tail, edns, cookie, padding)
     if edns:
         return WITH_OPT + tail + OPT

@@ -475,8 +475,10 @@ class Lookups:
         place: Place = self._place()
         lookup = self._lookup(place, deadline)
         lookup.question = question
-        now = place.now()
         seat = self._take_seat(place, self._world().config, lookup)
+        if self.cache is None and self._observer is None:
+            return self._wait(place, lookup, self._came)
+        now = place.now()
         for entry in self._read((question,), seat, lookup, now):
             if entry is not None and self.cache is not None:
                 seat.leave()

@@ -20,7 +20,7 @@ from ...dns.server_health import Health
 from ...dns.wire import OPT, WITH_OPT
 from ...errors import Kind, ResolveError
 from ...events import Event, OnEvent
-from ...model import Config, Question
+from ...model import USUAL, Config, Question
 from ...protocols import Cancel, Cancellable, Done, Runtime
 from ..hub_runtime import HubRuntime
 from .transports import stream_to
@@ -95,11 +95,12 @@ class PythonEngine:
             return query.cancel
         now = self._clock.now()
         exchange = self.exchange
-        if question.options is None and exchange.direct is not None:
+        options = question.options
+        if exchange.direct is not None and (options is None or options is USUAL):
             query.state = exchange.direct
         else:
-            if question.options is not None:
-                self.largest = max(self.largest, question.options.bufsize)
+            if options is not None:
+                self.largest = max(self.largest, options.bufsize)
             wait = exchange.begin(query, now)
             if wait:
                 self._waiting.append(query)
