@@ -161,11 +161,11 @@ def running(words, port, **kwargs):
                 process.kill()
 
 
-def celadon():
+def celadon(workers=1):
     """Our proxy, on a free port."""
     port = free_port()
     words = [sys.executable, "-m", "celadon", "proxy", "-b", f"{ADDRESS}:{port}", "--allow-net", ADDRESS]
-    return port, words
+    return port, [*words, "--workers", str(workers)]
 
 
 def tinyproxy(folder):

@@ -106,9 +106,10 @@ class Sockets:
         return {name: one.fileno() for name, one in self._open.items()}
 
     def close(self, leave_paths: bool) -> None:
-        """Close all; unlink the paths of Unix sockets, unless ``leave_paths``: another master uses them."""
+        """Close all, once; unlink the paths of Unix sockets, unless ``leave_paths``: another master uses them."""
         for place in [] if leave_paths else self._places:
             unix_path.leave(place)
+        self._places.clear()
         for one in self._open.values():
             one.close()
         self._open.clear()

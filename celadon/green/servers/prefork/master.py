@@ -293,6 +293,8 @@ class Prefork:
         log.info("%s came", signal.Signals(number).name)
         if number in (_TERM, _INT, _QUIT):
             self._supervisor.stop(quick=number != _TERM)
+            # The workers close theirs: with the last one the system refuses who comes, and nobody waits in vain.
+            self._sockets.close(leave_paths=self._successor is not None)
         elif number == _HUP:
             self._said.clear()
             self._supervisor.reload(time.monotonic())

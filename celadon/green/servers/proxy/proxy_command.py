@@ -6,6 +6,7 @@ import logging
 import resource
 import signal
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -13,11 +14,12 @@ from ....hub import Event, Group, signal_handler, spawn
 from ....patch_options import UsageError
 from ....resolver import CrawlerResolver, reset, use
 from ..debug_page import page
+from ..prefork import Prefork, Rules, Worker
 from ..proxied import Trusted
 from ..stream import StreamServer
 from ..wsgi import WSGIServer
 from .proxy_options import DEFAULT_ADDRESS, USAGE, ProxySettings, parse
-from .proxy_server import ProxyServer, proxy_sections
+from .proxy_server import ProxyServer, proxy_sections, pseudonym
 
 log: logging.Logger = logging.getLogger("celadon.proxy")
 
@@ -32,25 +34,101 @@ def main(args: list[str]) -> int:
         return 0
     try:
         settings = parse(args)
-        options = dict(settings.resolver)
-        resolver = CrawlerResolver(options.pop("resolver", "python"), guard=settings.guard, **options)
+        resolver = _resolver(settings)
     except (UsageError, ValueError, TypeError, LookupError, RuntimeError) as error:
         return _complain(str(error), 2)
     logging.basicConfig(
         level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(process)d %(levelname)s %(message)s"
     )
-    use(resolver)  # also for the page
     _raise_limit()
+    if settings.workers > 1:
+        resolver.close()  # it has shown that its options are right; each worker makes its own
+        return _prefork(settings)
+    use(resolver)  # also for the page
     with ExitStack() as stack:
         stack.callback(reset)
         try:
             servers = _started(settings, resolver, stack)
         except OSError as error:
-            return _complain(": ".join(filter(None, (error.filename, error.strerror or str(error)))), 1)
+            return _complain(_reason(error), 1)
         except ValueError as error:
             return _complain(str(error), 2)
         _serve(servers, settings.graceful_timeout)
     return 0
+
+
+def _resolver(settings: ProxySettings) -> CrawlerResolver:
+    options = dict(settings.resolver)
+    return CrawlerResolver(options.pop("resolver", "python"), guard=settings.guard, **options)
+
+
+def _reason(error: OSError) -> str:
+    return ": ".join(filter(None, (error.filename, error.strerror or str(error))))
+
+
+def _prefork(settings: ProxySettings) -> int:
+    """Serve by several processes; the exit code."""
+    me = pseudonym()
+    addresses = settings.bind or (DEFAULT_ADDRESS,)
+    rules = Rules(graceful_timeout=settings.graceful_timeout)
+    try:
+        master = Prefork(
+            addresses,
+            lambda worker: _work(worker, settings, me),
+            settings.workers,
+            rules=rules,
+            backlog=ProxyServer.backlog,
+            unix_mode=settings.unix_mode,
+        )
+        return master.run()
+    except OSError as error:
+        return _complain(_reason(error), 1)
+
+
+def _work(worker: Worker, settings: ProxySettings, me: bytes) -> None:
+    """What each worker does."""
+    resolver = _resolver(settings)
+    use(resolver)
+    try:
+        servers = _proxies(settings, resolver, _lines(settings), worker.listeners)
+        for one in servers:
+            one.pseudonym = me  # of all workers: a request that comes back may reach another
+            one.init_socket()
+    except OSError as error:
+        worker.fail(f"celadon proxy: {_reason(error)}", 1)
+    except ValueError as error:
+        worker.fail(f"celadon proxy: {error}", 2)
+    if not worker.slot:
+        for one in servers:
+            log.info("listens on %s, %d workers", _shown(one.address), settings.workers)
+    worker.run(*servers)
+
+
+def _lines(settings: ProxySettings) -> Any:
+    """The access log, line by line: who follows it sees each at once, and those of several workers do not mix."""
+    if settings.access_log is None:
+        return None
+    path: Any = sys.stdout.fileno() if settings.access_log == "-" else settings.access_log
+    return open(path, "a", buffering=1, encoding="utf-8", closefd=settings.access_log != "-")
+
+
+def _proxies(
+    settings: ProxySettings, resolver: CrawlerResolver, lines: Any, places: Iterable[Any]
+) -> list[ProxyServer]:
+    """A server for each address, or socket that listens already."""
+    servers = []
+    for place in places:
+        server = ProxyServer(
+            place,
+            resolver,
+            destinations=settings.destinations,
+            users=settings.users,
+            limits=settings.limits,
+            log=lines,
+        )
+        server.unix_mode = settings.unix_mode
+        servers.append(server)
+    return servers
 
 
 def _complain(what: str, code: int) -> int:
@@ -68,24 +146,10 @@ def _raise_limit() -> None:
 
 def _started(settings: ProxySettings, resolver: CrawlerResolver, stack: ExitStack) -> list[StreamServer]:
     """The servers, accepting; the page's is the last. OSError, ValueError."""
-    lines: Any = None
-    if settings.access_log is not None:
-        # Line by line, so that who follows it sees each at once.
-        path: Any = sys.stdout.fileno() if settings.access_log == "-" else settings.access_log
-        lines = open(path, "a", buffering=1, encoding="utf-8", closefd=settings.access_log != "-")  # noqa: SIM115
+    lines = _lines(settings)
+    if lines is not None:
         stack.callback(lines.close)
-    proxies: list[ProxyServer] = []
-    for address in settings.bind or (DEFAULT_ADDRESS,):
-        server = ProxyServer(
-            address,
-            resolver,
-            destinations=settings.destinations,
-            users=settings.users,
-            limits=settings.limits,
-            log=lines,
-        )
-        server.unix_mode = settings.unix_mode
-        proxies.append(server)
+    proxies = _proxies(settings, resolver, lines, settings.bind or (DEFAULT_ADDRESS,))
     servers: list[StreamServer] = [*proxies]
     if settings.debug_page is not None:
         servers.append(WSGIServer(settings.debug_page, page(proxies, sections=proxy_sections(proxies)), log=None))

@@ -24,6 +24,7 @@ where:
   -b, --bind ADDRESS     host:port, [IPv6]:port, port (of 127.0.0.1), unix:path,
                          fd://N; repeat it for several (127.0.0.1:1080)
   --unix-mode MODE       mode of a Unix socket's file, such as 660
+  -w, --workers N        processes, each with a cache of its own (1)
   --auth USER:PASSWORD   needed beyond loopback; repeat it for several
   --auth-file FILE       USER:PASSWORD, a line each
 who may go where; each may be repeated, and takes a list A,B:
@@ -61,6 +62,7 @@ class ProxySettings:
 
     bind: tuple[Any, ...] = ()
     unix_mode: int | None = None
+    workers: int = 1
     users: dict[str, str] = field(default_factory=dict)
     destinations: Destinations = field(default_factory=Destinations)
     guard: Guard = field(default_factory=Guard)
@@ -144,6 +146,7 @@ _LISTS: dict[str, Callable[[str], list[Any]]] = {
 }
 _VALUES: dict[str, Callable[[str], Any]] = {
     "--unix-mode": octal,
+    "--workers": count,
     "--per-host": count,
     "--max-connections": count,
     "--connect-timeout": seconds,
@@ -163,7 +166,9 @@ _LIMITS = {
     "header_timeout": "header_seconds",
     "keep_alive": "keep_alive_seconds",
 }
-_SHORT = {"-b": "--bind"}
+_SHORT = {"-b": "--bind", "-w": "--workers"}
+#: What is counted, or shown, in one process, and so would not hold for several.
+_OF_ONE_PROCESS = ("--per-host", "--max-connections", "--debug-page", "--rate", "--concurrency")
 
 
 def parse(arguments: Sequence[str]) -> ProxySettings:
@@ -172,10 +177,12 @@ def parse(arguments: Sequence[str]) -> ProxySettings:
     lists: dict[str, list[Any]] = {name: [] for name in _LISTS}
     found: dict[str, Any] = {}
     resolver: dict[str, Any] = {}
+    seen: list[str] = []
     while args:
         text = args.pop(0)
         option, value = split(text)
         option = _SHORT.get(option, option)
+        seen.append(option)
         if option in _LISTS:
             lists[option] += value_of(option, value, args, _LISTS[option])
         elif option in _VALUES:
@@ -187,6 +194,9 @@ def parse(arguments: Sequence[str]) -> ProxySettings:
             if given is None:
                 raise UsageError(f"unknown option {option}; celadon proxy --help lists them")
             resolver[given[0]] = given[1]
+    single = [one for one in seen if one in _OF_ONE_PROCESS]
+    if single and found.get("workers", 1) > 1:
+        raise UsageError(f"{single[0]} is of one process, and does not go with --workers {found['workers']}")
     limits = {name: found.pop(option) for option, name in _LIMITS.items() if option in found}
     return ProxySettings(
         bind=tuple(lists["--bind"]),

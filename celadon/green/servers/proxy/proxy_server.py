@@ -56,6 +56,11 @@ class ProxyLimits:
                 raise ValueError(f"ProxyLimits: {name} is more than 0, not {value!r}")
 
 
+def pseudonym() -> bytes:
+    """A name of its own for a proxy (RFC 9110 section 7.6.3)."""
+    return b"celadon-" + os.urandom(6).hex().encode()
+
+
 class Credentials:
     """Users and their passwords. ValueError for a name that cannot be sent: empty, or with a colon."""
 
@@ -106,7 +111,7 @@ class ProxyServer(StreamServer):
         self.credentials: Credentials | None = Credentials(users) if users else None
         self.log: Any = log_of(log, 20)
         #: How it calls itself in Via.
-        self.pseudonym: bytes = b"celadon-" + os.urandom(6).hex().encode()
+        self.pseudonym: bytes = pseudonym()
         self._dialer = Dialer(
             self.resolver, self.destinations, self.limits.connect_seconds, self.limits.per_host, self._is_own
         )

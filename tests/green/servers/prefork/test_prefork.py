@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -59,6 +60,20 @@ def test_term_lets_requests_end_and_the_others_do_not(tmp_path, number):
         code, errors = master.end(number)
         assert (code, errors) == (0, "")
         assert (asking.get() is not None) is (number == signal.SIGTERM)
+
+
+def test_who_comes_while_it_ends_is_refused_at_once(tmp_path):
+    """And does not wait in the master's queue until the last request has ended."""
+    with Master(tmp_path) as master:
+        master.until("is ready", 2)
+        asking = spawn(master.ask, b"slow 100")
+        sleep(0.1)
+        master.send(signal.SIGTERM)
+        master.until("has ended", 1)
+        with socket.socket(socket.AF_UNIX) as late, pytest.raises((ConnectionRefusedError, FileNotFoundError)):
+            late.connect(master.path)
+        assert master.end(signal.SIGINT) == (0, "")
+        assert asking.get() is None
 
 
 def test_int_after_term(tmp_path):

@@ -119,6 +119,25 @@ def test_the_second_signal_ends_them(tmp_path):
             assert client.recv(10) == b""
 
 
+def test_several_workers(tmp_path):
+    log = tmp_path / "log"
+    words = ("-b", "127.0.0.1:0", "-w", "2", "--allow-net", "127.0.0.1", "--access-log", str(log))
+    with listener() as site, Running(tmp_path, *words) as one:
+        proxy = one.address()
+        children = Path(f"/proc/{one.process.pid}/task/{one.process.pid}/children")
+        assert len(children.read_text().split()) == 2
+        with tunnel(proxy, site) as client, site.accept()[0] as origin:
+            one.process.send_signal(signal.SIGTERM)
+            deadline = time.monotonic() + 10
+            while accepts(proxy):
+                assert time.monotonic() < deadline, "it accepts still"
+            client.sendall(b"hello")
+            assert origin.recv(10) == b"hello"
+        assert one.ended() == 0
+    [entry] = map(json.loads, log.read_text().splitlines())
+    assert (entry["kind"], entry["status"], entry["sent"]) == ("connect", 200, 5)
+
+
 def test_the_debug_page(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -145,6 +164,11 @@ def test_the_debug_page(tmp_path):
         ("--access-log /nonexistent/x", 1, "/nonexistent/x: No such file or directory"),
         ("-b 127.0.0.1:0 --debug-page 0.0.0.0:0", 2, "is not loopback"),
         ("--resolver nope", 2, "unknown resolver 'nope'"),
+        ("-w 2 -b 0.0.0.0:0", 2, "open to everybody who reaches it"),
+        ("-w 2 -b 192.0.2.1:80", 1, "192.0.2.1"),
+        ("-w 2 -b 127.0.0.1:0 --access-log /nonexistent/x", 1, "/nonexistent/x: No such file or directory"),
+        ("-w 2 --per-host 3", 2, "--per-host is of one process"),
+        ("-w 0", 2, "--workers"),
     ],
 )
 def test_it_does_not_serve(tmp_path, line, code, says):
