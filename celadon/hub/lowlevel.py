@@ -12,7 +12,7 @@ from .loop.gevent_names import LoopGreenlet
 from .loop.hub import hub_fds
 from .loop.joined import begin_now, may_wait, outer_if_any
 from .waiting.fds import Registration, Watch, watch
-from .waiting.park import TIMED_OUT, WaitQueue, park, park_for, unpark, unpark_error
+from .waiting.park import TIMED_OUT, WaitQueue, Wake, park, park_for, unpark, unpark_error
 
 __all__ = [
     "TIMED_OUT",
@@ -21,6 +21,7 @@ __all__ = [
     "LoopGreenlet",
     "Registration",
     "WaitQueue",
+    "Wake",
     "Watch",
     "begin_now",
     "hub_fds",

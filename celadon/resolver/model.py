@@ -317,6 +317,8 @@ class Answer:
     #: TTL in seconds and address, if the engine knows that the answer section is one IPv4 address of the very name that
     #: was asked for; else None. Such an answer needs no chain to be followed, and nothing in it to be checked.
     one: ClassVar[tuple[int, str] | None] = None
+    #: The reply, as ``dns/wire`` keeps it beside its address: enough to make the answer again. None for all others.
+    told: ClassVar[Any] = None
 
     def soa(self) -> Record | None:
         """The first SOA record of the authority section, which says how long a negative answer may be kept."""

@@ -17,6 +17,7 @@ from collections import Counter
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from socket import AddressFamily, SocketKind
 
 import dns.exception
 from dns.message import make_query, make_response
@@ -25,6 +26,7 @@ from dns.rrset import from_text
 from celadon.resolver import Question, ResolveError
 from celadon.resolver.cli.bulk.schemas import _row
 from celadon.resolver.dns import wire
+from celadon.resolver.policy.getaddrinfo import plain_in_python
 from tests.resolver.corpora import corpora, own_question
 from tests.resolver.dns.test_wire import DATA
 from tests.resolver.fuzz_replies import bend
@@ -115,6 +117,43 @@ def names(codec, draw, seen):
     seen["names"] += mine is not None
 
 
+def arguments(codec, draw, seen):
+    """A call of getaddrinfo of any kind: whether it is one of the commonest."""
+    letters = "".join(
+        draw.choices(
+            "agzGZxX-_09. \0\x7fé",
+            (9, 9, 9, 3, 3, 2, 1, 3, 3, 2, 2, 2, 1, 1, 1, 1),
+            k=draw.choice((0, 1, 3, 9, 63, 64)),
+        )
+    )
+    host = ".".join(
+        [letters, *draw.choices(("test", "g" * 63, "g" * 64, "com", "", "-g"), (9, 3, 1, 9, 1, 1), k=draw.randrange(6))]
+    )
+    if draw.random() < 0.05:
+        host = draw.choice((None, b"a.test", 1, "", Text("a.test"), "." * 300))
+    port = draw.choice((0, 80, 80, 65535, 65536, -1, "80", None, True, 1 << 70))
+    odd = (2.0, "1", None, -1, 1 << 70, True)
+    family, kind, proto, flags = (
+        draw.choice(odd) if draw.random() < 0.05 else draw.choice(common)
+        for common in (
+            (0, 2, AddressFamily.AF_INET, AddressFamily.AF_INET6),
+            (0, 1, 2, SocketKind.SOCK_STREAM, 3),
+            (0, 0, 0, 6),
+            (0, 0, 0, 1),
+        )
+    )
+    given = (host, port, family, kind, proto, flags)
+    mine, theirs = codec.plain(*given), plain_in_python(*given)
+    assert mine == theirs, (given, mine, theirs)
+    seen["plain arguments"] += mine is not None
+
+
+class Text(str):
+    """A subclass, which may do anything."""
+
+    __slots__ = ()
+
+
 def fuzz(path, packets, seed):
     """Exit status."""
     loader = ExtensionFileLoader("celadon.resolver.accel._codec", path)
@@ -130,6 +169,7 @@ def fuzz(path, packets, seed):
         if len(packet) >= 12:
             compare(codec, packet, seen)
         names(codec, draw, seen)
+        arguments(codec, draw, seen)
     print(f"{packets} packets in {time.monotonic() - began:.0f} s, no difference: {dict(seen)}")
 
 

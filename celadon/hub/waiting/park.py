@@ -36,6 +36,13 @@ from ..loop.timers import TIMED_OUT, Timer
 Abort = Callable[[], object]
 
 
+def _named(abort: Abort) -> str:
+    """What is waited for, as reports show it."""
+    target = getattr(abort, "func", abort)
+    owner = getattr(target, "__self__", None)
+    return repr(owner) if owner is not None else str(getattr(target, "__qualname__", repr(target)))
+
+
 class _Wait:
     """The wait of a ``park``: the caller's own registration, and the function that undoes it."""
 
@@ -46,9 +53,7 @@ class _Wait:
         self.shared = shared
 
     def __repr__(self) -> str:
-        target = getattr(self.abort, "func", self.abort)
-        owner = getattr(target, "__self__", None)
-        return repr(owner) if owner is not None else str(getattr(target, "__qualname__", repr(target)))
+        return _named(self.abort)
 
     def give_up(self, waiter: greenlet) -> bool:
         self.abort()
@@ -84,6 +89,59 @@ def park_for(abort: Abort, seconds: float | None, shared: bool = False) -> Any:
     except BaseException:
         hub.back_out(me)
         raise
+
+
+class Wake:
+    """The wait of one greenlet for one call of ``up``: for functions that take a callback and return what cancels.
+
+    Made in the greenlet that is going to wait, which then calls ``wait``. For one thread. It is registration and
+    callback in one object, where ``park_for`` with a ``partial`` of ``unpark`` needs three.
+    """
+
+    __slots__ = ("abort", "hub", "waiter")
+
+    #: See ``Wait`` in loop/other_threads.py.
+    shared = False
+
+    abort: Abort
+
+    def __init__(self) -> None:
+        self.hub: Hub = _local.hub or get_hub()
+        self.waiter: greenlet = getcurrent()
+
+    def __repr__(self) -> str:
+        return _named(self.abort)
+
+    def up(self, value: object) -> None:
+        """Have ``wait`` return ``value``. WokenTwiceError if nobody waits here."""
+        hub, waiter = self.hub, self.waiter
+        try:
+            del hub.parked[waiter]
+        except KeyError:
+            hub.unpark(waiter)  # says so
+        hub.ready.append((waiter, value))
+
+    def wait(self, abort: Abort, seconds: float | None = None) -> Any:
+        """Park until ``up`` is called; see ``park_for``."""
+        self.abort = abort
+        hub, me = self.hub, self.waiter
+        if hub.pending or me is hub.greenlet:
+            try:
+                may_park(hub, me, abort)
+            except BaseException:
+                abort()
+                raise
+        try:
+            hub.parked[me] = self
+            return hub.leave(me) if seconds is None else hub.leave_for(me, seconds)
+        except BaseException:
+            hub.back_out(me)
+            raise
+
+    def give_up(self, waiter: greenlet) -> bool:
+        """See ``Wait`` in loop/other_threads.py."""
+        self.abort()
+        return True
 
 
 def may_park(hub: Hub, me: greenlet, what: object) -> None:
@@ -259,6 +317,7 @@ __all__ = [
     "Timer",
     "WaitQueue",
     "Waiters",
+    "Wake",
     "may_park",
     "park",
     "park_for",

@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define MOST_BYTES 255
 #define MOST_JUMPS 128
@@ -453,6 +454,66 @@ rows(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
     return made;
 }
 
+PyDoc_STRVAR(plain_doc, "plain(host, port, family, type, proto, flags)\n--\n\nAs policy/getaddrinfo.py's plain_in_python.");
+
+/* Whether an argument is a whole number, and then which; what is no int of C is too large for all that is asked of it. */
+static int
+number_of(PyObject *argument, long *number)
+{
+    int overflow;
+    if (!PyLong_Check(argument)) {
+        return 0;
+    }
+    *number = PyLong_AsLongAndOverflow(argument, &overflow);
+    return !overflow;
+}
+
+static PyObject *
+plain(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
+{
+    long port, family, type, proto, flags;
+    char low[MOST_BYTES];
+    if (given != 6) {
+        PyErr_Format(PyExc_TypeError, "6 arguments are needed, not %zd", given);
+        return NULL;
+    }
+    PyObject *host = arguments[0];
+    if (!PyUnicode_CheckExact(host) || !PyUnicode_IS_ASCII(host) || !PyLong_CheckExact(arguments[1]) ||
+        !number_of(arguments[1], &port) || !number_of(arguments[2], &family) || !number_of(arguments[3], &type) ||
+        !number_of(arguments[4], &proto) || !number_of(arguments[5], &flags) || port < 0 || port > 0xFFFF || type < 0 ||
+        type > 2 || proto || flags || (family && family != AF_INET && family != AF_INET6)) {
+        Py_RETURN_NONE;
+    }
+    Py_ssize_t length = PyUnicode_GET_LENGTH(host), label = 0;
+    const uint8_t *text = PyUnicode_1BYTE_DATA(host);
+    if (length < 1 || length > MOST_BYTES - 2 || text[0] == '-') {
+        Py_RETURN_NONE;
+    }
+    int changed = 0;
+    uint8_t byte = 0;
+    for (Py_ssize_t at = 0; at < length; at++) {
+        byte = text[at];
+        if (byte == '.') {
+            if (at == label || at - label > 63) {
+                Py_RETURN_NONE;
+            }
+            label = at + 1;
+        }
+        else if (byte >= 'A' && byte <= 'Z') {
+            byte |= 0x20;
+            changed = 1;
+        }
+        else if (!((byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '-' || byte == '_')) {
+            Py_RETURN_NONE;
+        }
+        low[at] = (char)byte;
+    }
+    if (length - label > 63 || byte < 'g' || byte > 'z' || byte == 'x') {
+        Py_RETURN_NONE; /* a final dot is no such letter either */
+    }
+    return changed ? text_of(low, length) : Py_NewRef(host);
+}
+
 PyDoc_STRVAR(tail_doc, "tail(name, type)\n--\n\nThe question section for a plain name and class IN, or None.");
 
 static PyObject *
@@ -612,6 +673,7 @@ static PyMethodDef methods[] = {
     {"records", (PyCFunction)(void (*)(void))records, METH_FASTCALL, records_doc},
     {"rows", (PyCFunction)(void (*)(void))rows, METH_FASTCALL, rows_doc},
     {"taken", (PyCFunction)(void (*)(void))taken, METH_FASTCALL, taken_doc},
+    {"plain", (PyCFunction)(void (*)(void))plain, METH_FASTCALL, plain_doc},
     {"tail", (PyCFunction)(void (*)(void))tail, METH_FASTCALL, tail_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -16,7 +16,7 @@ from ..model import Config, Question
 from ..protocols import Cancel, Outcome
 from ..resolvers.calls import Call, Wrapper
 from ..resolvers.libc import BlockResolver
-from ..resolvers.lookups import Elsewhere, Lookup, Lookups, OtherCall, SideBySide, Steps, over
+from ..resolvers.lookups import Elsewhere, Lookups, OtherCall, SideBySide, Steps, Waited, over
 from ..resolvers.observed import Teller
 from . import loop_runtime, trio_runtime
 from .libc_awaited import AwaitedLibc, call_libc
@@ -82,17 +82,18 @@ class AwaitingLookups(Lookups):
             return end.value  # type: ignore[no-any-return]
 
     async def _wait(
-        self, place: LoopRuntime | TrioRuntime, lookup: Lookup, then: Callable[[Any, Lookup, Outcome], Any]
+        self, place: LoopRuntime | TrioRuntime, waited: Waited, then: Callable[[Any, Waited, Outcome], Any]
     ) -> Any:
         """See Lookups."""
+        seat, _, question, ends, _, _ = waited
         try:
-            outcome = await place.wait(lookup.seat.flights.submit, lookup.question, lookup.ends)
+            outcome = await place.wait(seat.flights.submit, question, ends)
             if outcome is TIMED_OUT:
-                raise over(lookup.question)
+                raise over(question)
         except BaseException as error:
-            self._failed(lookup, error)
+            self._failed(waited, error)
             raise
-        found = then(place, lookup, outcome)
+        found = then(place, waited, outcome)
         return await self._drive(place, found) if isinstance(found, Generator) else found
 
 

@@ -12,7 +12,7 @@ from ..model import Config
 from ..protocols import Cancel, Cancellable, FullResolver, Outcome
 from ..resolvers.calls import Call, CallResolver
 from ..resolvers.libc import BlockResolver
-from ..resolvers.lookups import Lookup, Lookups, OtherCall, SideBySide, Steps, over
+from ..resolvers.lookups import Lookups, OtherCall, SideBySide, Steps, Waited, over
 from . import loop_runtime
 from .libc_awaited import Came, call_over, lane_of
 from .loop_runtime import LoopRuntime
@@ -122,14 +122,15 @@ class SteppedLookups(Lookups, CallResolver):
         """See Lookups."""
         return steps
 
-    def _wait(self, place: Any, lookup: Lookup, then: Callable[[Any, Lookup, Outcome], Any]) -> Steps[Any]:
+    def _wait(self, place: Any, waited: Waited, then: Callable[[Any, Waited, Outcome], Any]) -> Steps[Any]:
         """See Lookups."""
+        seat, _, question, ends, _, _ = waited
         try:
-            (outcome,) = yield lookup.seat.flights, (lookup.question,), lookup.ends
+            (outcome,) = yield seat.flights, (question,), ends
         except BaseException as error:
-            self._failed(lookup, error)
+            self._failed(waited, error)
             raise
-        found = then(place, lookup, outcome)
+        found = then(place, waited, outcome)
         return (yield from found) if isinstance(found, Generator) else found
 
 
@@ -170,6 +171,6 @@ class CallbackLookups(SteppedLookups):
         """See Lookups."""
         return lambda done: Pending(place, steps, done)
 
-    def _wait(self, place: LoopRuntime, lookup: Lookup, then: Callable[[Any, Lookup, Outcome], Any]) -> Any:
+    def _wait(self, place: LoopRuntime, waited: Waited, then: Callable[[Any, Waited, Outcome], Any]) -> Any:
         """See Lookups."""
-        return self._drive(place, super()._wait(place, lookup, then))
+        return self._drive(place, super()._wait(place, waited, then))

@@ -16,8 +16,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ... import late
+from ..dns.wire import decode
 from ..frozen import frozen
-from ..model import Answer, Question, Record, RRType
+from ..model import Answer, Question, Record, RRType, new_tuple
 from .cname import follow
 
 json: Any = late.module("json")  # for dump and load
@@ -77,6 +78,14 @@ class CacheStats:
     prefetched: int
 
 
+#: A key: name in lower case, type, class, options. A plain tuple is equal to the Question, and hashed as it is.
+Key = tuple[str, int, int, Any]
+#: An entry that holds a reply with one address: the reply, TTL and address, when it was stored, when it expires. It is
+#: one tuple of numbers and text, which the garbage collector lets go of at its first look. Three objects in its place,
+#: which it looks at as long as they live, cost a tenth of a lookup's instructions.
+Packed = tuple[bytes, int, str, float, bool, int, int, str, float, float]
+
+
 class Entry:
     """One answer: when it was stored, when it expires, and how long its servers are left alone after that."""
 
@@ -95,11 +104,10 @@ class Entry:
         return answer.one is None and bool(answer.rcode or not answer.records)
 
 
-def key_of(question: Question) -> Question:
+def key_of(question: Question) -> Key:
     """The question with its name in lower case: one key for every spelling (RFC 4343)."""
-    name = question[0]
-    low = name.lower()
-    return question if low == name else question._replace(name=low)
+    name, rdtype, rdclass, options = question
+    return name.lower(), rdtype, rdclass, options
 
 
 def asked_as(question: Question, answer: Answer) -> Answer:
@@ -143,7 +151,7 @@ class Cache:
         self.policy: CachePolicy = policy or CachePolicy()
         #: Changes whenever an answer is removed before its time: results made from it are then out of date.
         self.generation: int = 0
-        self._entries: OrderedDict[Question, Entry] = OrderedDict()
+        self._entries: OrderedDict[Key, Entry | Packed] = OrderedDict()
         self._hits = self._misses = self._negative = self._stale = 0
         self._stored = self._evicted = self._prefetched = 0
 
@@ -155,29 +163,40 @@ class Cache:
 
     def get(self, question: Question, now: float) -> Entry | None:
         """The entry that may be used without a query: fresh, or stale while its servers are left alone; else None."""
-        name = question[0]
-        low = name.lower()
-        key = question if low == name else question._replace(name=low)  # key_of, without a call
+        kept = self.find(key_of(question), now)
+        return None if kept is None else unpacked(question, kept)
+
+    def find(self, key: Key, now: float) -> Entry | Packed | None:
+        """As ``get``, by the question's ``key_of``, and perhaps packed: see ``unpacked``."""
         entries = self._entries
-        entry = entries.get(key)
-        if entry is None:
+        kept = entries.get(key)
+        if kept is None:
             self._misses += 1
             return None
-        if now >= entry.expires:
-            if now >= entry.rest_until:
+        if kept.__class__ is tuple:
+            if now >= kept[9]:
                 self._misses += 1
                 return None
-            self._stale += 1
+        elif not self._usable(kept, now):  # type: ignore[arg-type]
+            self._misses += 1
+            return None
         self._hits += 1
-        if entry.answer.one is None and entry.negative:
-            self._negative += 1
         try:  # as ``_touch``, without a call
             entries.move_to_end(key)
         except KeyError:
-            return entry  # another thread has just evicted it
-        return entry
+            return kept  # another thread has just evicted it
+        return kept
 
-    def _touch(self, key: Question) -> None:
+    def _usable(self, entry: Entry, now: float) -> bool:
+        if now >= entry.expires:
+            if now >= entry.rest_until:
+                return False
+            self._stale += 1
+        if entry.answer.one is None and entry.negative:
+            self._negative += 1
+        return True
+
+    def _touch(self, key: Key) -> None:
         try:
             self._entries.move_to_end(key)
         except KeyError:
@@ -185,13 +204,14 @@ class Cache:
 
     def peek(self, question: Question) -> Entry | None:
         """The entry, however old it is; counts nothing."""
-        return self._entries.get(key_of(question))
+        kept = self._entries.get(key_of(question))
+        return None if kept is None else unpacked(question, kept)
 
     def stale(self, question: Question, now: float) -> Entry | None:
         """The expired answer that may be used because the servers failed (RFC 8767); None if there is none."""
         if not self.policy.stale:
             return None
-        entry = self._entries.get(key_of(question))
+        entry = self.peek(question)
         if entry is None or now >= entry.expires + self.policy.stale or entry.answer.rcode not in (0, _NXDOMAIN):
             return None
         return entry
@@ -210,8 +230,8 @@ class Cache:
         """Count a renewal."""
         self._prefetched += 1
 
-    def put(self, answer: Answer, now: float, key: Question | None = None) -> Entry | None:
-        """Keep an answer for as long as the policy allows. Returns the entry; None if the policy does not allow it.
+    def put(self, answer: Answer, now: float, key: Key | None = None) -> bool:
+        """Keep an answer for as long as the policy allows. False if the policy does not allow it.
 
         ``key`` is its question's ``key_of``, if the caller has it.
         """
@@ -225,16 +245,20 @@ class Cache:
         entries = self._entries
         if seconds <= 0:
             entries.pop(key, None)
-            return None
+            return False
         if key in entries:
-            if answer.rcode not in (0, _NXDOMAIN) and self.stale(key, now) is not None:
-                return None  # a failure must not replace an answer that may still be used
+            if answer.rcode not in (0, _NXDOMAIN) and self.stale(answer.question, now) is not None:
+                return False  # a failure must not replace an answer that may still be used
             self._touch(key)
-        entry = entries[key] = Entry(answer, now, now + seconds)
+        told = answer.told
+        if one is None or told is None or policy.stale:
+            entries[key] = Entry(answer, now, now + seconds)
+        else:
+            entries[key] = (*told, one[0], one[1], now, now + seconds)
         self._stored += 1
         if len(entries) > policy.entries:
             self._make_room()
-        return entry
+        return True
 
     def _make_room(self) -> None:
         while len(self._entries) > self.policy.entries:
@@ -249,7 +273,7 @@ class Cache:
             self._entries.clear()
             return count
         low = name.lower().removesuffix(".")
-        keys = [one for one in list(self._entries) if one.name == low]
+        keys = [one for one in list(self._entries) if one[0] == low]
         for one in keys:
             self._entries.pop(one, None)
         return len(keys)
@@ -261,8 +285,8 @@ class Cache:
         """
         found = False
         for rdtype in (RRType.A, RRType.AAAA):
-            key = Question(name.lower().removesuffix("."), int(rdtype))
-            entry = self._entries.get(key)
+            question = Question(name.lower().removesuffix("."), int(rdtype))
+            key, entry = key_of(question), self.peek(question)
             if entry is None:
                 continue
             left = tuple(one for one in entry.answer.records if one.rdtype != rdtype or one.data != address)
@@ -295,7 +319,8 @@ class Cache:
 
     def dump(self, now: float, wall: float) -> Iterator[str]:
         """The answers as lines of JSON, least recently used first. ``wall`` is the wall clock's time at ``now``."""
-        for entry in list(self._entries.values()):
+        for key, kept in list(self._entries.items()):
+            entry = unpacked(new_tuple(Question, key), kept)
             answer = entry.answer
             if answer.rcode not in (0, _NXDOMAIN) or now >= entry.expires + self.policy.stale:
                 continue
@@ -355,6 +380,13 @@ class Cache:
                 count += 1
         self._make_room()
         return count
+
+
+def unpacked(question: Question, kept: Entry | Packed) -> Entry:
+    """What ``find`` has found for a question. A packed reply is decoded, with the name as it is asked for now."""
+    if isinstance(kept, Entry):
+        return kept
+    return Entry(decode(question, kept[:6]), kept[8], kept[9])
 
 
 def _rows(records: tuple[Record, ...]) -> list[list[object]]:

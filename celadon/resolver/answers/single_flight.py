@@ -10,13 +10,12 @@ The caller gives clock and timer. One object belongs to one hub.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from ..errors import ResolveError
 from ..model import Answer, Question
 from ..protocols import Cancel, Done, Engine, Outcome
-from .cache import Cache, Entry, aged, asked_as, key_of
+from .cache import Cache, Entry, Key, aged, asked_as, key_of
 from .cname import pruned
 
 _NXDOMAIN = 3
@@ -34,9 +33,9 @@ class _Flight:
 
     __slots__ = ("cancel", "done", "generation", "home", "keep", "key", "others", "question", "stale", "timer")
 
-    def __init__(self, home: Flights, key: Question, question: Question, done: Done | None, generation: int) -> None:
+    def __init__(self, home: Flights, key: Key, question: Question, done: Done | None, generation: int) -> None:
         self.home: Flights = home
-        self.key: Question = key
+        self.key: Key = key
         self.question: Question = question
         self.done = done
         self.generation: int = generation
@@ -59,6 +58,40 @@ class _Flight:
         if self.done is not None:
             self.done = None
             self.left()
+
+    def landed(self, outcome: Outcome) -> None:
+        """The engine's outcome."""
+        home, key = self.home, self.key
+        flights = home.flights
+        if flights.get(key) is self:
+            del flights[key]
+            if self.timer is not None:
+                self.timer.cancel()
+                self.timer = None
+        if self.stale is not None and home.serve_stale(self, outcome):
+            return
+        if isinstance(outcome, Answer):
+            if outcome.one is None:
+                outcome = pruned(outcome)
+            cache = home.cache
+            # Asked before a flush, or of servers of an older configuration: waiters get it, the cache does not.
+            if cache is not None and cache.generation == self.generation:
+                cache.put(outcome, home.now(), key)
+            done = self.done
+            if done is not None and self.others is None and self.question is outcome.question:
+                self.done = None  # as ``tell``, for one waiter
+                done(outcome)
+                return
+        self.tell(outcome)
+
+    def tell(self, outcome: Outcome) -> None:
+        """Give all waiters this outcome."""
+        done, others = self.done, self.others
+        self.done = self.others = None
+        if done is not None:
+            done(_for(self.question, outcome))
+        for waiter in others or ():
+            waiter.done(_for(waiter.question, outcome))
 
     def left(self) -> None:
         """A waiter has left, perhaps the last."""
@@ -90,59 +123,62 @@ class Flights:
     def __init__(self, engine: Engine, cache: Cache | None, now: Callable[[], float], call_later: CallLater) -> None:
         self.name: str = engine.name
         self.engine = engine
-        self._cache = cache
-        self._now = now
+        self.cache = cache
+        self.now = now
         self._call_later = call_later
-        self._flights: dict[Question, _Flight] = {}
+        self.flights: dict[Key, _Flight] = {}
         self._closed = False
 
     def __repr__(self) -> str:
-        return f"<{len(self._flights)} flights on {self.engine!r}>"
+        return f"<{len(self.flights)} flights on {self.engine!r}>"
 
     def __len__(self) -> int:
-        return len(self._flights)
+        return len(self.flights)
 
     def submit(self, question: Question, done: Done) -> Cancel:
         """See ``Engine.submit``. Does not read the cache: the caller has done that, without the cost of a flight."""
-        key = key_of(question)
-        flight = self._flights.get(key)
+        return self.join(key_of(question), question, done)
+
+    def join(self, key: Key, question: Question, done: Done) -> Cancel:
+        """As ``submit``, with the question's ``key_of``."""
+        flight = self.flights.get(key)
         if flight is None:
             return self._start(key, question, done).leave
-        if flight.stale is not None and flight.timer is None and self._cache is not None:
+        if flight.stale is not None and flight.timer is None and self.cache is not None:
             # The timer has given the expired answer to earlier waiters: a new one too waits for client_timeout at most.
-            flight.timer = self._call_later(self._cache.policy.client_timeout, self._late, flight)
+            flight.timer = self._call_later(self.cache.policy.client_timeout, self._late, flight)
         return flight.join(question, done)
 
     def refresh(self, question: Question) -> None:
         """Ask for the cache only, without a waiter. No effect if the question is under way."""
         key = key_of(question)
-        if key not in self._flights and self._cache is not None and not self._closed:
+        if key not in self.flights and self.cache is not None and not self._closed:
             try:
                 self._start(key, question, None)
             except ResolveError:
                 return  # closed, or too much in flight: no waiter needs to know
-            self._cache.prefetching()
+            self.cache.prefetching()
 
-    def _start(self, key: Question, question: Question, done: Done | None) -> _Flight:
-        cache = self._cache
-        flight = _Flight(self, key, question, done, cache.generation if cache is not None else 0)
-        flight.cancel = self.engine.submit(question, partial(self.landed, flight))
-        self._flights[key] = flight
+    def _start(self, key: Key, question: Question, done: Done | None) -> _Flight:
+        cache = self.cache
+        flight = _Flight(self, key, question, done, 0 if cache is None else cache.generation)
+        flight.cancel = self.engine.submit(question, flight.landed)
+        self.flights[key] = flight
         if cache is not None and cache.policy.stale:
-            flight.stale = cache.stale(key, self._now())
+            flight.stale = cache.stale(question, self.now())
             if flight.stale is not None:
                 flight.timer = self._call_later(cache.policy.client_timeout, self._late, flight)
         return flight
 
     def abandon(self, flight: _Flight) -> None:
         """The last waiter has left."""
-        if self._flights.get(flight.key) is flight:
+        if self.flights.get(flight.key) is flight:
             self._end(flight)
             if flight.cancel is not None:
                 flight.cancel()
 
     def _end(self, flight: _Flight) -> None:
-        del self._flights[flight.key]
+        del self.flights[flight.key]
         if flight.timer is not None:
             flight.timer.cancel()
             flight.timer = None
@@ -154,55 +190,26 @@ class Flights:
         self._serve_stale(flight)
 
     def _serve_stale(self, flight: _Flight) -> None:
-        cache, entry = self._cache, flight.stale
+        cache, entry = self.cache, flight.stale
         assert cache is not None
         assert entry is not None
-        now = self._now()
+        now = self.now()
         cache.served_stale(entry, now)
-        self._tell(flight, aged(entry, now, cache.policy))
+        flight.tell(aged(entry, now, cache.policy))
 
-    def _tell(self, flight: _Flight, outcome: Outcome) -> None:
-        done, others = flight.done, flight.others
-        flight.done = flight.others = None
-        if done is not None:
-            done(_for(flight.question, outcome))
-        for waiter in others or ():
-            waiter.done(_for(waiter.question, outcome))
-
-    def landed(self, flight: _Flight, outcome: Outcome) -> None:
-        """The engine's outcome for a flight."""
-        key = flight.key
-        if self._flights.get(key) is flight:
-            del self._flights[key]
-            if flight.timer is not None:
-                flight.timer.cancel()
-                flight.timer = None
-        if flight.stale is not None and not self._closed:
-            good = isinstance(outcome, Answer) and outcome.rcode in (0, _NXDOMAIN)
-            if not good:
-                self._serve_stale(flight)
-                return
-        if isinstance(outcome, Answer):
-            if outcome.one is None:
-                outcome = pruned(outcome)
-            cache = self._cache
-            # Asked before a flush, or of servers of an older configuration: waiters get it, the cache does not.
-            if cache is not None and cache.generation == flight.generation:
-                cache.put(outcome, self._now(), key)
-        done = flight.done
-        if done is not None and flight.others is None:  # as ``_tell``, for one waiter
-            flight.done = None
-            same = isinstance(outcome, Answer) and flight.question is outcome.question
-            done(outcome if same else _for(flight.question, outcome))
-        else:
-            self._tell(flight, outcome)
+    def serve_stale(self, flight: _Flight, outcome: Outcome) -> bool:
+        """Give the waiters the expired answer, if the servers have failed."""
+        if self._closed or (isinstance(outcome, Answer) and outcome.rcode in (0, _NXDOMAIN)):
+            return False
+        self._serve_stale(flight)
+        return True
 
     def close(self) -> None:
         """Close the engine, which ends every flight. A second call has no effect."""
         if self._closed:
             return
         self._closed = True
-        for flight in self._flights.values():
+        for flight in self.flights.values():
             if flight.timer is not None:
                 flight.timer.cancel()
                 flight.timer = None

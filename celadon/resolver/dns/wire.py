@@ -173,7 +173,7 @@ class WireAnswer(Undecoded):
 
     __slots__ = ("_parsed", "_walked", "told")
 
-    told: Told
+    told: Told  # type: ignore[misc]  # a constant of the class elsewhere
     _walked: Walked
     _parsed: list[tuple[Record, ...] | None] | None
 

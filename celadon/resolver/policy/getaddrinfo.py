@@ -7,11 +7,12 @@ getaddrinfo sends nothing and never waits.
 from __future__ import annotations
 
 import _socket
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
+from .. import accel
 from ..errors import Kind, ResolveError
-from ..model import AddrInfo, Answer, Question, SockAddr
+from ..model import CLASS_IN, AddrInfo, Answer, Question, SockAddr
 from ..names import domain, idn_flags
 from ..names.address import normal
 from ..names.idna import encode
@@ -19,6 +20,7 @@ from ..system.world import World
 from . import address_order, nss
 from .plan import Ask, Plan, Sources
 from .search import HOST_NOT_FOUND, INTERNAL, NO_DATA, NO_RECOVERY, TRY_AGAIN, Result
+from .sources import TYPE_OF
 
 # Bound at import: patch_all may replace the module's own.
 _numeric: Any = _socket.getaddrinfo
@@ -52,10 +54,38 @@ def first_questions(
 
     A plain name and a port number need none of ``checked``'s checks.
     """
+    if plain(host, port, family, type, proto, flags) is None:
+        return None
+    return nss.first_questions(world, host, family)
+
+
+def first_key(
+    world: World, host: Any, port: Any, family: int, type: int, proto: int, flags: int
+) -> tuple[str, int, int, None] | None:
+    """The cache's key of the one question that is first asked for one family; None where something else comes first."""
+    low = plain(host, port, family, type, proto, flags)
+    if low is None or not family:
+        return None
+    # As ``nss.first_questions``: a call less.
+    if low.count(".") < world.dots or low in world.hosts.by_name or low.endswith(world.special):
+        return None
+    return low, TYPE_OF[family], CLASS_IN, None
+
+
+def plain_in_python(host: Any, port: Any, family: int, type: int, proto: int, flags: int) -> str | None:
+    """The host's name in lower case if these are the commonest arguments; else None.
+
+    That is a host's name that cannot be a numeric address, a port's number, and neither protocol nor flags. They need
+    none of ``checked``'s checks.
+    """
     if (
         host.__class__ is str
         and port.__class__ is int
         and 0 <= port <= 65535
+        and isinstance(family, int)
+        and isinstance(type, int)
+        and isinstance(proto, int)
+        and isinstance(flags, int)
         and type in _PRODUCTS
         and not proto
         and not flags
@@ -64,8 +94,13 @@ def first_questions(
         and len(host) <= domain.MAX_NAME
         and domain.legal(host) is not None
     ):
-        return nss.first_questions(world, host, family)
+        return host.lower()
     return None
+
+
+#: As ``plain_in_python``, by the accelerator if it is there: a tenth of the instructions.
+plain: Callable[[Any, Any, Any, Any, Any, Any], str | None]
+plain = plain_in_python if accel.codec is None else accel.codec.plain
 
 
 def of_one(one: tuple[int, str], port: int, type: int) -> list[AddrInfo]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..answers.cname import follow
 from ..errors import Kind, ResolveError
-from ..model import CLASS_IN, Answer, Question, RRType, asking, new_tuple
+from ..model import Answer, Question, RRType, asking
 from ..names import domain
 from ..names.address import AF_INET, AF_INET6, digits_and_dots, reverse, unmapped
 from ..system.world import Source, World
@@ -120,15 +120,10 @@ def first_questions(world: World, name: str, family: int) -> tuple[Question, ...
     On a common system a name with enough dots goes to DNS as it stands, and nearly always exists.
     """
     low = name.lower()
-    if (
-        not world.simple
-        or name.count(".") < world.config.ndots
-        or low in world.hosts.by_name
-        or (low.rpartition(".")[2] in domain.SPECIAL and world.ways.special_names)
-    ):
+    if low.count(".") < world.dots or low in world.hosts.by_name or low.endswith(world.special):
         return None
     if family:
-        return (new_tuple(Question, (name, TYPE_OF[family], CLASS_IN, None)),)  # as ``asking``, without a call
+        return (asking(name, TYPE_OF[family]),)
     return asking(name, 1), asking(name, 28)
 
 

@@ -12,7 +12,7 @@ from types import GeneratorType as Generator
 from typing import Any, TypeVar
 
 from ...hub import Hub, get_hub, getcurrent
-from ...hub.lowlevel import TIMED_OUT, hub_if_any, park_for
+from ...hub.lowlevel import TIMED_OUT, Wake, hub_if_any, park_for
 from ..answers.single_flight import Flights
 from ..model import Question
 from ..names.domain import to_ascii as _ascii
@@ -22,7 +22,7 @@ from ..policy.search import candidates
 from ..protocols import Engine, Outcome
 from .calls import CallResolver
 from .deadline import Bounded
-from .lookups import Lookup, Lookups, OtherCall, SideBySide, Steps, over
+from .lookups import Lookups, OtherCall, SideBySide, Steps, Waited, over
 
 T = TypeVar("T")
 
@@ -48,8 +48,8 @@ def _ask(hub: Hub, engine: Engine | Flights, questions: tuple[Question, ...], en
 
 def ask_one(hub: Hub, engine: Engine | Flights, question: Question, ends: float | None) -> Outcome:
     """As ``ask``, for one question."""
-    left = None if ends is None else max(ends - hub.now(), 0)
-    outcome: Any = park_for(engine.submit(question, partial(hub.unpark, getcurrent())), left)
+    wake = Wake()
+    outcome: Any = wake.wait(engine.submit(question, wake.up), None if ends is None else max(ends - hub.now(), 0))
     if outcome is TIMED_OUT:
         raise over(question)
     return outcome  # type: ignore[no-any-return]
@@ -88,14 +88,19 @@ class StubResolver(Lookups, CallResolver):
         resolver = asked.resolver if asked.seconds is None else Bounded(asked.resolver, asked.seconds, False)
         return asked.call.on(resolver)
 
-    def _wait(self, place: Hub, lookup: Lookup, then: Callable[[Any, Lookup, Outcome], Any]) -> Any:
+    def _wait(self, place: Hub, waited: Waited, then: Callable[[Any, Waited, Outcome], Any]) -> Any:
         """See Lookups."""
+        seat, key, question, ends, _, _ = waited
         try:
-            outcome = ask_one(place, lookup.seat.flights, lookup.question, lookup.ends)
+            wake = Wake()
+            cancel = seat.flights.join(key, question, wake.up)
+            outcome = wake.wait(cancel, None if ends is None else max(ends - place.now(), 0))
+            if outcome is TIMED_OUT:
+                raise over(question)
         except BaseException as error:
-            self._failed(lookup, error)
+            self._failed(waited, error)
             raise
-        found = then(place, lookup, outcome)
+        found = then(place, waited, outcome)
         return self._drive(place, found) if isinstance(found, Generator) else found
 
     def explain(self, name: str) -> Explanation:

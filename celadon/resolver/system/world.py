@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ..frozen import field, frozen
 from ..model import Config
+from ..names.domain import SPECIAL
 from .gai_conf import Interface, Rules
 from .hosts import Hosts
 
@@ -86,11 +87,15 @@ class World:
     mdns_allow: bool = False
     trouble: str = ""
     kept: str = ""
-    #: Files, then DNS, without criteria and without options that change a lookup: ``nss.quick`` may take its short way.
-    simple: bool = field(init=False, compare=False)
+    #: How many dots a name must have to go straight to DNS as it stands, unless the hosts file has it; infinite where
+    #: sources with criteria, or options that change a lookup, leave no short way (``nss.quick``).
+    dots: float = field(init=False, compare=False)
+    #: How names may end that never reach DNS.
+    special: tuple[str, ...] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         config = self.config
         asks = config.single_request or config.single_request_reopen or config.no_aaaa or config.use_vc or self.aliases
         simple = self.order == _COMMON and not (asks or config.sortlist or self.reorder)
-        object.__setattr__(self, "simple", simple)
+        object.__setattr__(self, "dots", config.ndots if simple else float("inf"))
+        object.__setattr__(self, "special", tuple(SPECIAL) if self.ways.special_names else ())

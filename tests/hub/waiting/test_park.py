@@ -6,6 +6,7 @@ import pytest
 
 from celadon.hub import (
     BlockingInHubError,
+    GreenletExit,
     LoopExit,
     Timeout,
     WokenTwiceError,
@@ -19,7 +20,7 @@ from celadon.hub import (
     spawn_later,
     with_timeout,
 )
-from celadon.hub.lowlevel import TIMED_OUT, WaitQueue, park, park_for, unpark, unpark_error
+from celadon.hub.lowlevel import TIMED_OUT, WaitQueue, Wake, park, park_for, unpark, unpark_error
 from celadon.hub.testing import MockClock, wait_all_parked
 
 
@@ -236,3 +237,68 @@ def test_the_child_of_a_fork_has_a_clean_hub():
     os.close(write)
     other.join()
     parked.kill()
+
+
+def awaiting(abort, seconds=None):
+    """A greenlet that waits by a Wake, and that Wake."""
+    made = []
+
+    def run():
+        made.append(Wake())
+        return made[0].wait(abort, seconds)
+
+    waiter = spawn(run)
+    sleep(0)
+    return waiter, made[0]
+
+
+def test_a_wake_gives_the_value_once():
+    aborted = []
+    waiter, wake = awaiting(lambda: aborted.append(1))
+    wake.up(7)
+    with pytest.raises(WokenTwiceError):
+        wake.up(8)
+    assert waiter.get() == 7
+    assert aborted == []
+
+
+def test_a_wake_that_nobody_waits_for_is_an_error():
+    with pytest.raises(WokenTwiceError):
+        Wake().up(None)
+
+
+@pytest.mark.parametrize("how", ["kill", "timeout", "seconds"])
+def test_the_end_of_a_wake_undoes_it_once(how):
+    aborted = []
+    waiter, wake = awaiting(lambda: aborted.append(1), 0.001 if how == "seconds" else None)
+    if how == "kill":
+        waiter.kill()
+    elif how == "timeout":
+        waiter.throw(Timeout())
+    waiter.join()
+    assert aborted == [1]
+    if how == "seconds":
+        assert waiter.get() is TIMED_OUT
+    with pytest.raises(WokenTwiceError):
+        wake.up(None)
+
+
+def test_a_kill_before_the_wait_undoes_what_was_begun():
+    aborted = []
+
+    def run():
+        wake = Wake()
+        get_hub().cancel(getcurrent(), GreenletExit())
+        wake.wait(lambda: aborted.append(1))
+
+    spawn(run).join()
+    assert aborted == [1]
+
+
+def test_no_wake_in_a_callback_of_the_hub(reported):
+    aborted = []
+    get_hub().call_soon(lambda: Wake().wait(lambda: aborted.append(1)))
+    sleep(0)
+    sleep(0)
+    assert isinstance(reported[0], BlockingInHubError)
+    assert aborted == [1]

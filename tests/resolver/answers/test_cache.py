@@ -1,9 +1,14 @@
 """The cache without a clock of its own: every rule of how long what is believed."""
 
+import gc
+
 import pytest
+from dns.message import make_query, make_response
+from dns.rrset import from_text
 
 from celadon.resolver import Answer, Cache, CachePolicy, Question, Record, ResolverConfigError, make
 from celadon.resolver.answers.cache import aged, asked_as
+from celadon.resolver.dns import wire
 
 Q = Question("a.test", 1)
 
@@ -143,7 +148,8 @@ def test_dump_and_load_keep_the_age_by_the_wall_clock():
 
 def test_prefetch_near_the_end():
     cache = Cache(CachePolicy(prefetch=0.1))
-    entry = cache.put(answer(a(100)), 0.0)
+    cache.put(answer(a(100)), 0.0)
+    entry = cache.peek(Q)
     assert not cache.wants_refresh(entry, 89.0)
     assert cache.wants_refresh(entry, 90.0)
     assert not cache.wants_refresh(entry, 100.0)
@@ -153,3 +159,52 @@ def test_prefetch_near_the_end():
 def test_impossible_caches(cache):
     with pytest.raises(ResolverConfigError):
         make("python", cache=cache)
+
+
+def packed_reply(edns, minimal, name="A.test"):
+    """What ``dns/wire`` makes of a reply with one address."""
+    asked = make_query(f"{name}.", "A", use_edns=0 if edns else -1)
+    reply = make_response(asked)
+    reply.answer.append(from_text(f"{name}.", 300, "IN", "A", "192.0.2.7"))
+    if not minimal:
+        reply.authority.append(from_text("test.", 300, "IN", "NS", "ns.test."))
+        reply.additional.append(from_text("ns.test.", 300, "IN", "A", "192.0.2.1"))
+    question = Question(name, 1)
+    message = reply.to_wire()
+    return wire.decode(question, (message, 12 + len(wire.question_tail(question)), "192.0.2.53#53", 0.01, False, 1))
+
+
+@pytest.mark.parametrize("edns", [True, False])
+@pytest.mark.parametrize("minimal", [True, False])
+def test_a_reply_with_one_address_is_kept_packed_and_comes_back_whole(edns, minimal):
+    given = packed_reply(edns, minimal)
+    assert given.one == (300, "192.0.2.7")
+    cache = Cache()
+    assert cache.put(given, 1000.0)
+    for _ in range(2):
+        entry = cache.get(Question("A.test", 1), 1000.5)
+        assert entry.answer == given
+        assert (entry.stored, entry.expires) == (1000.0, 1300.0)
+    assert cache.get(Question("a.TEST", 1), 1000.5).answer.records[0].name == "a.TEST"  # as it was asked for now
+    assert cache.get(Question("A.test", 1), 1300.0) is None
+    assert cache.stats().hits == 3
+    assert len(list(cache.dump(1000.5, 0.0))) == 1
+    assert cache.discard("a.test", "192.0.2.7")
+    assert len(cache) == 0
+
+
+def test_the_collector_lets_go_of_what_is_kept_packed():
+    cache = Cache()
+    cache.put(packed_reply(True, True), 0.0)
+    gc.collect()
+    ((key, kept),) = cache._entries.items()
+    assert not gc.is_tracked(key)
+    assert not gc.is_tracked(kept)
+
+
+def test_an_answer_that_may_be_served_stale_remembers_that_it_rests():
+    cache = Cache(CachePolicy(stale=1000))
+    cache.put(packed_reply(True, True), 0.0)
+    question = Question("a.test", 1)
+    cache.served_stale(cache.stale(question, 301.0), 301.0)
+    assert cache.get(question, 302.0).answer.one == (300, "192.0.2.7")

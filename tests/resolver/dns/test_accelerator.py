@@ -26,7 +26,8 @@ def test_bent_packets_and_odd_names_are_read_alike(codec):
         if len(packet) >= 12:
             fuzz_codec.compare(accel.codec, packet, seen)
         fuzz_codec.names(accel.codec, draw, seen)
-    assert min(seen[one] for one in ("addresses", "well-formed", "sections", "names")) > 50
+        fuzz_codec.arguments(accel.codec, draw, seen)
+    assert min(seen[one] for one in ("addresses", "well-formed", "sections", "names", "plain arguments")) > 50
 
 
 @BUILT
@@ -41,6 +42,7 @@ def test_bent_packets_and_odd_names_are_read_alike(codec):
         ("records", (None, 12, 1)),
         ("rows", (b"", 12, "1")),
         ("tail", ("a", None)),
+        ("plain", ("a.test", 80, 2, 1, 0)),
     ],
 )
 def test_wrong_arguments_are_refused(function, arguments):
