@@ -170,7 +170,11 @@ WRONG = {
     "empty": (["--resolver=", "three.py"], "--resolver needs a value"),
     "number": (["--timeout", "soon", "three.py"], "--timeout: 'soon' is not a number"),
     "range": (["--attempts=0", "three.py"], "attempts: 0 is not a whole number of at least 1"),
-    "address": (["--servers", "nowhere", "three.py"], "server 'nowhere': 'nowhere' is not an IP address"),
+    "address": (
+        ["--servers", "nowhere", "three.py"],
+        "server 'nowhere': 'nowhere' is not an IP address; a server is written as 192.0.2.53, "
+        "192.0.2.53:5353 or [2001:db8::53]:5353",
+    ),
     "module": (["--no-sockets", "three.py"], "patch_all: no option 'sockets'; did you mean socket?"),
     "resolver": (["--resolver", "pyhton", "three.py"], "unknown resolver 'pyhton'; did you mean python?"),
 }

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, NoReturn
 
 from celadon import late, patch_all
 from celadon.resolver import CrawlerResolver, Guard, ResolverConfigError, ResolverUnavailable
@@ -31,6 +31,13 @@ def _progress(limit: int) -> AbstractContextManager[Any]:
     return made
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as the other commands do."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"celadon crawl: {message}; celadon crawl --help says more\n")
+
+
 class _Help(argparse.HelpFormatter):
     """Writes ``-o, --output OUTPUT`` as Python 3.13 does, so that the manual is the same by every Python."""
 
@@ -41,7 +48,7 @@ class _Help(argparse.HelpFormatter):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="celadon crawl",
         formatter_class=_Help,
         description="Crawl web sites politely, to lines of JSON. Private addresses are refused, also behind names and "

@@ -20,6 +20,15 @@ class FileError(Exception):
     """A file that cannot be used; the text is the one line to print."""
 
 
+def must_be_readable(option: str, path: str) -> None:
+    """FileError, which names the option, for a file that cannot be read."""
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        raise FileError(f"option {option}: {path}: {error.strerror or error}") from None
+
+
 def complain(what: str, code: int) -> int:
     """Print one line on stderr; returns ``code``, to be returned."""
     print("resolve:", printable(what), file=sys.stderr)

@@ -85,6 +85,8 @@ def plan_for(options: Options, directory: str, lines: int = 0, restart: bool = F
     same["by-domain"] = bool(options["--by-domain"])
     suffix = SUFFIXES[options["--output-format"][0]] + (".gz" if options["--gzip"] else "")
     directory = os.path.abspath(directory)
+    if os.path.exists(directory) and not os.path.isdir(directory):
+        raise UsageError(f"option --parts: {directory} is a file; the parts need a directory")
     os.makedirs(directory, exist_ok=True)
     parts = Parts(directory, suffix)
     if restart:

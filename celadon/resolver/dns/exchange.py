@@ -468,7 +468,7 @@ class Exchange:
         state.unreachable(now)
         self.troubled = self._only is None
         more = self.more_of(query, now)
-        more.failures.append((Kind.NETWORK, state.label, str(error)))
+        more.failures.append((Kind.NETWORK, state.label, error.strerror or str(error)))
         return self._next(query, more, now)
 
     def _next(self, query: Query, more: More, now: float) -> Verdict:

@@ -46,7 +46,10 @@ def _endpoint(given: str, text: str, port_by_default: int) -> tuple[str, int]:
     else:
         address, port = given, str(port_by_default)
     if normal(address) is None:
-        raise ResolverConfigError(f"server {text!r}: {address!r} is not an IP address")
+        raise ResolverConfigError(
+            f"server {text!r}: {address!r} is not an IP address; "
+            "a server is written as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353"
+        )
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ResolverConfigError(f"server {text!r}: {port!r} is not a port from 1 to 65535")
     return address, int(port)

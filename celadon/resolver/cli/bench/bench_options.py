@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from ...errors import ResolverConfigError
@@ -205,16 +206,16 @@ def _operand(made: Options, word: str) -> None:
             raise UsageError(f"{word} is no name, and lists are not fetched; give a file as @FILE, a server as @{word}")
         made.names.append(word)
         return
-    try:
+    with suppress(ResolverConfigError):
         made.servers.append(parse_server(word[1:]))
         return
-    except ResolverConfigError as error:
-        unknown = error
     try:
         with open(word[1:], encoding="utf-8", errors="surrogateescape") as file:
             made.names += [line.strip() for line in file if line.strip() and not line.startswith("#")]
     except OSError as error:
-        raise FileError(f"{word}: no server ({unknown}), and no file: {error.strerror or error}") from None
+        raise FileError(
+            f"{word} is neither a server's address nor a file of names that can be read: {error.strerror or error}"
+        ) from None
 
 
 def _option(made: Options, word: str, left: list[str]) -> None:

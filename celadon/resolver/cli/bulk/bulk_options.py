@@ -8,8 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
-from ...dns.wire import subnet
-from ...errors import ResolveError, ResolverConfigError
+from ...errors import ResolverConfigError
 from ...frozen import frozen
 from ...model import Rcode, Server
 from ...names.address import normal
@@ -17,6 +16,7 @@ from ...names.record_type import parse_type
 from ...system.servers import parse_server
 from ..exits import UsageError
 from ..server_list import server_list
+from ..subnets import checked_subnet
 
 
 def _number(least: float, most: float, what: str, whole: bool = True) -> Callable[[str], object]:
@@ -62,14 +62,6 @@ def _addresses(text: str) -> object:
         except OSError as error:
             raise UsageError(f"{one!r}: {error.strerror}") from None
     return found
-
-
-def _subnet(text: str) -> object:
-    try:
-        subnet(text)
-    except ResolveError as error:
-        raise UsageError(f"{text!r}: {error.detail}") from None
-    return text
 
 
 def _rcodes(text: str) -> frozenset[str]:
@@ -143,7 +135,7 @@ def _table() -> dict[str, Row]:
         ),
         norecurse=("", None, str, False, "clear the RD bit"),
         nsid=("", None, str, False, "ask for the server's identity (RFC 5001)"),
-        client_subnet=("", "A/BITS", _subnet, None, "send this as the client's subnet (RFC 7871)"),
+        client_subnet=("", "A/BITS", checked_subnet, None, "send this as the client's subnet (RFC 7871)"),
         checking_disabled=("", None, str, False, "set the CD bit", "--cd"),
         authenticated_data=("", None, str, False, "set the AD bit", "--ad"),
         dnssec=("", None, str, False, "set the DO bit"),
@@ -425,7 +417,7 @@ def _option(made: Options, word: str, left: list[str]) -> None:
         name, equals, value = word[:2], "=", word[2:]
     name = _SHORT.get(name, name)
     if name not in TABLE:
-        raise UsageError(f"unknown option {word}; resolve bulk --help lists them")
+        raise UsageError(f"unknown option {word}; resolve bulk --man lists them")
     row = TABLE[name]
     if row.value is None:
         if equals:

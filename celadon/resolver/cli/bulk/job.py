@@ -15,7 +15,7 @@ from ...model import Config, QueryOptions, RRType, Server
 from ...protocols import Engine
 from ...system.reload import System
 from ..commands import load
-from ..exits import UsageError
+from ..exits import UsageError, must_be_readable
 from .bulk_options import Options
 from .checks import Checks, checks_of
 from .files import PENDING, Encode, lines
@@ -173,6 +173,8 @@ def _validation(options: Options) -> tuple[bool, str | None]:
     """Whether to validate, and by which anchors, which are read: that it cannot be must be said before any output."""
     wanted, anchors = options["--validate-dnssec"], options["--anchors"]
     if wanted:
+        if anchors is not None:
+            must_be_readable("--anchors", anchors)
         registry.validation().read_anchors(anchors)
     return wanted, anchors
 

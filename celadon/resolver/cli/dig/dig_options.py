@@ -16,8 +16,9 @@ from ...names.address import normal
 from ...names.record_type import parse_type
 from ...system.servers import parse_server
 from ..commands import load
-from ..exits import UsageError
+from ..exits import UsageError, must_be_readable
 from ..server_list import server_list
+from ..subnets import checked_subnet
 from .settings import Run, Settings
 
 CLASSES = {"IN": 1, "CH": 3, "CHAOS": 3, "HS": 4, "HESIOD": 4, "NONE": 254, "ANY": 255}
@@ -198,6 +199,8 @@ def _scheme(scheme: str) -> Change:
 
 
 def _tls_ca(target: Settings, value: str | None, positive: bool) -> Settings:
+    if value and positive:
+        must_be_readable("+tls-ca", value)
     return target._replace(tls_trust=(value or "") if positive else None)
 
 
@@ -357,7 +360,7 @@ TABLE: tuple[Option, ...] = (
         ("bufsize", "BYTES", _whole_number("bufsize", 0, 65535, 1232, 512), "largest reply over UDP (1232)"),
         ("edns", "[VERSION]", _whole_number("edns", 0, 255, 0), "EDNS version (0); +noedns for none"),
         ("nsid", "", _set("nsid"), "ask for the server's identity (RFC 5001)"),
-        ("subnet", "ADDRESS/BITS", _take("subnet", str), "send a client's subnet to the server (RFC 7871)"),
+        ("subnet", "ADDRESS/BITS", _take("subnet", checked_subnet), "send a client's subnet to the server (RFC 7871)"),
         ("cookie", "[HEX]", _take("cookie", _hex, b""), "a DNS cookie (on, a random one)"),
         ("padding", "BYTES", _whole_number("padding", 0, 512, 0, 0), "pad the question to a multiple (RFC 7830)"),
         ("ednsopt", "CODE[:HEX]", _ednsopt, "any other EDNS option"),

@@ -14,7 +14,7 @@ def key(text: str) -> TsigKey:
     try:
         return key_of(text)
     except ResolverConfigError as error:
-        raise UsageError(f"option -y: {error}") from None
+        raise UsageError(str(error)) from None
 
 
 def key_in(path: str) -> TsigKey:
