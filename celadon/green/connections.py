@@ -92,7 +92,7 @@ def connect_first(
     def connect(family: Any, kind: Any, proto: int, _: str, sockaddr: Any) -> socket:
         made: socket = kind_of(family, kind, proto)
         try:
-            if timeout is not _UNSET:
+            if timeout is not _UNSET and timeout != made.gettimeout():  # the same costs a system call as well
                 made.settimeout(timeout)
             if source_address:
                 made.bind(source_address)

@@ -121,6 +121,8 @@ class ProxyServer(StreamServer):
             body_seconds=self.limits.idle_seconds,
             write_seconds=self.limits.idle_seconds,
         )
+        #: Its address, which ``address`` would ask the system for, twice for each connection.
+        self._where: Any = None
         self._flows: dict[Flow, None] = {}
         self._counts = Counts()
         self._looking: Timer | None = None
@@ -134,7 +136,7 @@ class ProxyServer(StreamServer):
         """See ``BaseServer.init_socket``."""
         super().init_socket()
         assert self.socket is not None
-        where = self.address
+        where = self._where = self.address
         if self.credentials is None and self.socket.family != _socket.AF_UNIX and where not in _LOOPBACK:
             self.close()
             raise ValueError(
@@ -164,9 +166,9 @@ class ProxyServer(StreamServer):
 
     def _is_own(self, made: Any, there: Any) -> bool:
         """Whether a connection, to the address ``there``, leads to this server's own listener."""
-        if there[1] != self.server_port:
+        if not isinstance(self._where, tuple) or there[1] != self._where[1]:
             return False
-        own = self.server_host
+        own = self._where[0]
         return bool(there[0] == own or (own in _WILDCARDS and there[0] == made.getsockname()[0]))
 
     # -- looking ---------------------------------------------------------------------------------------------
