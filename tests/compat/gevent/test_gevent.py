@@ -14,6 +14,7 @@ from celadon.hub import Greenlet, LoopExit, get_hub, getcurrent, sleep, spawn, w
 from celadon.hub.loop import other_threads
 from celadon.hub.loop.failures import report
 from celadon.hub.lowlevel import LoopGreenlet
+from celadon.resolver import Kind, ResolveError
 
 gevent = pytest.importorskip("celadon.compat.gevent")
 from celadon.compat.gevent import _config, backdoor, core, event, events, exceptions, monkey, pool, threadpool, util  # noqa: E402
@@ -355,3 +356,61 @@ def test_a_switch_to_the_hub_raises_what_is_pending(hub):
     waiting.join(1)
     assert str(waiting.exception) == "planted"
     waiting.kill()
+
+
+def test_modules_have_all_names_of_the_standard_library_s():
+    from celadon.compat.gevent import builtins, contextvars
+    from celadon.compat.gevent import time as gtime
+
+    assert gtime.monotonic is time.monotonic
+    assert gtime.sleep is not time.sleep
+    assert builtins.len is len
+    assert contextvars.copy_context().run(contextvars.ContextVar("one", default=1).get) == 1
+
+
+def test_a_failed_lookup_is_the_standard_library_s_error():
+    """Programs compare its class and its arguments; the cause has the rest."""
+    for look_up, asked in (
+        (gsocket.getaddrinfo, ("1.2.3.400", 80)),
+        (gsocket.gethostbyname, ("1.2.3.400",)),
+        (gsocket.gethostbyname_ex, ("1.2.3.400",)),
+        (gsocket.gethostbyaddr, ("1.2.3.400",)),
+        (gsocket.getnameinfo, (("1.2.3.400", 80), 0)),
+    ):
+        with pytest.raises(socket.gaierror) as failed:
+            look_up(*asked)
+        assert type(failed.value) is socket.gaierror
+        assert failed.value.args == (socket.EAI_NONAME, "Name or service not known")
+    assert gsocket.getaddrinfo("127.0.0.1", 80, type=socket.SOCK_STREAM)[0][4] == ("127.0.0.1", 80)
+    reason = ResolveError(Kind.TIMEOUT, "planted.test")
+
+    def fails(host):
+        raise reason
+
+    with pytest.raises(socket.gaierror) as failed:
+        gsocket._plainly(fails)("planted.test")
+    assert type(failed.value) is socket.gaierror
+    assert failed.value.errno == socket.EAI_AGAIN
+    assert failed.value.__cause__ is reason
+
+
+def test_a_queue_is_called_queue():
+    made = gqueue.Queue(maxsize=1)
+    assert type(made).__name__ == "Queue"
+    assert gqueue.JoinableQueue is gqueue.Queue
+    assert gqueue.Queue[int] is not None
+    made.put(1)
+    made.get()
+    made.task_done()
+    made.join()
+
+
+def test_a_stat_watcher_without_an_interval_does_not_spin(hub, tmp_path):
+    looks = []
+    watching = hub.loop.stat(str(tmp_path), -1)
+    watching._now = lambda: looks.append(1)
+    watching.start(lambda: None)
+    sleep(0.02)
+    watching.stop()
+    assert watching.interval > 0
+    assert len(looks) == 1

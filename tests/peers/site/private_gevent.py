@@ -20,17 +20,15 @@ _fileobjectposix.GreenOpenDescriptor = _Absent
 
 
 class _Hosts:
-    """The names of /etc/hosts, of which the tests make cases."""
+    """The names of a hosts file, of which the tests make cases."""
 
-    def __init__(self, *args):
-        pass
+    def __init__(self, path="/etc/hosts"):
+        self.path = path
 
     def iter_all_host_addr_pairs(self):
-        with open("/etc/hosts") as file:
-            for line in file:
-                words = line.partition("#")[0].split()
-                for name in words[1:]:
-                    yield name, words[0]
+        with open(self.path, encoding="utf-8") as file:
+            lines = [line.partition("#")[0].split() for line in file]
+        yield from {(name, words[0]) for words in lines for name in words[1:]}
 
 
 for name in ("_hostsfile", "_addresses"):
