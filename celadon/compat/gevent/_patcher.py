@@ -10,7 +10,7 @@ MAPPING = {
     f"gevent.{name}": {"thread": "_thread", "local": "_threading_local"}.get(name, name)
     for name in (
         "local", "contextvars", "os", "queue", "select", "selectors", "signal", "socket", "ssl", "subprocess",
-        "thread", "threading", "time",
+        "thread", "threading", "time", "builtins",
     )
 }  # fmt: skip
 

@@ -1,5 +1,5 @@
 """The standard library's: each greenlet has a context of its own."""
 
-import contextvars as _contextvars
+from contextvars import Context, ContextVar, Token, copy_context
 
-__all__ = _contextvars.__all__
+__all__ = ["Context", "ContextVar", "Token", "copy_context"]

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from celadon.hub import Channel, Empty, Full, LifoQueue, PriorityQueue, ShutDown, SimpleQueue
-from celadon.hub import JoinableQueue as Queue
+from celadon.hub import JoinableQueue as _JoinableQueue
+
+_Item = TypeVar("_Item")
+
+
+class Queue(_JoinableQueue[_Item]):
+    """A queue with ``task_done`` and ``join``; ``maxsize`` bounds it."""
+
 
 JoinableQueue = Queue
 

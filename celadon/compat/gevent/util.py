@@ -96,7 +96,10 @@ class GreenletTree:
 
 
 class assert_switches:  # noqa: N801  (gevent's name)
-    """``with assert_switches():`` the block must let others run; with ``max_blocking_time``, at least so often."""
+    """``with assert_switches():`` the block must let others run; with ``max_blocking_time``, at least so often.
+
+    With ``hub_only`` it must switch to the hub, whatever the time.
+    """
 
     def __init__(self, max_blocking_time: float | None = None, hub_only: bool = False) -> None:
         self.max_blocking_time = max_blocking_time
@@ -129,15 +132,15 @@ class assert_switches:  # noqa: N801  (gevent's name)
         if t is not None:
             return
         longest = max(self._longest, time.perf_counter() - self._last)
-        if self.max_blocking_time is None:
-            # A wait that is over at once, because nobody else is ready, is counted by the loop only.
-            if not self._switched and self._count == (self._hub.hub.turn, self._hub.hub.left):
-                goes_to = "To the hub" if self.hub_only else "To any greenlet"
-                raise _FailedToSwitch(f"{goes_to} in {longest:.4f} seconds")
-        elif longest > self.max_blocking_time:
-            raise _FailedToSwitch(
-                f"{self._me!r} blocked the hub for {longest:.3f} s, more than {self.max_blocking_time} s"
-            )
+        allowed = self.max_blocking_time
+        # A wait that is over at once, because nobody else is ready, is counted by the loop only.
+        stayed = not self._switched and self._count == (self._hub.hub.turn, self._hub.hub.left)
+        if stayed and (allowed is None or self.hub_only):
+            goes_to = "To the hub" if self.hub_only else "To any greenlet"
+            most = "" if allowed is None else f" (max allowed {allowed:.4f} seconds)"
+            raise _FailedToSwitch(f"{goes_to} in {longest:.4f} seconds{most}")
+        if allowed is not None and longest > allowed:
+            raise _FailedToSwitch(f"{self._me!r} blocked the hub for {longest:.3f} s, more than {allowed} s")
 
 
 class _FailedToSwitch(AssertionError):

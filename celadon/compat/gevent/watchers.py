@@ -542,7 +542,7 @@ class stat(watcher):  # noqa: N801  (gevent's name)
     ) -> None:
         super().__init__(loop, ref, priority)
         self.path = os.fsdecode(path)
-        self.interval = interval or 0.1
+        self.interval = interval
         self.attr = self.prev = self._now()
         self._timer: Any = None
 
@@ -553,6 +553,8 @@ class stat(watcher):  # noqa: N801  (gevent's name)
             return None
 
     def _arm(self) -> None:
+        if self.interval <= 0:  # no wish; libev's own choice is a tenth of a second at the least
+            self.interval = 0.1
         self.attr = self._now()
         self._timer = self._hub.timers.add_loose(self._hub.now() + self.interval, self._look)
 
