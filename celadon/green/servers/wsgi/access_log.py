@@ -102,7 +102,7 @@ class LoggingLogAdapter:
 
     def write(self, text: str, /) -> None:
         """Log one line; its end is the logger's."""
-        self._logger.log(self._level, "%s", text.removesuffix("\n"))
+        self._logger.log(self._level, text.removesuffix("\n"))
 
     def writelines(self, lines: Any, /) -> None:
         """Log each line."""
