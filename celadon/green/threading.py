@@ -65,6 +65,8 @@ def module(std_module: ModuleType) -> dict[str, Any]:
             "_thread_shutdown": thread._shutdown,
             "_make_thread_handle": thread._make_thread_handle,
             "_ThreadHandle": thread._ThreadHandle,
+            # Asked for when a forked child has no Thread object for who called fork: that one is its main thread now.
+            "_get_main_thread_ident": thread.get_ident,
         }
     else:
         found |= {"_start_new_thread": thread.start_new_thread, "_set_sentinel": thread._set_sentinel}

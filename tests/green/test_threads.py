@@ -235,6 +235,28 @@ def test_an_exception_raised_in_a_thread_from_outside():
     assert (done.stdout, done.stderr) == ("both were stopped\n", "")
 
 
+FORKED = """
+from celadon import patch_all, spawn
+patch_all()
+import os, threading
+
+def forks():  # threading has not met this greenlet
+    pid = os.fork()
+    if pid:
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    assert threading.current_thread() is threading.main_thread()
+    assert threading.main_thread().ident == threading.get_ident()
+    print("the main thread", flush=True)
+
+spawn(forks).join()
+"""
+
+
+def test_a_greenlet_that_forks_is_the_main_thread_of_the_child():
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "the main thread\n", "")
+
+
 DAEMON = """
 from celadon import patch_all
 patch_all("python")
