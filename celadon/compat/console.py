@@ -54,8 +54,9 @@ def converse(stream: Any, locals: dict[str, Any], banner: str | None = None) -> 
 
 
 def _say(stream: Any, text: str) -> None:
-    stream.write(text)
-    stream.flush()
+    if not stream.closed:  # ``quit()`` closes it, and code.interact says goodbye after that (Python 3.13)
+        stream.write(text)
+        stream.flush()
 
 
 def _line(stream: Any, prompt: str) -> str:

@@ -330,7 +330,7 @@ def test_locals_of_a_greenlet():
     gc.collect()
 
 
-def test_backdoor():
+def test_backdoor(capsys):
     with backdoor.BackdoorServer(("127.0.0.1", 0), {"number": 7}, "hello") as server:
         client = gsocket.create_connection(server.address)
         reader = client.makefile()
@@ -339,6 +339,7 @@ def test_backdoor():
         assert "42" in reader.read()
         client.close()
     assert wait() is True
+    assert not capsys.readouterr().err, "exit() closes the stream: nothing is written to it after that"
 
 
 def test_a_switch_to_the_hub_raises_what_is_pending(hub):
