@@ -255,6 +255,7 @@ class _Hand:
         self.held: list[bytes] = []  # records that are not to be written yet
         self.report: dict[str, Any] | None = None
         self.fed = False  # its last chunk was queued
+        self.of_use = False  # something that it did is done
         self.failure = ""
 
     @property
@@ -401,9 +402,11 @@ class _Crew:
         for kind, content in hand.frames(data):
             if kind == b"R":
                 self._sink.records(hand, content)
+                hand.of_use = hand.of_use or not self._job.ordered
             elif kind == b"D":
                 number, _, total = content.partition(b" ")
                 self.pieces.commit(int(number))
+                hand.of_use = True
                 self._sink.done(hand, int(number), int(total))
             elif kind == b"T":
                 hand.report = json.loads(content)
@@ -430,7 +433,8 @@ class _Crew:
             block, lines = self._sink.chunks[number]
             block.known = block.so_far()
             self._sink.chunks[number] = _Sent(block, lines)
-            self.pieces.lost(number, hand.failure)
+            # What it did is done, so deaths like this come to an end: they are not the chunk's.
+            self.pieces.lost(number, "" if hand.of_use else hand.failure)
         self.hire()
 
     def end(self) -> None:
