@@ -16,8 +16,14 @@ if TYPE_CHECKING:  # which do not follow niquests' own names for its urllib3
     from urllib3_future.contrib.resolver import BaseResolver, ProtocolResolver
     from urllib3_future.contrib.resolver._async import AsyncBaseResolver
 else:
-    from niquests.packages.urllib3.contrib.resolver import BaseResolver, ProtocolResolver
-    from niquests.packages.urllib3.contrib.resolver._async import AsyncBaseResolver
+    try:
+        from niquests.packages.urllib3.contrib.resolver import BaseResolver, ProtocolResolver
+        from niquests.packages.urllib3.contrib.resolver._async import AsyncBaseResolver
+    except ModuleNotFoundError as missing:  # niquests before 3.13, where its urllib3 is the installed one
+        if missing.name != "niquests.packages":
+            raise
+        from urllib3.contrib.resolver import BaseResolver, ProtocolResolver
+        from urllib3.contrib.resolver._async import AsyncBaseResolver
 
 
 class _Ours:

@@ -13,9 +13,9 @@ from celadon.resolver.adapters.niquests import AsyncResolver, Resolver  # noqa: 
 
 def by_session(resolver):
     def fetch(url, **kwargs):
-        with niquests.Session(resolver=Resolver(resolver), timeout=5) as session:
+        with niquests.Session(resolver=Resolver(resolver)) as session:
             session.trust_env = False
-            return session.get(url, **kwargs).text
+            return session.get(url, timeout=5, **kwargs).text
 
     return fetch
 
@@ -23,9 +23,9 @@ def by_session(resolver):
 def by_async_session(resolver):
     def fetch(url, **kwargs):
         async def main():
-            async with niquests.AsyncSession(resolver=AsyncResolver(resolver), timeout=5) as session:
+            async with niquests.AsyncSession(resolver=AsyncResolver(resolver)) as session:
                 session.trust_env = False
-                return (await session.get(url, **kwargs)).text
+                return (await session.get(url, timeout=5, **kwargs)).text
 
         return asyncio.run(main())
 
