@@ -239,6 +239,17 @@ def test_the_command(tree, tmp_path, capfdbinary, processes):
     assert json.loads(meta.read_text())["authority_queries"] > 3
 
 
+@pytest.mark.parametrize("form", ["J", "csv", "F"])
+def test_no_server_is_no_address(tree, tmp_path, capfdbinary, form):
+    """Of a walk that ends before anybody was asked; once a lone colon was written."""
+    (tmp_path / "names").write_text("ns.foo.inner.test\na.foo.inner.test\n")
+    words = ["--iterative", "--hints", ROOT, "-p", str(tree[ROOT].port), "-q", "-o", form]
+    assert main(["bulk", str(tmp_path / "names"), *words]) == 0
+    out = capfdbinary.readouterr().out.decode()
+    assert "SERVFAIL" in out
+    assert not any(one in out for one in ('"resolver":":"', ",:,", "Server: :"))
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [

@@ -37,6 +37,8 @@ def holds(answer: Answer, rdtype: int) -> bool:
 
 @lru_cache(256)
 def server_label(label: str | None) -> str:
-    """``address#port`` as massdns writes it."""
-    address, _, port = (label or "").partition("#")
+    """``address#port`` as massdns writes it; empty if nobody was asked."""
+    if not label:
+        return ""
+    address, _, port = label.partition("#")
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
