@@ -16,7 +16,6 @@ _NAMES = "private attributes of gevent's class"
 _REPR = "another repr"
 _TEXT = "another text of an error"
 _REPORTS = "another report, with the same in it"
-_ITEMS = "a subclass does not replace _put and _get: where items are kept is the queue's own"
 _NO_START = "an application that never calls start_response is answered with 500, and reported"
 _KEPT = "the standard library's class stays, and parks"
 
@@ -69,7 +68,6 @@ TABLE = {
         ("test__monkey_fork_atomic", "(program)", "internals", "16 Pythons in 2 seconds: too many on a busy machine"),
         ("test__monkey_module_run", "TestRun.test_issue_302", "internals", "that the class is called gevent's"),
         ("test__monkey_module_run", "*threadpool*", "wanted", "in a thread of a pool get_ident is the thread's own"),
-        ("test__monkey_queue", "FailingQueueTest.test_failing_queue", "wanted", _ITEMS),
         ("test__monkey_select", "TestSelect.test_epoll_removed", "wanted", "select.epoll stays, and parks"),
         ("test__monkey_selectors", "TestSelectors.test_default TestSelectors.test_selector_GeventSelector", "wanted", "selectors.EpollSelector stays, and parks"),
         ("test__monkey_selectors", "TestSelectors.test_selectors_select_is_patched", "internals", "an attribute by which gevent marks its functions"),
@@ -93,7 +91,6 @@ TABLE = {
         ("test__pywsgi", "TestBody304.test_err TestWrite304.test_err", "internals", _TEXT),
         ("test__queue", "*test_subscript", "internals", "Queue[int] is typing's, not types.GenericAlias"),
         ("test__queue", "TestChannel.test_send TestChannel.test_wait", "wanted", "the getter goes on before the second putter"),
-        ("test__queue", "*test_init_and_bottleneck_methods *test_subclass_assign_queue", "wanted", _ITEMS),
         ("test__refcount", "Test.test_clean_exit Test.test_timeout_exit", "internals", _NAMES),
         ("test__resolver_dnspython", "TestDnsPython.test_import_dns_*", "internals", "gevent's private copy of dnspython"),
         ("test__select", "TestPossibleCrashes.test_closing_*", "internals", _NAMES),
@@ -116,11 +113,13 @@ TABLE = {
         ("test__threading", "TestCleanup.test_cleanup_gevent", "wanted", "dummy threads are removed when the next one is made"),
         ("test__threading_2", "*forked*", "wanted", "the parent's greenlets do not run in a forked child"),
         ("test__threading_2", "*foreign_thread *no_threading_threads", "wanted", "a dummy thread goes with its greenlet"),
-        ("test__threading_2", "*sleep* ThreadTests.test_join_nondaemon_on_shutdown", "internals", _REPR),
+        ("test__threading_2", "*sleep* ThreadTests.test_join_nondaemon_on_shutdown ThreadTests.test_various_ops*", "internals", _REPR),
+        ("test__threading_fork_from_dummy", "Test.test_fork_from_dummy_thread", "internals", _NAMES),
         ("test__threading_monkey_in_thread", "Test.test_patch_in_thread", "wanted", "patch_all outside the main thread is refused"),
         ("test__threading_vs_settrace", "TestTrace.test_untraceable_lock*", "internals", "whether gevent was compiled"),
         ("test__threadpool", "TestMaxsize.test_inc TestMaxsize.test_setzero", "wanted", "a pool has room for one thread at least"),
         ("test__threadpool", "TestSize.test TestSpawn.test_basics", "wanted", "threads come and go with the calls"),
+        ("test__threadpool*", "TestTPE.test_future TestPatchedTPE.test_future", "wanted", "a future's callbacks run in the thread of its call, as in the standard library"),
         ("test__threadpool", "TestTPE.test_future_wait_module_function", "wanted", "concurrent.futures.wait works with these futures"),
         ("test__threadpool", "*test_greenlet_class TestBeforeRunTaskFailure.* TestWorkerProfileAndTrace.*", "internals", "the greenlet in gevent's worker thread"),
         ("test__threadpool", "TestThreadResult.test_exception_in_on_async_doesnt_crash", "internals", "the arguments of ThreadResult, made by hand"),

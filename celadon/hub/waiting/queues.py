@@ -117,6 +117,8 @@ class Queue(Waiters, Generic[T]):
     __slots__ = ("__weakref__", "_items", "_maxsize", "_mutex", "_open", "_putters", "_shut", "_store", "_take")
 
     _items: Any
+    #: What a getter is woken with that shall look for itself.
+    _again = _AGAIN
 
     def __init__(self, maxsize: int | None = None, items: Iterable[T] = ()) -> None:
         self._waiters = None
@@ -128,11 +130,11 @@ class Queue(Waiters, Generic[T]):
         self._mutex = RLock() if maxsize else None
         self._store: Callable[[T], object]
         self._take: Callable[[], T]
-        self._init(items)
+        self._begin(items)
 
     # -- what the kinds differ in ----------------------------------------------------------------------------
 
-    def _init(self, items: Iterable[T]) -> None:
+    def _begin(self, items: Iterable[T]) -> None:
         self._items = deque(items)
         self._store = self._items.append
         self._take = self._items.popleft
@@ -431,7 +433,7 @@ class LifoQueue(JoinableQueue[T]):
 
     __slots__ = ()
 
-    def _init(self, items: Iterable[T]) -> None:
+    def _begin(self, items: Iterable[T]) -> None:
         self._items = deque(items)
         self._store = self._items.append
         self._take = self._items.pop
@@ -449,7 +451,7 @@ class PriorityQueue(JoinableQueue[T]):
 
     __slots__ = ()
 
-    def _init(self, items: Iterable[T]) -> None:
+    def _begin(self, items: Iterable[T]) -> None:
         self._items = list(items)
         heapify(self._items)
         # Comparing may run Python code, and other threads within it.
