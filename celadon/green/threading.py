@@ -43,6 +43,24 @@ def _dummy(module: ModuleType) -> type:
     return _DummyThread
 
 
+def _end_of_dummy(module: ModuleType) -> type:
+    """What removes a dummy thread since Python 3.13. A greenlet may outlive ``threading``, at the interpreter's end.
+
+    There was an "Exception ignored" then for each; CPython has mended the same for its own threads in later releases.
+    """
+    std: Any = module
+    base: type = std._DeleteDummyThreadOnDel
+
+    class _DeleteDummyThreadOnDel(base):  # type: ignore[misc]
+        def __del__(self) -> None:
+            if std._active_limbo_lock is not None and std._active is not None:
+                super().__del__()
+
+    _DeleteDummyThreadOnDel.__qualname__ = "_DeleteDummyThreadOnDel"
+    _DeleteDummyThreadOnDel.__module__ = "threading"
+    return _DeleteDummyThreadOnDel
+
+
 #: The main thread's new lock, made by ``module`` and put in place by ``main_thread`` (before Python 3.13).
 _main_locks: dict[ModuleType, Any] = {}
 
@@ -80,6 +98,7 @@ def module(std_module: ModuleType) -> dict[str, Any]:
         found["_DummyThread"] = _dummy(std_module)
     else:
         found["_thread_local_info"] = local.local()
+        found["_DeleteDummyThreadOnDel"] = _end_of_dummy(std_module)
     return found
 
 

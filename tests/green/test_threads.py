@@ -257,6 +257,25 @@ def test_a_greenlet_that_forks_is_the_main_thread_of_the_child():
     assert (done.returncode, done.stdout, done.stderr) == (0, "the main thread\n", "")
 
 
+OUTLIVES = """
+from celadon import patch_all, sleep, spawn
+patch_all()
+import builtins, threading
+
+def waits():
+    print(threading.current_thread().name)
+    sleep(1000)
+
+builtins.kept = spawn(waits)
+sleep(0)
+"""
+
+
+def test_a_greenlet_that_outlives_threading_ends_in_silence():
+    done = subprocess.run([sys.executable, "-c", OUTLIVES], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Dummy-1\n", "")
+
+
 DAEMON = """
 from celadon import patch_all
 patch_all("python")
