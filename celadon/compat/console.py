@@ -50,7 +50,9 @@ def converse(stream: Any, locals: dict[str, Any], banner: str | None = None) -> 
     with _redirected(stream):
         console.raw_input = lambda prompt="": _line(stream, prompt)  # type: ignore[method-assign]
         console.write = lambda data: _say(stream, data)  # type: ignore[method-assign]
-        console.interact(banner)
+        console.interact(banner, exitmsg="")
+        # Not after SystemExit, where Python 3.13 would say it as well.
+        _say(stream, f"now exiting {type(console).__name__}...\n")
 
 
 def _say(stream: Any, text: str) -> None:

@@ -338,6 +338,12 @@ def test_backdoor(capsys):
         client.sendall(b"print(number * 6)\nexit()\n")
         assert "42" in reader.read()
         client.close()
+        for ends, goodbye in ((b"import sys; sys.exit(0)\n", ""), (b"", "now exiting InteractiveConsole...\n")):
+            with gsocket.create_connection(server.address) as client:
+                client.sendall(ends)
+                client.shutdown(socket.SHUT_WR)
+                said = client.makefile().read()
+            assert said.rpartition(">>> ")[2].lstrip("\n") == goodbye
     assert wait() is True
     assert not capsys.readouterr().err, "exit() closes the stream: nothing is written to it after that"
 
