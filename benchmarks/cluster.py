@@ -1,44 +1,49 @@
 """``python -m benchmarks.cluster``: two workers of a Dask cluster here beside ``-P 2``, and what a shard costs.
 
 The same names, the same server (NSD, else Knot, else the responder), in turn, ``--rounds`` times; the best of each is
-compared. From each time that of a run with one name is taken off: a cluster's start is seconds, whatever the input.
-A shard's cost is what a run with many small shards takes more than one with few. Needs ``celadon[dask]``.
+compared, from the plan to the merged output. The start of interpreters and of the cluster, which is seconds whatever
+the input, is not in it. A shard's cost is what a run with many small shards takes more than one with few. Needs
+``celadon[dask]``.
 """
 
 import argparse
-import json
 import os
 import pathlib
-import subprocess
-import sys
+import statistics
 import tempfile
 import time
 
+from distributed import Client, LocalCluster
+
+from celadon.resolver.cli import main as resolve
+from celadon.resolver.distributed import ForkPool, merge, plan, run
+
 from . import nameservers
 
-RESOLVE = [sys.executable, "-m", "celadon.resolver.cli", "bulk"]
-WAYS = {
-    "-P 2": ["-P", "2"],
-    "-P 2 --parts": ["-P", "2", "--parts", "parts"],
-    "--dask local:2": ["--dask", "local:2", "--parts", "parts"],
-}
 SHARDS = 16  # of a whole run
-MANY = 200
+MANY, FEW, SMALL = 200, 20, 100  # shards, and the lines of a small one
 
 
-def seconds_of(folder, source, server, words, lines):
-    """How long the command takes; every name must have its record."""
-    subprocess.run(["rm", "-rf", "parts", "out"], cwd=folder, check=True)
-    cut = ["--shard-lines", str(lines)] if "--parts" in words else []
-    command = [*RESOLVE, source, "-r", server, "-w", "out", "-q", "-c", "6", "--metadata-file", "meta", *words, *cut]
-    env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parent.parent)}
+def plain(source, server, count):
+    """Seconds of ``-P 2`` with one output, as the command does it."""
     began = time.monotonic()
-    subprocess.run(command, cwd=folder, env=env, check=True)
+    words = ["bulk", source, "-r", server, "-P", "2", "-c", "6", "-w", f"{source}.out", "-q"]
+    assert resolve(words) == 0
     took = time.monotonic() - began
-    meta = json.loads((folder / "meta").read_text())
-    statuses = meta["statuses"]
-    with open(source, encoding="ascii") as names:
-        assert statuses == {"NOERROR": sum(1 for _ in names)}, statuses
+    with open(f"{source}.out", "rb") as records:
+        assert sum(line.count(b'"NOERROR"') for line in records) == count
+    os.unlink(f"{source}.out")
+    return took
+
+
+def in_shards(pool, source, server, count, lines):
+    """Seconds of a run in shards, merged to one output."""
+    began = time.monotonic()
+    made = plan(source, f"{source}.parts", lines=lines, restart=True, resolvers=server, tries=6)
+    outcome = run(pool, made)
+    assert merge(made.directory, f"{source}.out") == count
+    took = time.monotonic() - began
+    assert outcome.tally().statuses == {"NOERROR": count}
     return took
 
 
@@ -49,31 +54,36 @@ def write_names(path, count):
 
 
 def main():
-    """Print both tables."""
+    """Print a line for each way."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--names", type=int, default=200_000)
     asked.add_argument("--rounds", type=int, default=3)
     given = asked.parse_args()
-    with tempfile.TemporaryDirectory() as made, nameservers.best(given.names) as served:
+    began = time.monotonic()
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        tempfile.TemporaryDirectory() as made,
+        nameservers.best(given.names) as served,
+    ):
+        print(f"a cluster of two workers, and the server: there after {time.monotonic() - began:.1f} s")
         folder = pathlib.Path(made)
-        source, one = write_names(folder / "names", given.names), write_names(folder / "one", 1)
-        few = write_names(folder / "few", MANY * 100)
-        starts, times, costs = ({way: [] for way in WAYS} for _ in range(3))
+        source, few = write_names(folder / "names", given.names), write_names(folder / "few", MANY * SMALL)
+        pools = {"-P 2 --parts": lambda: ForkPool(2), "--dask local:2": lambda: client}
+        times = {way: [] for way in ("-P 2", *pools)}
+        costs = {way: [] for way in pools}
         for _ in range(given.rounds):
-            for way, words in WAYS.items():
-                starts[way].append(seconds_of(folder, one, served.address, words, 1))
-                times[way].append(seconds_of(folder, source, served.address, words, given.names // SHARDS))
-                if way != "-P 2":
-                    wide = seconds_of(folder, few, served.address, words, MANY * 10)
-                    costs[way].append((seconds_of(folder, few, served.address, words, 100) - wide) / (MANY - 10))
+            times["-P 2"].append(plain(source, served.address, given.names))
+            for way, pool in pools.items():
+                words = source, served.address, given.names
+                times[way].append(in_shards(pool(), *words, given.names // SHARDS))
+                both = [in_shards(pool(), few, served.address, MANY * SMALL, MANY * SMALL // n) for n in (MANY, FEW)]
+                costs[way].append((both[0] - both[1]) / (MANY - FEW))
         print(f"{given.names} names, {served.kind}, {SHARDS} shards, best of {given.rounds}")
-        net = {way: min(times[way]) - min(starts[way]) for way in WAYS}
-        for way in WAYS:
-            cost = f", {min(costs[way]) * 1000:.0f} ms for each shard more" if costs[way] else ""
-            print(
-                f"{way:16} {given.names / net[way]:8.0f} names/s ({net['-P 2'] / net[way]:.0%} of -P 2), "
-                f"start {min(starts[way]):.1f} s{cost}"
-            )
+        best = {way: min(found) for way, found in times.items()}
+        for way, took in best.items():
+            cost = f", {statistics.median(costs[way]) * 1000:.0f} ms for each shard more" if way in costs else ""
+            print(f"{way:16} {given.names / took:8.0f} names/s ({best['-P 2'] / took:.0%} of -P 2){cost}")
 
 
 if __name__ == "__main__":
