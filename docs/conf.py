@@ -34,6 +34,11 @@ html_theme_options = {
 suppress_warnings = ["misc.highlighting_failure"]
 
 
+def _label(name):
+    """A page of the reference in the menu, short enough for one line."""
+    return f"{name.removeprefix('reference/').removeprefix('celadon.')} <{name}>"
+
+
 def _menu(text):
     """A hidden table of contents for each section of index.md, in its order."""
     for title, section in re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL):
@@ -58,7 +63,7 @@ def _read(app, name, content):
     )
     if name == "index":
         text += "".join(_menu(text))
-        text += "\n```{toctree}\n:hidden:\n:caption: Reference\n\n" + "\n".join(reference.names()) + "\n```\n"
+        text += "\n```{toctree}\n:hidden:\n:caption: Reference\n\n" + "\n".join(_label(name) for name in reference.names()) + "\n```\n"
     content[0] = text
 
 

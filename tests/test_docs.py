@@ -29,7 +29,7 @@ def run(command, **kwargs):
     # The blocks say `resolve` and `python`: those of the environment that the tests run in.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     env = {**os.environ, "PATH": path, "PYTHONWARNINGS": "error", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False, env=env, **kwargs)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False, env=env, **kwargs)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -54,6 +54,7 @@ def test_python_blocks(request, python_ran, page):
     python_ran[request.node.callspec.id].result()
 
 
+@pytest.mark.timeout(200)
 @pytest.mark.parametrize("page", pages("console", "sh"))
 def test_console_blocks(page, tmp_path):
     for code in blocks(page, "console", "sh"):
