@@ -9,7 +9,7 @@ from __future__ import annotations
 import _socket
 from enum import Enum
 from os.path import dirname
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from .model import Answer
 
@@ -97,6 +97,8 @@ class ResolveError(_socket.gaierror):
     server: str | None
     rcode: int | None
     tried: tuple[str, ...]
+    #: See ``Answer.one``: no outcome but such an answer has it.
+    one: ClassVar[None] = None
     answer: Answer | None
     final: bool
 

@@ -89,6 +89,13 @@ def compare(codec, packet, seen):
     assert mine == theirs or mine is None, (packet.hex(), mine, theirs)
     seen["addresses"] += mine is not None
     seen["addresses left to Python"] += mine != theirs
+    told = (Question("q.test", 1), packet, tail, "192.0.2.53#53", 0.5, False)
+    first = codec.first_reply(wire.OneAddress, wire.AddressAnswer, *told)
+    expected = wire.first_reply_in_python(*told)
+    assert type(first) is type(expected), (packet.hex(), first, expected)
+    if first is not None:
+        assert first == expected, (packet.hex(), first, expected)
+        assert first.told == expected.told, packet.hex()
     mine, theirs = codec.walk(packet, end), of_python(wire.walk_python, packet, end)
     assert mine == theirs or mine is None, (packet.hex(), mine, theirs)
     seen["well-formed"] += mine is not None
@@ -112,7 +119,8 @@ def names(codec, draw, seen):
     label = "".join(draw.choices("ab-_\\09. \0\x7fé", (9, 9, 2, 2, 1, 1, 1, 3, 1, 1, 1, 1), k=draw.choice((3, 9, 40))))
     name = ".".join([label, *draw.choices(("test", "a" * 63, "b" * 64, ""), (9, 3, 1, 1), k=draw.randrange(6))])
     rdtype = draw.choice((1, 28, 65535))
-    mine, theirs = codec.tail(name, rdtype), of_python(wire.question_tail, Question(name, rdtype))
+    question = Question(name, rdtype, draw.choice((1, 1, 1, 3)))
+    mine, theirs = codec.tail(question), of_python(wire.question_tail_in_python, question)
     assert mine == theirs or mine is None, (name, mine, theirs)
     seen["names"] += mine is not None
 

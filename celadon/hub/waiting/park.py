@@ -105,8 +105,9 @@ class Wake:
 
     abort: Abort
 
-    def __init__(self) -> None:
-        self.hub: Hub = _local.hub or get_hub()
+    def __init__(self, hub: Hub | None = None) -> None:
+        """``hub``: this thread's, where it is at hand."""
+        self.hub: Hub = hub or get_hub()
         self.waiter: greenlet = getcurrent()
 
     def __repr__(self) -> str:

@@ -19,6 +19,11 @@
 
 static const uint8_t root_opt[3] = {0, 0, 41}; /* how an OPT record begins: owner and type */
 
+/* The names of the answers' slots. */
+struct names {
+    PyObject *question, *told, *one, *walked, *parsed;
+};
+
 struct sections {
     Py_ssize_t start[3], opt; /* opt: where the type of the OPT record is, 0 for none */
     int rcode;
@@ -218,54 +223,137 @@ walk(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
     return tuple_of(&found);
 }
 
-PyDoc_STRVAR(address_in_doc, "address_in(message, tail)\n--\n\nAs dns/wire.py's.");
-
-static PyObject *
-address_in(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
+/* Where the one address of the very name is in a message that answers a question's tail so; NULL for every other message.
+   ``more``: whether there is more than that and an OPT record without options; then ``found`` says where. */
+static const uint8_t *
+own_address(const uint8_t *data, Py_ssize_t limit, const uint8_t *tail, Py_ssize_t length, int *more, struct sections *found)
 {
     static const uint8_t own[6] = {0xC0, 12, 0, 1, 0, 1}, asks[4] = {0, 1, 0, 1};
-    const uint8_t *data, *tail;
-    Py_ssize_t limit, length;
-    struct sections found;
-    char text[16];
-    if (!two_arguments(given) || !bytes_of(arguments[0], &data, &limit) || !bytes_of(arguments[1], &tail, &length)) {
-        return NULL;
-    }
     Py_ssize_t end = 12 + length, rest = limit - end;
+    *more = 0;
     if (length < 4 || rest < 16 || memcmp(tail + length - 4, asks, 4) || memcmp(data + 12, tail, (size_t)length)) {
-        Py_RETURN_NONE;
+        return NULL;
     }
     unsigned authority = two(data + 8), additional = two(data + 10);
     const uint8_t *record = data + end;
     if ((two(data + 2) & 0xFA0F) != 0x8000 || two(data + 4) != 1 || two(data + 6) != 1 || memcmp(record, own, 6) ||
         two(record + 10) != 4) {
-        Py_RETURN_NONE;
+        return NULL;
     }
-    int more = 0;
     if (rest == 27 && additional == 1 && authority == 0) {
         if (memcmp(record + 16, root_opt, 3) || record[21] || two(record + 25)) {
-            Py_RETURN_NONE;
+            return NULL;
         }
     }
     else if (rest > 16 || authority || additional) {
-        more = 1;
-        if (!walk_all(data, limit, end, &found) || found.rcode) {
-            Py_RETURN_NONE;
+        *more = 1;
+        if (!walk_all(data, limit, end, found) || found->rcode) {
+            return NULL;
         }
     }
+    return record;
+}
+
+static PyObject *
+ttl_of(const uint8_t *record)
+{
     uint32_t ttl = four(record + 6);
-    PyObject *made = PyTuple_New(3);
+    return PyLong_FromUnsignedLong(ttl & 0x80000000u ? 0 : ttl); /* RFC 2181 §8 */
+}
+
+static PyObject *
+address_of(const uint8_t *record)
+{
+    char text[16];
+    return text_of(text, dotted(record + 12, text));
+}
+
+/* A tuple of these, whose references it takes; NULL if one of them is NULL. */
+static PyObject *
+tuple_with(Py_ssize_t count, PyObject *const *items)
+{
+    PyObject *made = PyTuple_New(count);
+    int whole = made != NULL;
+    for (Py_ssize_t index = 0; index < count; index++) {
+        whole = whole && items[index] != NULL;
+    }
+    for (Py_ssize_t index = 0; index < count; index++) {
+        if (whole) {
+            PyTuple_SET_ITEM(made, index, items[index]);
+        }
+        else {
+            Py_XDECREF(items[index]);
+        }
+    }
+    if (!whole) {
+        Py_CLEAR(made);
+    }
+    return made;
+}
+
+PyDoc_STRVAR(address_in_doc, "address_in(message, tail)\n--\n\nAs dns/wire.py's.");
+
+static PyObject *
+address_in(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
+{
+    const uint8_t *data, *tail;
+    Py_ssize_t limit, length;
+    struct sections found;
+    int more;
+    if (!two_arguments(given) || !bytes_of(arguments[0], &data, &limit) || !bytes_of(arguments[1], &tail, &length)) {
+        return NULL;
+    }
+    const uint8_t *record = own_address(data, limit, tail, length, &more, &found);
+    if (record == NULL) {
+        Py_RETURN_NONE;
+    }
+    PyObject *items[3] = {ttl_of(record), address_of(record), more ? tuple_of(&found) : Py_NewRef(Py_None)};
+    return tuple_with(3, items);
+}
+
+/* Takes the reference to the value. The answers' classes are frozen, their slots are not. */
+static int
+put(PyObject *made, PyObject *name, PyObject *value)
+{
+    int done = value == NULL ? -1 : PyObject_GenericSetAttr(made, name, value);
+    Py_XDECREF(value);
+    return done;
+}
+
+PyDoc_STRVAR(first_reply_doc, "first_reply(one, more, question, message, tail, server, rtt, tcp)\n--\n\n"
+                              "As dns/wire.py's first_reply_in_python; ``one`` and ``more`` are the answers' classes.");
+
+static PyObject *
+first_reply(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
+{
+    const struct names *names = PyModule_GetState(module);
+    const uint8_t *data, *tail;
+    Py_ssize_t limit, length;
+    struct sections found;
+    int more;
+    if (given != 8 || !PyType_Check(arguments[0]) || !PyType_Check(arguments[1])) {
+        PyErr_SetString(PyExc_TypeError, "two classes and 6 arguments are needed");
+        return NULL;
+    }
+    if (!bytes_of(arguments[3], &data, &limit) || !bytes_of(arguments[4], &tail, &length)) {
+        return NULL;
+    }
+    const uint8_t *record = own_address(data, limit, tail, length, &more, &found);
+    if (record == NULL) {
+        Py_RETURN_NONE;
+    }
+    PyTypeObject *class = (PyTypeObject *)arguments[more ? 1 : 0];
+    PyObject *made = class->tp_alloc(class, 0);
     if (made == NULL) {
         return NULL;
     }
-    int count = dotted(record + 12, text);
-    PyObject *address = text_of(text, count);
-    PyTuple_SET_ITEM(made, 0, PyLong_FromUnsignedLong(ttl & 0x80000000u ? 0 : ttl)); /* RFC 2181 §8 */
-    PyTuple_SET_ITEM(made, 1, address);
-    PyTuple_SET_ITEM(made, 2, more ? tuple_of(&found) : Py_NewRef(Py_None));
-    if (PyTuple_GET_ITEM(made, 0) == NULL || address == NULL || PyTuple_GET_ITEM(made, 2) == NULL) {
-        Py_DECREF(made);
-        return NULL;
+    PyObject *told[6] = {Py_NewRef(arguments[3]), PyLong_FromSsize_t(12 + length), Py_NewRef(arguments[5]),
+                         Py_NewRef(arguments[6]), Py_NewRef(arguments[7]), PyLong_FromLong(1)};
+    PyObject *one[2] = {ttl_of(record), address_of(record)};
+    if (put(made, names->told, tuple_with(6, told)) < 0 || put(made, names->one, tuple_with(2, one)) < 0 ||
+        put(made, names->question, Py_NewRef(arguments[2])) < 0 ||
+        (more && (put(made, names->walked, tuple_of(&found)) < 0 || put(made, names->parsed, Py_NewRef(Py_None)) < 0))) {
+        Py_CLEAR(made);
     }
     return made;
 }
@@ -514,21 +602,20 @@ plain(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
     return changed ? text_of(low, length) : Py_NewRef(host);
 }
 
-PyDoc_STRVAR(tail_doc, "tail(name, type)\n--\n\nThe question section for a plain name and class IN, or None.");
+PyDoc_STRVAR(tail_doc, "tail(question)\n--\n\nThe question section of a Question with a plain name and class IN, or None.");
 
 static PyObject *
-tail(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
+tail(PyObject *module, PyObject *question)
 {
     uint8_t wire[MOST_BYTES + 4];
-    if (!two_arguments(given)) {
+    long type, class;
+    if (!PyTuple_Check(question) || PyTuple_GET_SIZE(question) != 4) {
+        PyErr_Format(PyExc_TypeError, "a Question is needed, not %.100s", Py_TYPE(question)->tp_name);
         return NULL;
     }
-    PyObject *name = arguments[0];
-    long type = PyLong_AsLong(arguments[1]);
-    if (type == -1 && PyErr_Occurred()) {
-        return NULL;
-    }
-    if (!PyUnicode_Check(name) || type < 0 || type > 0xFFFF || !PyUnicode_IS_ASCII(name)) {
+    PyObject *name = PyTuple_GET_ITEM(question, 0);
+    if (!PyUnicode_Check(name) || !PyUnicode_IS_ASCII(name) || !number_of(PyTuple_GET_ITEM(question, 1), &type) ||
+        !number_of(PyTuple_GET_ITEM(question, 2), &class) || type < 0 || type > 0xFFFF || class != 1) {
         Py_RETURN_NONE;
     }
     Py_ssize_t length = PyUnicode_GET_LENGTH(name), label = 0;
@@ -670,15 +757,47 @@ taken(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
 static PyMethodDef methods[] = {
     {"walk", (PyCFunction)(void (*)(void))walk, METH_FASTCALL, walk_doc},
     {"address_in", (PyCFunction)(void (*)(void))address_in, METH_FASTCALL, address_in_doc},
+    {"first_reply", (PyCFunction)(void (*)(void))first_reply, METH_FASTCALL, first_reply_doc},
     {"records", (PyCFunction)(void (*)(void))records, METH_FASTCALL, records_doc},
     {"rows", (PyCFunction)(void (*)(void))rows, METH_FASTCALL, rows_doc},
     {"taken", (PyCFunction)(void (*)(void))taken, METH_FASTCALL, taken_doc},
     {"plain", (PyCFunction)(void (*)(void))plain, METH_FASTCALL, plain_doc},
-    {"tail", (PyCFunction)(void (*)(void))tail, METH_FASTCALL, tail_doc},
+    {"tail", tail, METH_O, tail_doc},
     {NULL, NULL, 0, NULL},
 };
 
+static int
+begin(PyObject *module)
+{
+    struct names *names = PyModule_GetState(module);
+    names->question = PyUnicode_InternFromString("question");
+    names->told = PyUnicode_InternFromString("told");
+    names->one = PyUnicode_InternFromString("one");
+    names->walked = PyUnicode_InternFromString("_walked");
+    names->parsed = PyUnicode_InternFromString("_parsed");
+    return names->question && names->told && names->one && names->walked && names->parsed ? 0 : -1;
+}
+
+static int
+clear(PyObject *module)
+{
+    struct names *names = PyModule_GetState(module);
+    Py_CLEAR(names->question);
+    Py_CLEAR(names->told);
+    Py_CLEAR(names->one);
+    Py_CLEAR(names->walked);
+    Py_CLEAR(names->parsed);
+    return 0;
+}
+
+static void
+end(void *module)
+{
+    clear(module);
+}
+
 static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, begin},
 #if PY_VERSION_HEX >= 0x030c0000
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif
@@ -690,7 +809,7 @@ static PyModuleDef_Slot slots[] = {
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, "celadon.resolver.accel._codec", "Questions made and addresses read, in C.",
-    0, methods, slots, NULL, NULL, NULL,
+    sizeof(struct names), methods, slots, NULL, clear, end,
 };
 
 PyMODINIT_FUNC

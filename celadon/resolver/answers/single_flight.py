@@ -70,15 +70,16 @@ class _Flight:
                 self.timer = None
         if self.stale is not None and home.serve_stale(self, outcome):
             return
-        if isinstance(outcome, Answer):
-            if outcome.one is None:
-                outcome = pruned(outcome)
+        one = outcome.one
+        if one is None and isinstance(outcome, Answer):
+            outcome = pruned(outcome)
+        if one is not None or isinstance(outcome, Answer):
             cache = home.cache
             # Asked before a flush, or of servers of an older configuration: waiters get it, the cache does not.
             if cache is not None and cache.generation == self.generation:
-                cache.put(outcome, home.now(), key)
+                cache.put(outcome, home.now(), key)  # type: ignore[arg-type]  # an Answer
             done = self.done
-            if done is not None and self.others is None and self.question is outcome.question:
+            if done is not None and self.others is None and self.question is outcome.question:  # type: ignore[union-attr]
                 self.done = None  # as ``tell``, for one waiter
                 done(outcome)
                 return
@@ -128,6 +129,7 @@ class Flights:
         self._call_later = call_later
         self.flights: dict[Key, _Flight] = {}
         self._closed = False
+        self._stale = cache is not None and cache.policy.stale > 0
 
     def __repr__(self) -> str:
         return f"<{len(self.flights)} flights on {self.engine!r}>"
@@ -143,7 +145,8 @@ class Flights:
         """As ``submit``, with the question's ``key_of``."""
         flight = self.flights.get(key)
         if flight is None:
-            return self._start(key, question, done).leave
+            flight = self._start(key, question, done)
+            return flight.leave
         if flight.stale is not None and flight.timer is None and self.cache is not None:
             # The timer has given the expired answer to earlier waiters: a new one too waits for client_timeout at most.
             flight.timer = self._call_later(self.cache.policy.client_timeout, self._late, flight)
@@ -164,7 +167,7 @@ class Flights:
         flight = _Flight(self, key, question, done, 0 if cache is None else cache.generation)
         flight.cancel = self.engine.submit(question, flight.landed)
         self.flights[key] = flight
-        if cache is not None and cache.policy.stale:
+        if self._stale and cache is not None:
             flight.stale = cache.stale(question, self.now())
             if flight.stale is not None:
                 flight.timer = self._call_later(cache.policy.client_timeout, self._late, flight)

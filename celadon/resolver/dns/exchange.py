@@ -19,8 +19,8 @@ from ..model import USUAL, Answer, Config, QueryOptions, Question, Server
 from ..protocols import Done, Outcome
 from . import wire
 from .pace import Pace, Window
-from .server_health import Health
-from .wire import WireAnswer, WireError, address_answer, decode, encode_question, question_tail
+from .server_health import TIMED, Health
+from .wire import WireAnswer, WireError, decode, encode_question, question_tail
 
 _USUAL = (None, USUAL)
 _SOFT = {1: Kind.FORMERR, 2: Kind.SERVFAIL, 4: Kind.NOTIMP, 5: Kind.REFUSED, 16: Kind.NOTIMP, 23: Kind.REFUSED}
@@ -82,7 +82,7 @@ class Query:
     sent: float
 
     def __init__(self, question: Question, done: Done, engine: Any) -> None:
-        self.tail: bytes = question_tail(question)
+        self.tail: bytes = wire.quick_tail(question) or question_tail(question)
         self.question: Question = question
         self.done: Done | None = done
         self.engine: Any = engine
@@ -145,12 +145,17 @@ class Exchange:
         self._simple = not (tuning.mixed_case or tuning.cookies or config.use_vc)
         self._bounded = bool(tuning.in_flight_per_server or tuning.rate_per_server)
         #: The server for every plain question, if no decision is needed (one server, no limits); else None.
-        self.direct: Health | None = self._only if self._simple and not self._bounded and self.pace is None else None
+        self.direct: Health | None = self._only if self._plain() else None
         #: Whether the server's own speed sets the patience of a first try; else the configured timeout does.
         self.adapts: bool = tuning.adaptive_timeout and (config.attempts > 1 or self._only is None)
         #: Counts for people: replies believed, packets not believed, tries without a reply, TCP, fallbacks.
         self.troubled: bool = False  # whether one of several servers may be down
         self.ignored = self.timeouts = self.tcp = self.plain = self.retries = 0
+
+    def _plain(self) -> bool:
+        """Whether a plain question needs no decision beyond its server."""
+        limited = self._bounded or self.pace is not None
+        return self._simple and not limited and self._only is not None and not self._only.stream
 
     def _health(self, index: int, server: Server, now: float) -> Health:
         rate = self.tuning.rate_per_server
@@ -335,18 +340,24 @@ class Exchange:
 
     def reply(self, query: Query, message: bytes, now: float, tcp: bool, state: Health) -> Verdict:
         """A message came on a link of the question, with the id of one of its tries."""
-        more = query.more
-        tail = query.tail
-        end = 12 + len(tail)
+        more, tail = query.more, query.tail
         rtt = now - query.sent
         if rtt < 0:
             rtt = 0.0  # ``now`` is the time of a batch; this question may have left after it
-        if more is None and (found := wire.address_in(message, tail)) is not None:
+        if more is None:
             # A first try brought an address, as nearly all do: what follows comes to this, at half the price.
-            state.replied(now, rtt)
-            if not state.edns_seen:
-                state.edns_seen = message[11] > 0 and len(message) - end >= 27
-            return address_answer(query.question, (message, end, state.label, rtt, tcp, 1), found)
+            address = wire.first_reply(query.question, message, tail, state.label, rtt, tcp)
+            if address is not None:
+                state.answered = count = state.answered + 1  # as ``replied``, without a call
+                state.heard_at = now
+                if state.silences:
+                    state.heard(now)
+                if not count & TIMED or not state.smoothed:
+                    state.timed(rtt)
+                if not state.edns_seen:
+                    state.edns_seen = message[11] > 0 and len(message) - len(tail) >= 39
+                return address
+        end = 12 + len(tail)
         if more is not None and more.tcp and not tcp:
             self.ignored += 1  # a forger is guessing: no try over UDP counts any more
             return None

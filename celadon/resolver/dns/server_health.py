@@ -14,7 +14,7 @@ _PENALTY = 2.0  # seconds; doubled with each further silence
 _MOST_PENALTY = 60.0
 _LEAST_TIMEOUT = 0.3  # seconds; below that, a miss in the server's cache would look like a loss
 _PLAIN_FOR = 900.0  # seconds for which a server without EDNS is asked without it
-_TIMED = 7  # one reply in eight is timed, which is enough to know a server
+TIMED = 7  # one reply in eight is timed, which is enough to know a server
 _COOKIE_FOR = 120.0  # seconds after which a server that stopped sending cookies is believed again (c-ares' figure)
 
 
@@ -73,7 +73,7 @@ class Health:
         self.heard_at = now
         if self.silences:
             self.heard(now)
-        if rtt is not None and (not count & _TIMED or not self.smoothed):
+        if rtt is not None and (not count & TIMED or not self.smoothed):
             self.timed(rtt)
 
     def timed(self, rtt: float) -> None:

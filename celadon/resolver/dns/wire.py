@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import _socket
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from struct import Struct
 from struct import error as StructError  # noqa: N812  (a class)
 from typing import Any
@@ -98,9 +98,12 @@ def _end_of(rest: str) -> bytes:
 
 def question_tail(question: Question) -> bytes:
     """The question section, which a reply must echo. ResolveError(ILLEGAL) for a name that has no wire form."""
+    return quick_tail(question) or question_tail_in_python(question)
+
+
+def question_tail_in_python(question: Question) -> bytes:
+    """As ``question_tail``, without the accelerator."""
     name, rdtype, rdclass, _ = question
-    if _codec is not None and rdclass == 1 and (tail := _codec.tail(name, rdtype)) is not None:
-        return tail  # type: ignore[no-any-return]
     if rdclass == 1 and rdtype in _TYPES:
         return encode_name(name) + _TYPES[rdtype]
     return encode_name(name) + rdtype.to_bytes(2, "big") + rdclass.to_bytes(2, "big")
@@ -377,6 +380,16 @@ def address_answer(question: Question, told: Told, found: tuple[int, str, Walked
     return made
 
 
+def first_reply_in_python(
+    question: Question, message: bytes, tail: bytes, server: str, rtt: float, tcp: bool
+) -> AddressAnswer | None:
+    """The answer of a message that came to the first try, if ``address_in`` finds an address in it; else None."""
+    found = address_in(message, tail)
+    if found is None:
+        return None
+    return address_answer(question, (message, 12 + len(tail), server, rtt, tcp, 1), found)
+
+
 def decode(question: Question, told: Told) -> WireAnswer:
     """The answer in a message whose header and question were checked. WireError if it is malformed."""
     message, end = told[:2]
@@ -470,13 +483,18 @@ def _edns_options(data: bytes) -> tuple[tuple[int, bytes], ...]:
 
 _codec: Any = None
 address_in: Callable[[bytes, bytes], tuple[int, str, Walked | None] | None] = address_in_python
+#: As ``question_tail``; the accelerator may say None.
+quick_tail: Callable[[Question], bytes | None] = question_tail_in_python
+first_reply: Callable[[Question, bytes, bytes, str, float, bool], AddressAnswer | None] = first_reply_in_python
 
 
 def accelerate(codec: Any) -> None:
     """Make and read messages with these functions, where they know what to say; None: without."""
-    global _codec, address_in
+    global _codec, address_in, first_reply, quick_tail
     _codec = codec
+    quick_tail = question_tail_in_python if codec is None else codec.tail
     address_in = address_in_python if codec is None else codec.address_in
+    first_reply = first_reply_in_python if codec is None else partial(codec.first_reply, OneAddress, AddressAnswer)
 
 
 accelerate(accel.codec)

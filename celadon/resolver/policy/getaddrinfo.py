@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from .. import accel
+from ..answers.cache import Key
 from ..errors import Kind, ResolveError
 from ..model import CLASS_IN, AddrInfo, Answer, Question, SockAddr
 from ..names import domain, idn_flags
@@ -44,6 +45,7 @@ _FAMILIES = frozenset((0, _INET, _INET6))
 # Letters that no numeric address ends in: not a hexadecimal digit, not x.
 _NAME_ENDS = frozenset("ghijklmnopqrstuvwyzGHIJKLMNOPQRSTUVWYZ")
 # type argument -> the (type, protocol) pairs of the result, in glibc's order (gaih_inet_typeproto)
+_PROTOCOL = {1: 6, 2: 17}
 _PRODUCTS = {0: ((1, 6), (2, 17), (3, 0)), 1: ((1, 6),), 2: ((2, 17),)}
 
 
@@ -59,9 +61,7 @@ def first_questions(
     return nss.first_questions(world, host, family)
 
 
-def first_key(
-    world: World, host: Any, port: Any, family: int, type: int, proto: int, flags: int
-) -> tuple[str, int, int, None] | None:
+def first_key(world: World, host: Any, port: Any, family: int, type: int, proto: int, flags: int) -> Key | None:
     """The cache's key of the one question that is first asked for one family; None where something else comes first."""
     low = plain(host, port, family, type, proto, flags)
     if low is None or not family:
@@ -69,7 +69,7 @@ def first_key(
     # As ``nss.first_questions``: a call less.
     if low.count(".") < world.dots or low in world.hosts.by_name or low.endswith(world.special):
         return None
-    return low, TYPE_OF[family], CLASS_IN, None
+    return low if family == _INET else (low, TYPE_OF[family], CLASS_IN, None)
 
 
 def plain_in_python(host: Any, port: Any, family: int, type: int, proto: int, flags: int) -> str | None:
@@ -107,8 +107,7 @@ def of_one(one: tuple[int, str], port: int, type: int) -> list[AddrInfo]:
     """What ``answered`` returns if all that was asked for are IPv4 addresses, and this is the answer's ``one``."""
     place = one[1], port
     if type:
-        ((kind, proto),) = _PRODUCTS[type]
-        return [(_INET, kind, proto, "", place)]
+        return [(_INET, type, _PROTOCOL[type], "", place)]
     return [(_INET, kind, proto, "", place) for kind, proto in _PRODUCTS[0]]
 
 

@@ -21,6 +21,7 @@ from ..model import CLASS_IN, AddrInfo, Answer, Config, QueryOptions, Question, 
 from ..policy import getaddrinfo
 from ..policy.libc_or_engine import Choice
 from ..policy.plan import Ask, Plan, Sources
+from ..policy.sources import TYPE_OF
 from ..protocols import Cancel, Done, Engine, FullResolver, Observer, Outcome, Place, counts_of
 from ..system.world import World
 from .calls import Call
@@ -131,6 +132,10 @@ class Seat:
     def leave(self) -> None:
         """One lookup less. The last lookup of a retired engine closes it."""
         self.users -= 1
+        self.left()
+
+    def left(self) -> None:
+        """See ``leave``: a lookup has left."""
         if self.retired and not self.users:
             self.flights.close()
 
@@ -398,7 +403,7 @@ class Lookups:
                 self._count(error)
                 raise
         seat.users += 1
-        question = new_tuple(Question, (host, key[1], CLASS_IN, None))  # as ``asking``, without a call
+        question = new_tuple(Question, (host, TYPE_OF[family], CLASS_IN, None))  # as ``asking``, without a call
         ends = None if self.deadline is None else place.now() + self.deadline
         waited = seat, key, question, ends, world, call
         if cache is not None:
@@ -441,9 +446,12 @@ class Lookups:
 
     def _answered(self, place: Place, waited: Waited, outcome: Outcome) -> list[AddrInfo] | Steps[list[AddrInfo]]:
         """The result of a lookup given to ``_wait``, or the steps to it, by the outcome of its question."""
-        if outcome.__class__ is not ResolveError and (one := outcome.one) is not None:  # type: ignore[union-attr]
-            waited[0].leave()
-            call = waited[5]
+        one = outcome.one
+        if one is not None:
+            seat, _, _, _, _, call = waited
+            seat.users -= 1  # as ``leave``, without a call
+            if seat.retired:
+                seat.left()
             return getaddrinfo.of_one(one, call[1], call[3])
         seat, _, question, ends, world, call = waited
         lookup = Lookup(ends)

@@ -48,7 +48,7 @@ def _ask(hub: Hub, engine: Engine | Flights, questions: tuple[Question, ...], en
 
 def ask_one(hub: Hub, engine: Engine | Flights, question: Question, ends: float | None) -> Outcome:
     """As ``ask``, for one question."""
-    wake = Wake()
+    wake = Wake(hub)
     outcome: Any = wake.wait(engine.submit(question, wake.up), None if ends is None else max(ends - hub.now(), 0))
     if outcome is TIMED_OUT:
         raise over(question)
@@ -92,7 +92,7 @@ class StubResolver(Lookups, CallResolver):
         """See Lookups."""
         seat, key, question, ends, _, _ = waited
         try:
-            wake = Wake()
+            wake = Wake(place)
             cancel = seat.flights.join(key, question, wake.up)
             outcome = wake.wait(cancel, None if ends is None else max(ends - place.now(), 0))
             if outcome is TIMED_OUT:
@@ -101,7 +101,7 @@ class StubResolver(Lookups, CallResolver):
             self._failed(waited, error)
             raise
         found = then(place, waited, outcome)
-        return self._drive(place, found) if isinstance(found, Generator) else found
+        return self._drive(place, found) if found.__class__ is Generator else found
 
     def explain(self, name: str) -> Explanation:
         """See FullResolver."""

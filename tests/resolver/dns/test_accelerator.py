@@ -41,7 +41,11 @@ def test_bent_packets_and_odd_names_are_read_alike(codec):
         ("records", (b"", 1)),
         ("records", (None, 12, 1)),
         ("rows", (b"", 12, "1")),
-        ("tail", ("a", None)),
+        ("tail", ("a",)),
+        ("tail", (("a", 1),)),
+        ("first_reply", (wire.OneAddress, wire.AddressAnswer, None, b"", b"", "s", 0.0)),
+        ("first_reply", (wire.OneAddress, wire.AddressAnswer, None, "", b"", "s", 0.0, False)),
+        ("first_reply", (wire.OneAddress, 1, None, b"", b"", "s", 0.0, False)),
         ("plain", ("a.test", 80, 2, 1, 0)),
     ],
 )

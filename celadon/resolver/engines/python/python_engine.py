@@ -95,17 +95,29 @@ class PythonEngine:
             return query.cancel
         now = self._clock.now()
         exchange = self.exchange
-        options = question.options
-        if exchange.direct is not None and (options is None or options is USUAL):
-            query.state = exchange.direct
-        else:
-            if options is not None:
-                self.largest = max(self.largest, options.bufsize)
-            wait = exchange.begin(query, now)
-            if wait:
-                self._waiting.append(query)
-                self._pump_later(wait)
+        options, state = question.options, exchange.direct
+        if state is not None and (options is None or options is USUAL) and now >= state.plain_until:
+            link = self._udp.get(state)
+            if link is not None and link.uses > 0 and now < link.expires and self._on_event is None:
+                # What the lines below come to for nearly every question, at half the price.
+                query.state = state
+                self._flying += 1
+                ids = self._ids
+                name = ids.pop() if ids else self._new_id()
+                while name in link.flight:
+                    name = self._new_id()
+                link.send(query, name, WITH_OPT + query.tail + OPT)
+                state.sent += 1
+                state.in_flight += 1
+                self._await(query, link, name, now, state.timeout if exchange.adapts else exchange.config.timeout)
                 return query.cancel
+        if options is not None:
+            self.largest = max(self.largest, options.bufsize)
+        wait = exchange.begin(query, now)
+        if wait:
+            self._waiting.append(query)
+            self._pump_later(wait)
+            return query.cancel
         self._flying += 1
         self._transmit(query, now)
         return query.cancel
@@ -178,25 +190,26 @@ class PythonEngine:
                 self.runtime.call_soon(self._give_up, query, verdict)
                 return
             break
-        more = query.more
-        if more is None:
-            slot = int((now + (state.timeout if exchange.adapts else exchange.config.timeout)) * _TICKS) + 1
-        else:
-            slot = int((now + exchange.patience(query, now)) * _TICKS) + 1
-            if query.link is not None:
-                more.old.append((query.link, query.id))
+        if query.more is not None and query.link is not None:
+            query.more.old.append((query.link, query.id))
+        self._await(query, link, name, now, exchange.patience(query, now))
+        if exchange.troubled:
+            self._probe(query, now)
+
+    def _await(self, query: Query, link: Link, name: bytes, now: float, patience: float) -> None:
+        """The question has left under this id: from now on its answer is waited for."""
+        slot = int((now + patience) * _TICKS) + 1
         query.link = link
         query.id = name
         query.sent = now
-        bucket = self._buckets.get(slot)
-        if bucket is None:
+        try:
+            bucket = self._buckets[slot]
+        except KeyError:
             bucket = self._buckets[slot] = {}
             if slot < self._timer_at:
                 self._arm(slot)
         bucket[query] = None
         query.bucket = bucket
-        if exchange.troubled:
-            self._probe(query, now)
 
     def _send(self, query: Query, state: Health, now: float) -> tuple[Link, bytes]:
         exchange, more = self.exchange, query.more
@@ -338,9 +351,7 @@ class PythonEngine:
     def received(self, query: Query, message: bytes, now: float, tcp: bool, state: Health) -> None:
         """A message under this question's id."""
         verdict = self.exchange.reply(query, message, now, tcp, state)
-        if verdict is None:
-            return
-        if verdict is AGAIN or query.more is not None:
+        if query.more is not None or verdict is None or verdict is AGAIN:
             self._act(query, verdict, now)
             return
         done, query.done = query.done, None
