@@ -101,13 +101,15 @@ class _Waiter:
             self.hub.unpark(self.greenlet)
 
 
-def refuse_outside_main(call: str) -> None:
-    """Raise ValueError in a thread on a greenlet, as the C code does.
-
-    In a forked child the thread that forked is the main thread.
-    """
+def in_green_thread() -> bool:
+    """Whether the caller's thread is a greenlet. In a forked child the thread that forked is the main thread."""
     me = root_greenlet()
-    if id(me) in _green and me is not _forked_in:
+    return id(me) in _green and me is not _forked_in
+
+
+def refuse_outside_main(call: str) -> None:
+    """Raise ValueError in a thread on a greenlet, as the C code does."""
+    if in_green_thread():
         raise ValueError(f"{call} only works in main thread of the main interpreter")
 
 

@@ -69,6 +69,11 @@ def test_executors_of_uvloop_under_the_patch(imported):
     program("executors_uvloop", imported)
 
 
+def test_uvloop_in_a_thread_under_the_patch():
+    needs("uvloop")
+    program("thread_uvloop")
+
+
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_requests_in_handlers_of_aiohttp(loop):
     needs("aiohttp", "requests", *({loop} - {"asyncio"}))
