@@ -775,7 +775,10 @@ begin(PyObject *module)
     names->one = PyUnicode_InternFromString("one");
     names->walked = PyUnicode_InternFromString("_walked");
     names->parsed = PyUnicode_InternFromString("_parsed");
-    return names->question && names->told && names->one && names->walked && names->parsed ? 0 : -1;
+    if (!(names->question && names->told && names->one && names->walked && names->parsed)) {
+        return -1;
+    }
+    return PyModule_AddIntConstant(module, "FORM", 1); // one more with each change that the Python beside it needs
 }
 
 static int

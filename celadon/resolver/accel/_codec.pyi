@@ -1,6 +1,7 @@
 from typing import TypeVar
 
 T = TypeVar("T")
+FORM: int
 
 def walk(message: bytes, question_end: int, /) -> tuple[int, int, int, int, int] | None: ...
 def address_in(message: bytes, tail: bytes, /) -> tuple[int, str, tuple[int, int, int, int, int] | None] | None: ...

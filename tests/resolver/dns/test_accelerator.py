@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
@@ -86,3 +87,9 @@ def test_it_is_said_whether_it_is_on():
         check=True,
     )
     assert off.stdout == ("not built\n" if accel.state() == "not built" else "off\n")
+
+
+def test_one_that_was_built_from_an_older_source_is_left_out():
+    """A checkout that was updated and not built again: its functions may have other arguments."""
+    with pytest.warns(RuntimeWarning, match="older source and is not used; build it again"):
+        assert accel.current(SimpleNamespace(walk=None)) is None

@@ -19,7 +19,7 @@ from ...resolvers.stub import ask
 from ...system.reload import System
 from ...system.servers import SCHEMES, parse_server
 from ..commands import load
-from ..exits import UsageError
+from ..exits import UsageError, must_be_readable
 from .settings import Lookup, Run, Settings
 
 _COOKIE = 8  # bytes of a client cookie (RFC 7873 §4)
@@ -180,10 +180,12 @@ class Asker:
 
     @property
     def validator(self) -> Any:
-        """What validates for this command. UsageError where nobody can be asked for keys."""
+        """What validates for this command. UsageError where nobody can be asked for keys; FileError by the anchors."""
         if self._validator is None:
             if self.run.resolver in registry.RESOLVERS:
                 raise UsageError("+validate needs --resolver python: libc gives no signatures")
+            if self.run.anchors is not None:
+                must_be_readable("--anchors", self.run.anchors)
             self._validator = registry.validation().Validator(self.run.anchors)
         return self._validator
 
