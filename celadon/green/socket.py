@@ -564,15 +564,19 @@ def getaddrinfo(
 ) -> list[tuple[Any, Any, int, str, Any]]:
     """See ``socket.getaddrinfo``."""
     found = _getaddrinfo(host, port, family, type, proto, flags)
-    if len(found) == 1:  # spares the commonest result a call: 3.11's comprehensions are functions
+    if len(found) == 1:  # spares the commonest result three calls: 3.11's comprehensions are functions
         one, kind, proto, name, to = found[0]
-        return [(_family(one, one), _kind(kind, kind), proto, name, to)]
+        try:
+            return [(_families[one], _kinds[kind], proto, name, to)]
+        except KeyError:
+            pass
     return [(_family(one, one), _kind(kind, kind), proto, name, to) for one, kind, proto, name, to in found]
 
 
+_families: dict[int, Any] = {int(one): one for one in _std.AddressFamily}
+_kinds: dict[int, Any] = {int(one): one for one in _std.SocketKind}
 # Bound methods: of a number the name, and of one without a name the number.
-_family: Callable[[int, int], Any] = {int(one): one for one in _std.AddressFamily}.get
-_kind: Callable[[int, int], Any] = {int(one): one for one in _std.SocketKind}.get
+_family, _kind = _families.get, _kinds.get
 
 
 def getnameinfo(sockaddr: Any, flags: int, /) -> tuple[str, str]:

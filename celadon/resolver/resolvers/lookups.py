@@ -378,17 +378,19 @@ class Lookups:
         call = (host, port, family, type, proto, flags)
         try:
             kept = self._memo.get(call)
-            if kept is not None:
-                family | type | proto | flags
         except TypeError:
             kept = None
         place_of = self._place  # two steps, as the call of an instance's attribute is slower in 3.11
         place: Place = place_of()
         if kept is not None:
             found, port_class, of, generation, expires = kept
-            valid = of is world and port_class is port.__class__ and expires > place.now()
-            if valid and (cache is None or generation == cache.generation):
-                return found.copy()
+            if of is world and port_class is port.__class__ and expires > place.now():
+                try:
+                    family | type | proto | flags
+                    if cache is None or generation == cache.generation:
+                        return found.copy()
+                except TypeError:
+                    pass  # 2.0 is equal to 2, and refused below
         if self._elsewhere is not None and (other := self._elsewhere(host)) is not None:
             return self._drive(place, _by(other, Call("getaddrinfo", call), self.deadline))
         key = getaddrinfo.first_key(world, host, port, family, type, proto, flags)
