@@ -238,7 +238,7 @@ def _from(resolver: ResolverLike, wanted: _Wanted) -> FullResolver:
 
 
 def families() -> frozenset[int]:
-    """The address families of which this host has an address, loopback's aside, as of two seconds ago at most."""
+    """The address families of which this host has an address, loopback's aside, as of a second ago at most."""
     return _system.world().families
 
 

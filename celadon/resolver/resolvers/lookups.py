@@ -29,7 +29,9 @@ from .calls import Call
 T = TypeVar("T")
 
 _NEVER = float("inf")
-_MEMO_SECONDS = 2.0  # a result depends on the kernel's routes and the services file, whose changes we do not see
+# A result depends on the system's files, which are not looked at for what is kept, and on the kernel's routes and the
+# services file, whose changes we do not see.
+_MEMO_SECONDS = 1.0
 _MEMO_ENTRIES = 10_000
 _STRINGS = (str, bytes, type(None))
 _PORTS = (int, str, bytes, type(None))
@@ -222,7 +224,8 @@ class Lookups:
         self._lookups = 0
         self._errors: dict[str, int] = {}
         self._config: Config | None = None
-        self._memo: dict[object, tuple[list[AddrInfo], object, World, int, float]] = {}
+        self._memo: dict[object, tuple[list[AddrInfo], object, int, float]] = {}
+        self._memo_of: World | None = None
 
     @property
     def idna(self) -> int:
@@ -373,24 +376,24 @@ class Lookups:
         flags: int = 0,
     ) -> Any:
         """See ``socket.getaddrinfo``: its result if it is kept, else what ``_drive`` or ``_wait`` gives."""
-        world = self._world()
         cache = self.cache
         call = (host, port, family, type, proto, flags)
-        try:
-            kept = self._memo.get(call)
-        except TypeError:
-            kept = None
         place_of = self._place  # two steps, as the call of an instance's attribute is slower in 3.11
         place: Place = place_of()
-        if kept is not None:
-            found, port_class, of, generation, expires = kept
-            if of is world and port_class is port.__class__ and expires > place.now():
-                try:
+        try:
+            kept = self._memo.get(call)
+            if kept is not None:
+                found, port_class, generation, expires = kept
+                if port_class is port.__class__ and expires > place.now():
                     family | type | proto | flags
                     if cache is None or generation == cache.generation:
                         return found.copy()
-                except TypeError:
-                    pass  # 2.0 is equal to 2, and refused below
+        except TypeError:
+            pass  # a list, or 2.0, which is equal to 2: refused below
+        world = self._world()
+        if world is not self._memo_of:
+            self._memo.clear()
+            self._memo_of = world
         if self._elsewhere is not None and (other := self._elsewhere(host)) is not None:
             return self._drive(place, _by(other, Call("getaddrinfo", call), self.deadline))
         key = getaddrinfo.first_key(world, host, port, family, type, proto, flags)
@@ -482,10 +485,10 @@ class Lookups:
     ) -> None:
         """Have the memo give this result for a while."""
         expires = min(expires, place.now() + _MEMO_SECONDS)
-        if expires > 0 and isinstance(call[0], _STRINGS) and call[1].__class__ in _PORTS:
+        if world is self._memo_of and expires > 0 and isinstance(call[0], _STRINGS) and call[1].__class__ in _PORTS:
             if len(self._memo) >= _MEMO_ENTRIES:
                 self._memo.clear()
-            self._memo[call] = (result.copy(), call[1].__class__, world, generation, expires)
+            self._memo[call] = (result.copy(), call[1].__class__, generation, expires)
 
     def call(self, call: Call) -> Any:
         """Any of the standard library's calls but ``getaddrinfo``; see CallResolver."""

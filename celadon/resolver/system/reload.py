@@ -1,4 +1,4 @@
-"""The system's files as a World. They are looked at every two seconds at most, and read again when they change.
+"""The system's files as a World. They are looked at once a second at most, and read again when they change.
 
 A file that is gone, or that cannot be read, is often one that a DHCP client or a VPN is just writing. What it said last
 holds until it can be read again, and so does a resolv.conf that had name servers and has none now. ``World.kept`` says
@@ -26,7 +26,7 @@ from .resolv_conf import names_a_server, parse_resolv_conf
 from .world import Ways, World
 
 T = TypeVar("T")
-_RECHECK = 2.0  # seconds
+_RECHECK = 1.0  # seconds; with the second that ``Lookups`` keeps a result, a change is seen after two at most
 _VARIABLES = (
     *("LOCALDOMAIN", "RES_OPTIONS", "HOSTALIASES"),  # resolv.conf(5), hostname(7)
     *("RESOLV_HOST_CONF", "RESOLV_MULTI", "RESOLV_REORDER"),  # host.conf(5)
@@ -145,7 +145,7 @@ class System:
         self._world: World | None = None
 
     def world(self) -> World:
-        """What they say now, or said at most two seconds ago."""
+        """What they say now, or said at most a second ago."""
         now = self._now()
         world = self._world
         if world is not None and now < self._next:

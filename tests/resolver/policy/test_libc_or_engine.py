@@ -3,6 +3,8 @@
 import pytest
 
 from celadon import resolver
+from celadon.hub import sleep
+from celadon.hub.testing import MockClock
 from celadon.resolver.policy.libc_or_engine import decide, ours
 from celadon.resolver.resolvers.libc_names import Automatic
 from celadon.resolver.system.hosts import Hosts
@@ -201,11 +203,22 @@ def test_a_literal_never_costs_a_thread(tmp_path, monkeypatch, libc):
 def test_the_decision_follows_the_files(tmp_path, monkeypatch, libc):
     system(tmp_path, monkeypatch, "hosts: files\n", "192.0.2.50 here.test\n")
     made = resolver.use("auto")
-    assert resolver.getaddrinfo("here.test", 80, 2, 1)[0][4][0] == "192.0.2.50"
-    assert resolver.getaddrinfo("here.test", 80, 2, 1)[0][4][0] == "192.0.2.50"  # memorised
-    (tmp_path / "nsswitch").write_text("hosts: files ldap\n")
-    resolver.factory._system._next = 0.0
-    assert resolver.getaddrinfo("here.test", 80, 2, 1)[0][4][0] == "192.0.2.200"
+    with MockClock():
+        assert resolver.getaddrinfo("here.test", 80, 2, 1)[0][4][0] == "192.0.2.50"
+        assert resolver.getaddrinfo("here.test", 80, 2, 1)[0][4][0] == "192.0.2.50"
+        (tmp_path / "nsswitch").write_text("hosts: files ldap\n")
+        resolver.factory._system._next = 0.0
+        assert resolver.getaddrinfo("here.test", 80, 2, 1)[0][4][0] == "192.0.2.50", "kept for a second"
+        assert resolver.getaddrinfo("here.test", 81, 2, 1)[0][4][0] == "192.0.2.200"
+        assert resolver.getaddrinfo("here.test", 80, 2, 1)[0][4][0] == "192.0.2.200", "no longer than the files are"
+        (tmp_path / "nsswitch").write_text("hosts: files\n")
+        assert resolver.getaddrinfo("here.test", 80, 2, 1)[0][4][0] == "192.0.2.200"
+        resolver.factory._system._next = 0.0
+        sleep(1)
+        assert resolver.getaddrinfo("here.test", 80, 2, 1)[0][4][0] == "192.0.2.50"
+        (tmp_path / "nsswitch").write_text("hosts: files ldap\n")
+        resolver.factory._system._next = 0.0
+        sleep(1)
     assert made.explain("here.test").resolver == "thread, libc itself"
     assert "ldap" in str(made.explain("here.test"))
 
