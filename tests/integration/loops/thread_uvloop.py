@@ -37,3 +37,4 @@ for runner in (asyncio.Runner(loop_factory=uvloop.new_event_loop).run, asyncio.r
 assert found[0].startswith("uvloop cannot run in a threading.Thread under patch_all"), found
 assert found[1] == 42, found
 assert uvloop.run(work()) == 42
+print("right")
