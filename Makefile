@@ -299,8 +299,8 @@ docs: .venv-docs/.ready ## The site, in docs/_build/html: warnings are errors, l
 	@echo "docs/_build/html/index.html"
 
 # Each in an environment of its own, from its source distribution: minutes.
-test-downstream: ## Suites of requests, urllib3, httpcore, dnspython under the patch; SUITES=requests for one
-	$(PYTHON) tests/downstream/run.py $(SUITES)
+test-downstream: ## Suites of requests, redis-py, PyMySQL and others under the patch; SUITES=requests for one
+	$(PYTHON) -m tests.downstream.run $(SUITES)
 
 changelog: .venv-release/.ready ## What changelog.d/ makes for the next release
 	.venv-release/bin/towncrier build --draft --version "next"

@@ -1,12 +1,13 @@
 """``make test-downstream``: suites of libraries that programs use, unpatched and patched, compared test by test.
 
-``python tests/downstream/run.py [--keep FOLDER] [SUITE...]``. Each suite gets an environment of its own in FOLDER
-(.downstream), beside its unpacked source distribution. Exit status 1 if a test ends otherwise under the patch and
-suites.py has no reason for it.
+``python -m tests.downstream.run [--keep FOLDER] [SUITE...]``. Each suite gets an environment of its own in FOLDER
+(.downstream), beside its sources. A suite whose server is not installed, or whose repository cannot be reached, is
+skipped with that reason. Exit status 1 if a test ends otherwise under the patch and suites.py has no reason for it.
 """
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -14,7 +15,7 @@ import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from suites import SUITES
+from .suites import SUITES
 
 ROOT = Path(__file__).parent.parent.parent
 PIP = ["-m", "pip", "--disable-pip-version-check", "--quiet"]
@@ -33,8 +34,8 @@ def environment(name, suite, folder):
     return python
 
 
-def sources(python, name, folder):
-    """The unpacked source distribution of the version that is installed."""
+def sources(python, name, suite, folder):
+    """The sources, with tests, of the version that is installed; LookupError if they cannot be had."""
     version = subprocess.run(
         [python, "-c", f"import importlib.metadata as m; print(m.version({name!r}))"],
         capture_output=True,
@@ -43,23 +44,41 @@ def sources(python, name, folder):
     ).stdout.strip()
     place = folder / f"{name}-{version}"
     if not place.exists():
-        what = ["--no-deps", "--no-binary", name, "--dest", folder, f"{name}=={version}"]
-        subprocess.run([python, *PIP, "download", *what], check=True, stdout=subprocess.DEVNULL)
-        with tarfile.open(next(folder.glob(f"{name}-{version}.tar.gz"))) as archive:
-            archive.extractall(folder, filter="data")
+        if suite.repository:
+            clone(suite.repository, suite.tag.format(version), place)
+        else:
+            unpack(python, name, version, folder)
     return place
 
 
+def unpack(python, name, version, folder):
+    """The source distribution, from the package index."""
+    what = ["--no-deps", "--no-binary", name, "--dest", folder, f"{name}=={version}"]
+    subprocess.run([python, *PIP, "download", *what], check=True, stdout=subprocess.DEVNULL)
+    with tarfile.open(next(folder.glob(f"{name}-{version}.tar.gz"))) as archive:
+        archive.extractall(folder, filter="data")
+
+
+def clone(repository, tag, place):
+    """One tag of a repository; LookupError if it cannot be had."""
+    if shutil.which("git") is None:
+        raise LookupError("git is not installed")
+    words = ["git", "-c", "advice.detachedHead=false", "clone", "--quiet", "--depth", "1", "--branch", tag]
+    done = subprocess.run([*words, repository, place], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LookupError(f"{repository} at {tag} cannot be cloned: {' '.join(done.stderr.splitlines()[:1])}")
+
+
 def results(python, suite, place, patched):
-    """Test -> "passed", "failed" or "skipped"; and the seconds that all took."""
+    """Test -> "passed", "failed" or "skipped"; and the seconds that all took. LookupError if the server is missing."""
     report = place / f"{'patched' if patched else 'plain'}.xml"
     report.unlink(missing_ok=True)
     runner = ["-m", "celadon", *PYTEST] if patched else PYTEST
     env = {**os.environ, **suite.environment, "PYTHONPATH": str(ROOT)}
     begin = time.monotonic()
-    with (place / f"{report.stem}.log").open("w") as log:
+    with suite.server(place) as more, (place / f"{report.stem}.log").open("w") as log:
         subprocess.run(
-            [python, *runner, f"--junitxml={report}", *suite.args],
+            [python, *runner, f"--junitxml={report}", *suite.args, *more],
             cwd=place, env=env, stdout=log, stderr=subprocess.STDOUT, timeout=1800, check=False,
         )  # fmt: skip
     found = {}
@@ -91,27 +110,36 @@ def main(argv=None):
     parser.add_argument("--keep", type=Path, default=ROOT / ".downstream", metavar="FOLDER")
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(SUITES))
     options = parser.parse_args(argv)
+    unknown = [name for name in options.suites if name not in SUITES]
+    if unknown:
+        parser.error(f"no such suite: {', '.join(unknown)} (there are {', '.join(SUITES)})")
     options.keep = options.keep.resolve()
     options.keep.mkdir(exist_ok=True)
     status = 0
     for name in options.suites or SUITES:
-        suite = SUITES[name]
-        python = environment(name, suite, options.keep)
-        place = sources(python, name, options.keep)
-        plain, before = results(python, suite, place, False)
-        patched, after = results(python, suite, place, True)
-        passed = [sum(one == "passed" for one in ends.values()) for ends in (plain, patched)]
-        print(
-            f"{place.name}: {len(plain)} tests, {passed[0]} pass, {before:.0f} s; "
-            f"patched {len(patched)}, {passed[1]} pass, {after:.0f} s",
-            flush=True,
-        )
-        lines = list(compare(suite, plain, patched))
-        for line, _ in lines:
-            print(line, flush=True)
-        if not plain or (lines and lines[-1][1]):
-            status = 1
+        try:
+            status |= run(name, SUITES[name], options.keep)
+        except LookupError as why:
+            print(f"{name}: skipped: {why}", flush=True)
     return status
+
+
+def run(name, suite, folder):
+    """One suite, twice; its lines are printed. True if a difference has no reason, or no test ran."""
+    python = environment(name, suite, folder)
+    place = sources(python, name, suite, folder)
+    plain, before = results(python, suite, place, False)
+    patched, after = results(python, suite, place, True)
+    passed = [sum(one == "passed" for one in ends.values()) for ends in (plain, patched)]
+    print(
+        f"{place.name}: {len(plain)} tests, {passed[0]} pass, {before:.0f} s; "
+        f"patched {len(patched)}, {passed[1]} pass, {after:.0f} s",
+        flush=True,
+    )
+    lines = list(compare(suite, plain, patched))
+    for line, _ in lines:
+        print(line, flush=True)
+    return not plain or bool(lines and lines[-1][1])
 
 
 if __name__ == "__main__":

@@ -39,10 +39,14 @@ _PLACES = os.pathsep.join(
 
 @dataclass(frozen=True)
 class Server:
-    """Where one listens, on 127.0.0.1; ``restart()`` stops it at once, and starts it again on the same data."""
+    """Where one listens, on 127.0.0.1; ``restart()`` stops it at once, and starts it again on the same data.
+
+    ``socket`` is the path of its Unix socket, if it has one.
+    """
 
     port: int
     restart: Callable[[], None] = lambda: None
+    socket: str = ""
 
 
 def find(program):
@@ -148,20 +152,24 @@ def postgres():
 
 
 @contextmanager
-def redis():
-    """Redis, with a password."""
+def redis(*options, password=PASSWORD):
+    """Redis; it asks for no password if that is empty. ``options`` are more words for its command line."""
     server = _program("redis-server")
     with _place() as place:
         port = free_port()
-        ready = _answers(_program("redis-cli"), "-p", str(port), "-a", PASSWORD, "ping")
-        command = [server, "--port", port, "--bind", "127.0.0.1", "--save", "", "--requirepass", PASSWORD]
-        with _running(place, ready, *command):
+        login = ("-a", password) if password else ()
+        ready = _answers(_program("redis-cli"), "-p", str(port), *login, "ping")
+        command = [server, "--port", port, "--bind", "127.0.0.1", "--save", "", "--requirepass", password]
+        with _running(place, ready, *command, *options):
             yield Server(port)
 
 
 @contextmanager
-def mariadb():
-    """MariaDB: user ``celadon``, database ``celadon``, TLS offered."""
+def mariadb(*options, sql=""):
+    """MariaDB: user ``celadon``, database ``celadon``, TLS offered; ``root`` has no password.
+
+    ``options`` are more words for its command line; ``sql`` is run at its start, each statement on a line of its own.
+    """
     server = _program("mariadbd")
     with _place() as place:
         data, port = place / "data", free_port()
@@ -171,17 +179,17 @@ def mariadb():
         begin.write_text(
             "CREATE DATABASE celadon;\n"
             f"CREATE USER 'celadon'@'%' IDENTIFIED BY '{PASSWORD}';\n"
-            "GRANT ALL ON celadon.* TO 'celadon'@'%';\n"
+            f"GRANT ALL ON celadon.* TO 'celadon'@'%';\n{sql}"
         )
         begin.chmod(0o644)
         command = [server, "--no-defaults", f"--datadir={data}", f"--port={port}", "--bind-address=127.0.0.1",
                    f"--socket={place}/socket", f"--pid-file={place}/pid", f"--init-file={begin}",
                    "--skip-name-resolve", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0",
-                   f"--ssl-cert={place}/server.pem", f"--ssl-key={place}/server.key"]  # fmt: skip
+                   f"--ssl-cert={place}/server.pem", f"--ssl-key={place}/server.key", *options]  # fmt: skip
         ready = _answers(_program("mariadb-admin"), "--no-defaults", "-h", "127.0.0.1", "-P", str(port),
                          "-u", "celadon", f"-p{PASSWORD}", "ping")  # fmt: skip
         with _running(place, ready, *command) as restart:
-            yield Server(port, restart)
+            yield Server(port, restart, f"{place}/socket")
 
 
 def install():
