@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import sys
@@ -49,5 +50,8 @@ def itervalues(mapping: Mapping[Any, Any]) -> Any:
 
 
 def get_this_psutil_process() -> Any:
-    """Psutil's Process of this one; ImportError without psutil."""
-    return __import__("psutil").Process()
+    """Psutil's Process of this one; None without psutil."""
+    try:
+        return importlib.import_module("psutil").Process()
+    except ImportError:
+        return None

@@ -135,6 +135,7 @@ class Config:
 
     def __init__(self) -> None:
         vars(self)["_values"] = {}
+        vars(self)["_told"] = {}
 
     def __getattr__(self, name: str) -> Any:
         values = vars(self)["_values"]
@@ -152,7 +153,15 @@ class Config:
         """Set one by name. AttributeError for a name that there is not, ValueError for a value that cannot be."""
         if name not in SETTINGS:
             raise AttributeError(f"No configuration setting for: {name!r}")
-        vars(self)["_values"][name] = SETTINGS[name].convert(value)
+        vars(self)["_values"][name] = value = SETTINGS[name].convert(value)
+        if name in vars(self)["_told"]:
+            vars(self)["_told"][name](value)
+
+    def when_set(self, name: str, function: Callable[[Any], object]) -> None:
+        """Call ``function(value)`` whenever that one is set, and now if the environment says anything about it."""
+        vars(self)["_told"][name] = function
+        if SETTINGS[name].variable in os.environ:
+            function(getattr(self, name))
 
     def is_set(self, name: str) -> bool:
         """Whether the program or its environment says anything about it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 #: Each is called with each event.
@@ -21,7 +22,28 @@ if importlib.util.find_spec("zope") and importlib.util.find_spec("zope.event"):
     _zope = importlib.import_module("zope.event")
     subscribers, notify = _zope.subscribers, _zope.notify
 
-notify_and_call_entry_points = notify
+
+@cache
+def _installed() -> Any:
+    return importlib.import_module("importlib.metadata").entry_points()
+
+
+@cache
+def _plugins(group: str) -> list[Any]:
+    """What installed packages have for an event: setuptools' entry points, as they are documented for gevent."""
+    return [one.load() for one in _installed().select(group=group)]
+
+
+def heard(kind: Any) -> bool:
+    """Whether anyone would hear of such an event."""
+    return bool(subscribers or _plugins(kind.ENTRY_POINT_NAME))
+
+
+def notify_and_call_entry_points(event: Any) -> None:
+    """``notify``, then the plug-ins of installed packages for this event."""
+    notify(event)
+    for plugin in _plugins(event.ENTRY_POINT_NAME):
+        plugin(event)
 
 
 class DoNotPatch(BaseException):
@@ -39,7 +61,9 @@ class EventLoopBlocked:
 
 
 class PeriodicMonitorThreadStartedEvent:
-    """Never sent: there is no such thread."""
+    """A hub has begun to be monitored; a subscriber may give ``monitor`` more functions to call."""
+
+    ENTRY_POINT_NAME = "gevent.plugins.hub.periodic_monitor_thread_started"
 
     def __init__(self, monitor: Any) -> None:
         self.monitor = monitor
@@ -56,11 +80,11 @@ class _MemoryEvent:
 
 
 class MemoryUsageThresholdExceeded(_MemoryEvent):
-    """Never sent."""
+    """The process uses more memory (bytes) than ``config.max_memory_usage``, or still more than at the last event."""
 
 
 class MemoryUsageUnderThreshold(_MemoryEvent):
-    """Never sent."""
+    """It does not any more; ``max_memory_usage`` is what it used at the last look before."""
 
     def __init__(self, mem_usage: int, max_allowed: int, memory_info: Any, max_usage: int) -> None:
         super().__init__(mem_usage, max_allowed, memory_info)
@@ -89,6 +113,8 @@ class GeventDidPatchEvent(GeventPatchEvent):
 class GeventWillPatchModuleEvent(GeventWillPatchEvent):
     """Before one module is patched."""
 
+    ENTRY_POINT_NAME = "gevent.plugins.monkey.will_patch_module"
+
     def __init__(self, module_name: str, source: Any, target: Any, items: list[str]) -> None:
         super().__init__(source, target)
         self.module_name = module_name
@@ -97,6 +123,8 @@ class GeventWillPatchModuleEvent(GeventWillPatchEvent):
 
 class GeventDidPatchModuleEvent(GeventDidPatchEvent):
     """After one module was patched."""
+
+    ENTRY_POINT_NAME = "gevent.plugins.monkey.did_patch_module"
 
     def __init__(self, module_name: str, source: Any, target: Any) -> None:
         super().__init__(source, target)
@@ -126,6 +154,8 @@ class _All:
 class GeventWillPatchAllEvent(_All, GeventWillPatchEvent):
     """Before ``patch_all``."""
 
+    ENTRY_POINT_NAME = "gevent.plugins.monkey.will_patch_all"
+
     def will_patch_module(self, module_name: str) -> bool:
         """Whether the arguments ask for that module."""
         return bool(self._arguments.get(module_name))
@@ -134,20 +164,20 @@ class GeventWillPatchAllEvent(_All, GeventWillPatchEvent):
 class GeventDidPatchBuiltinModulesEvent(_All, GeventDidPatchEvent):
     """After the standard library was patched."""
 
+    ENTRY_POINT_NAME = "gevent.plugins.monkey.did_patch_builtins"
+
 
 class GeventDidPatchAllEvent(_All, GeventDidPatchEvent):
     """After ``patch_all``."""
 
-
-def _interface(kind: type) -> Any:
-    """What stands for zope's interface of a class."""
-    found = _Interface()
-    found.kind = kind
-    return found
+    ENTRY_POINT_NAME = "gevent.plugins.monkey.did_patch_all"
 
 
 class _Interface:
-    kind: type
+    """What stands for an interface of zope's without that: it is provided by the one class and those below."""
+
+    def __init__(self, kind: type) -> None:
+        self.kind = kind
 
     def providedBy(self, one: object) -> bool:  # noqa: N802  (zope's name)
         """Whether ``one`` is such an event."""
@@ -158,18 +188,48 @@ class _Interface:
         return issubclass(kind, self.kind)
 
 
-IEventLoopBlocked = _interface(EventLoopBlocked)
-IMemoryUsageThresholdExceeded = _interface(MemoryUsageThresholdExceeded)
-IMemoryUsageUnderThreshold = _interface(MemoryUsageUnderThreshold)
-IGeventPatchEvent = _interface(GeventPatchEvent)
-IGeventWillPatchEvent = _interface(GeventWillPatchEvent)
-IGeventDidPatchEvent = _interface(GeventDidPatchEvent)
-IGeventWillPatchModuleEvent = _interface(GeventWillPatchModuleEvent)
-IGeventDidPatchModuleEvent = _interface(GeventDidPatchModuleEvent)
-IGeventWillPatchAllEvent = _interface(GeventWillPatchAllEvent)
-IGeventDidPatchBuiltinModulesEvent = _interface(GeventDidPatchBuiltinModulesEvent)
-IGeventDidPatchAllEvent = _interface(GeventDidPatchAllEvent)
-IPeriodicMonitorThreadStartedEvent = _interface(PeriodicMonitorThreadStartedEvent)
+_interfaces: Any = (
+    importlib.import_module("zope.interface")
+    if importlib.util.find_spec("zope") and importlib.util.find_spec("zope.interface")
+    else None
+)
+
+
+def interface(kind: type, attributes: str = "", base: Any = None, **methods: Any) -> Any:
+    """The interface of a class: zope's own kind if zope.interface is installed."""
+    if _interfaces is None:
+        return _Interface(kind)
+    names: dict[str, Any] = {name: _interfaces.Attribute(name) for name in attributes.split()}
+    bases = (_interfaces.Interface if base is None else base,)
+    found = _interfaces.interface.InterfaceClass(f"I{kind.__name__}", bases, {**names, **methods}, kind.__doc__)
+    _interfaces.classImplements(kind, found)
+    return found
+
+
+_MEMORY, _ARGUMENTS = "mem_usage max_allowed memory_info", "patch_all_arguments patch_all_kwargs"
+IPeriodicMonitorThreadStartedEvent = interface(PeriodicMonitorThreadStartedEvent, "monitor")
+IEventLoopBlocked = interface(EventLoopBlocked, "greenlet blocking_time info hub")
+IMemoryUsageThresholdExceeded = interface(MemoryUsageThresholdExceeded, _MEMORY)
+IMemoryUsageUnderThreshold = interface(MemoryUsageUnderThreshold, f"{_MEMORY} max_memory_usage")
+IGeventPatchEvent = interface(GeventPatchEvent, "source target")
+IGeventWillPatchEvent = interface(GeventWillPatchEvent, base=IGeventPatchEvent)
+IGeventDidPatchEvent = interface(GeventDidPatchEvent, base=IGeventPatchEvent)
+IGeventWillPatchModuleEvent = interface(
+    GeventWillPatchModuleEvent, "module_name target_item_names", IGeventWillPatchEvent
+)
+IGeventDidPatchModuleEvent = interface(GeventDidPatchModuleEvent, "module_name", IGeventDidPatchEvent)
+IGeventWillPatchAllEvent = interface(
+    GeventWillPatchAllEvent, _ARGUMENTS, IGeventWillPatchEvent, will_patch_module=lambda module_name: False
+)
+IGeventDidPatchBuiltinModulesEvent = interface(GeventDidPatchBuiltinModulesEvent, _ARGUMENTS, IGeventDidPatchEvent)
+IGeventDidPatchAllEvent = interface(GeventDidPatchAllEvent, _ARGUMENTS, IGeventDidPatchEvent)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "IPeriodicMonitorThread":  # of a class that is imported later than this
+        return importlib.import_module(f"{__package__}._monitor").IPeriodicMonitorThread
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "DoNotPatch",
@@ -193,6 +253,8 @@ __all__ = [
     "IGeventWillPatchModuleEvent",
     "IMemoryUsageThresholdExceeded",
     "IMemoryUsageUnderThreshold",
+    "IPeriodicMonitorThread",  # noqa: F822  (from __getattr__)
+    "IPeriodicMonitorThreadStartedEvent",
     "MemoryUsageThresholdExceeded",
     "MemoryUsageUnderThreshold",
     "PeriodicMonitorThreadStartedEvent",

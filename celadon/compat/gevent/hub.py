@@ -12,15 +12,17 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from celadon.compat.switched import switch_to_loop
 from celadon.green import original
 from celadon.hub import LoopExit, SignalHandler, idle, sleep, spawn_raw
-from celadon.hub import kill as _kill
 from celadon.hub import wait as _wait
 from celadon.hub.lowlevel import LoopGreenlet
 
 from ._config import config
 from ._hub_local import get_hub, get_hub_if_exists, set_default_hub_class, set_hub
+from ._monitor import PeriodicMonitoringThread
 from ._waiter import Waiter
 from .core import loop as _Loop  # noqa: N812
+from .events import PeriodicMonitorThreadStartedEvent, notify_and_call_entry_points
 from .exceptions import HubDestroyed, InvalidSwitchError
+from .greenlet import kill
 from .resolver import in_use
 from .threadpool import ThreadPool
 
@@ -40,11 +42,6 @@ def getswitchinterval() -> float:
 def setswitchinterval(seconds: float) -> None:
     """Kept: Celadon's turns are short by themselves."""
     _Interval.seconds = seconds
-
-
-def kill(greenlet: Any, exception: Any = GreenletExit) -> None:
-    """Raise ``exception`` in any greenlet of this thread, and do not wait for its end."""
-    _kill(greenlet, exception, block=False)
 
 
 class signal(SignalHandler):  # noqa: N801  (gevent's name)
@@ -95,6 +92,8 @@ class Hub(LoopGreenlet):
         """This greenlet of the loop has just become gevent's hub."""
         self.hub.exception_handler = self._failed
         self.hub.on_close(self._closed)
+        if config.monitor_thread:  # not at once: the program may be about to set something on this hub
+            self.hub.call_soon(self.start_periodic_monitoring_thread)
 
     def _failed(self, who: greenlet | None, error: BaseException) -> None:
         self.handle_error("hub callback" if who is None else who, type(error), error, error.__traceback__)
@@ -278,6 +277,10 @@ class Hub(LoopGreenlet):
     def exception_stream(self, stream: Any) -> None:
         self.__dict__["_exception_stream"] = stream
 
+    @exception_stream.deleter
+    def exception_stream(self) -> None:
+        self.__dict__.pop("_exception_stream", None)
+
     def print_exception(self, context: Any, t: Any, v: Any, tb: Any) -> None:
         """The traceback, then the time and ``context``, on ``exception_stream``."""
         stream = self.exception_stream
@@ -296,11 +299,27 @@ class Hub(LoopGreenlet):
         stream.write("".join(lines) + "\n")
 
     def start_periodic_monitoring_thread(self) -> Any:
-        """None: Celadon's watchdog is switched on by ``celadon.hub.debug.watchdog``."""
+        """Begin to monitor this hub, if ``config.monitor_thread`` is set; returns the monitor, or None."""
+        if self.periodic_monitoring_thread is None and config.monitor_thread:
+            self.periodic_monitoring_thread = monitor = PeriodicMonitoringThread(self)
+            if self.main_hub:
+                monitor.install_monitor_memory_usage()
+            monitor.start()
+            notify_and_call_entry_points(PeriodicMonitorThreadStartedEvent(monitor))
         return self.periodic_monitoring_thread
 
 
 set_default_hub_class(Hub)
+
+
+def _monitor(wanted: bool) -> None:
+    """``config.monitor_thread`` was set: the hub of this thread is monitored from its next turn on."""
+    if wanted:
+        hub = get_hub()
+        hub.hub.call_soon(hub.start_periodic_monitoring_thread)
+
+
+config.when_set("monitor_thread", _monitor)
 
 
 class linkproxy:  # noqa: N801  (gevent's name)

@@ -138,13 +138,15 @@ def patch_module(
     name = target_module.__name__
     if _notify_will_subscribers:
         try:
-            events.notify(events.GeventWillPatchModuleEvent(name, source_module, target_module, items))
+            events.notify_and_call_entry_points(
+                events.GeventWillPatchModuleEvent(name, source_module, target_module, items)
+            )
         except events.DoNotPatch:
             return False
     for one in items:
         patch_item(target_module, one, getattr(source_module, one))
     if _notify_did_subscribers:
-        events.notify(events.GeventDidPatchModuleEvent(name, source_module, target_module))
+        events.notify_and_call_entry_points(events.GeventDidPatchModuleEvent(name, source_module, target_module))
     return True
 
 
@@ -160,18 +162,18 @@ _TOLD = ("os", "_thread", "threading", "time", "socket", "select", "selectors", 
 
 
 def _before(path: str) -> None:
-    if path in _TOLD and events.subscribers:
+    if path in _TOLD and events.heard(events.GeventWillPatchModuleEvent):
         source, target = _source(path)
         names = list(getattr(source, "__implements__", ()))
         try:
-            events.notify(events.GeventWillPatchModuleEvent(path, source, target, names))
+            events.notify_and_call_entry_points(events.GeventWillPatchModuleEvent(path, source, target, names))
         except events.DoNotPatch:
             raise green.DoNotPatch from None
 
 
 def _after(path: str) -> None:
-    if path in _TOLD and events.subscribers:
-        events.notify(events.GeventDidPatchModuleEvent(path, *_source(path)))
+    if path in _TOLD and events.heard(events.GeventDidPatchModuleEvent):
+        events.notify_and_call_entry_points(events.GeventDidPatchModuleEvent(path, *_source(path)))
 
 
 green.before_patch(_before)
@@ -306,7 +308,7 @@ def patch_all(
     if _again({**arguments, **kwargs}) and set(chosen) <= keywords():
         return None
     try:
-        events.notify(events.GeventWillPatchAllEvent(arguments, kwargs))
+        events.notify_and_call_entry_points(events.GeventWillPatchAllEvent(arguments, kwargs))
     except events.DoNotPatch:
         return False
     _patch(**chosen)
@@ -314,8 +316,8 @@ def patch_all(
         _keep_dns()
     elif dns and not socket:
         patch_dns()
-    events.notify(events.GeventDidPatchBuiltinModulesEvent(arguments, kwargs))
-    events.notify(events.GeventDidPatchAllEvent(arguments, kwargs))
+    events.notify_and_call_entry_points(events.GeventDidPatchBuiltinModulesEvent(arguments, kwargs))
+    events.notify_and_call_entry_points(events.GeventDidPatchAllEvent(arguments, kwargs))
     return True
 
 

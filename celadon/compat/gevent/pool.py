@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from celadon.hub import Greenlet, PoolFull
+from greenlet import GreenletExit
+
 from celadon.hub import Group as _Group
 from celadon.hub import Pool as _Pool
+from celadon.hub import PoolFull
+
+from .greenlet import Greenlet, throwable
 
 
 class _GeventArguments:
     """Where gevent's signatures differ."""
+
+    greenlet_class: type[Any] = Greenlet
+
+    def kill(self, exception: Any = GreenletExit, block: bool = True, timeout: float | None = None) -> None:
+        """Kill all, and wait (``block``) until they ended, at most ``timeout`` seconds."""
+        super().kill(throwable(exception), block, timeout)  # type: ignore[misc]
 
     def map_async(self, func: Callable[..., Any], iterable: Iterable[Any], callback: Any = None) -> Any:
         """The results as a list, in a greenlet that ``get`` waits for."""
@@ -35,7 +45,7 @@ class Group(_GeventArguments, _Group):  # type: ignore[misc]
 class Pool(_GeventArguments, _Pool):  # type: ignore[misc]
     """A group of at most ``size`` greenlets at once."""
 
-    def start(self, greenlet: Greenlet[Any], blocking: bool = True, timeout: float | None = None) -> None:
+    def start(self, greenlet: Any, blocking: bool = True, timeout: float | None = None) -> None:
         """Start it in the pool; PoolFull if there is no place within ``timeout`` seconds."""
         if blocking and timeout is None:
             super().start(greenlet)

@@ -17,7 +17,7 @@ from .report import (
     tree,
     where,
 )
-from .watchdog import Block, Watchdog
+from .watchdog import Block, Watchdog, running
 
 __all__ = [
     "AccelStats",
@@ -38,6 +38,7 @@ __all__ = [
     "keep_spawning_stack",
     "print_run_info",
     "ps",
+    "running",
     "statistics",
     "tree",
     "where",

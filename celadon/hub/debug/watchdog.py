@@ -17,6 +17,8 @@ from types import FrameType, TracebackType
 from typing import NamedTuple
 from weakref import WeakSet
 
+from greenlet import greenlet
+
 from ...environment import check as check_environment
 from ..greenlets.greenlet import Greenlet
 from ..loop.clock import Now, monotonic
@@ -122,10 +124,15 @@ class Watchdog:
         me = _thread.get_ident()
         resting.add(me)  # it wakes nobody
         try:
-            while not stop.acquire(timeout=self.limit / _LOOKS):
+            while not stop.acquire(timeout=self.every):
                 self.look()
         finally:
             resting.discard(me)
+
+    @property
+    def every(self) -> float:
+        """Seconds from one look to the next."""
+        return self.limit / _LOOKS
 
     # -- one look ----------------------------------------------------------------------------------------------
 
@@ -178,14 +185,35 @@ def _describe(frame: FrameType) -> tuple[str, str, str]:
     """Who runs, where, and its stack as text, outermost first, without the frames that begin every greenlet."""
     summary = traceback.extract_stack(frame)
     place = f"{summary[-1].filename}:{summary[-1].lineno} in {summary[-1].name}"
-    bottom = frame
-    while bottom.f_back is not None:
-        bottom = bottom.f_back
+    bottom = _bottom(frame)
     if bottom.f_code is Hub._run.__code__:
         return "a callback of the hub", place, "".join(traceback.format_list(summary[2:]))
     if bottom.f_code is Greenlet.run.__code__:
         return text(bottom.f_locals.get("self"), str), place, "".join(traceback.format_list(summary[1:]))
     return "the main greenlet", place, "".join(traceback.format_list(summary))
+
+
+def _bottom(frame: FrameType) -> FrameType:
+    while frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def running(hub: Hub) -> greenlet | None:
+    """Which greenlet runs in the hub's thread now, from any thread; None for a bare one, which does not say.
+
+    The hub's own (``hub.greenlet``) while it sleeps, or runs a callback.
+    """
+    frame = sys._current_frames().get(hub.thread_ident)
+    if frame is None or hub.closed:
+        return None
+    bottom = _bottom(frame)
+    if bottom.f_code is Hub._run.__code__:
+        return hub.greenlet
+    if bottom.f_code is Greenlet.run.__code__:
+        return bottom.f_locals.get("self")
+    # Of a greenlet that does not run there is a frame.
+    return hub.main if hub.main.gr_frame is None else None
 
 
 _running: WeakSet[Watchdog] = WeakSet()
@@ -205,4 +233,4 @@ of_environment: Watchdog | None = (
     Watchdog(float(os.environ["CELADON_WATCHDOG"])).start() if os.environ.get("CELADON_WATCHDOG") else None
 )
 
-__all__ = ["Block", "Watchdog", "of_environment"]
+__all__ = ["Block", "Watchdog", "of_environment", "running"]

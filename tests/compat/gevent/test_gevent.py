@@ -12,8 +12,6 @@ import pytest
 from celadon.green import restore
 from celadon.hub import Greenlet, LoopExit, get_hub, getcurrent, sleep, spawn, wait
 from celadon.hub.loop import other_threads
-from celadon.hub.loop.failures import report
-from celadon.hub.lowlevel import LoopGreenlet
 from celadon.resolver import Kind, ResolveError
 
 gevent = pytest.importorskip("celadon.compat.gevent")
@@ -25,20 +23,6 @@ from celadon.compat.gevent import queue as gqueue  # noqa: E402
 from celadon.compat.gevent import socket as gsocket  # noqa: E402
 from celadon.compat.gevent import ssl as gssl  # noqa: E402
 from celadon.compat.gevent import subprocess as gsubprocess  # noqa: E402
-
-
-@pytest.fixture(autouse=True)
-def hub():
-    """gevent's hub, which is made of this thread's loop and is only that again afterwards."""
-    face = gevent.get_hub()
-    yield face
-    if face.__dict__.get("_threadpool") is not None:
-        face.threadpool.kill()
-    mine = get_hub()
-    mine.exception_handler = report
-    mine.greenlet.__dict__.clear()
-    mine.greenlet.hub = mine
-    mine.greenlet.__class__ = LoopGreenlet
 
 
 def test_the_hub_is_the_greenlet_of_the_loop(hub):
