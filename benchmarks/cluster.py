@@ -13,10 +13,11 @@ import statistics
 import tempfile
 import time
 
-from distributed import Client, LocalCluster
+from distributed import Client
 
 from celadon.resolver.cli import main as resolve
 from celadon.resolver.distributed import ForkPool, merge, plan, run
+from celadon.resolver.distributed.dask_pool import local_cluster
 
 from . import nameservers
 
@@ -61,7 +62,7 @@ def main():
     given = asked.parse_args()
     began = time.monotonic()
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
+        local_cluster(2) as cluster,
         Client(cluster, set_as_default=False) as client,
         tempfile.TemporaryDirectory() as made,
         nameservers.best(given.names) as served,

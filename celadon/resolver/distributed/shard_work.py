@@ -17,6 +17,7 @@ from ..cli.bulk.files import Output
 from ..cli.bulk.job import job_of, work
 from ..cli.bulk.massdns_forms import head
 from ..cli.bulk.names_in import Asked, Key, Watermark, questions
+from ..cli.bulk.seldom_collected import seldom_collected
 from ..cli.bulk.stop import Stop, Stopped
 from ..cli.bulk.tally import Tally
 from ..cli.exits import FileError, UsageError
@@ -53,7 +54,8 @@ def shard(spec: Spec, holder: str | None = None) -> dict[str, Any]:
     parts = Parts(spec.directory, spec.suffix)
     try:
         if parts.note(spec.shard) is None:
-            _Attempt(spec, parts, worker, f"{worker}.{_thread.get_ident()}").run()
+            with seldom_collected():  # 5 % of a worker's time
+                _Attempt(spec, parts, worker, f"{worker}.{_thread.get_ident()}").run()
         note = parts.note(spec.shard)  # it may be that of another attempt, which was first
         if note is None:
             raise RuntimeError(f"shard {spec.shard.number}: its note was removed, or another attempt is at it")

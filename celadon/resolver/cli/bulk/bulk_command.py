@@ -5,13 +5,11 @@ SIGINT (Ctrl-C), SIGTERM and SIGHUP end it between two records: whole records, c
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -27,11 +25,10 @@ from .job import Job, job_of, work
 from .names_in import Key, Watermark, questions
 from .pieces import WorkerLost
 from .progress_form import progress_of
+from .seldom_collected import seldom_collected
 from .stop import Abandoned, Stop, Stopped, Unfit
 from .tally import Tally
 from .workers import run_workers
-
-_COLLECT_EVERY = 50_000  # objects: more than what is in flight has, or that is gone through again and again
 
 
 def main(words: list[str]) -> int:
@@ -53,19 +50,6 @@ def main(words: list[str]) -> int:
         done: int = commands.load("bulk.parts_command").run(options)
         return done
     return _Run(options, job_of(options, options["--processes"])).run(options["--processes"])
-
-
-@contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """Spare the garbage collector what was imported, and most of what comes and goes: none of it is cycles."""
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(_COLLECT_EVERY, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 class _Run:
@@ -151,7 +135,7 @@ class _Run:
         with self.stop:
             try:
                 self._begin()
-                with _seldom_collected():
+                with seldom_collected():
                     if processes > 1:
                         self._again_asked = run_workers(
                             self.job, processes, self._lines(), self.mark, self.output, self.tally, self.tick, self.stop
