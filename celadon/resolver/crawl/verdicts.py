@@ -19,6 +19,10 @@ def lookup_error(error: BaseException | None) -> ResolveError | None:
     return None
 
 
-def is_temporary(error: ResolveError) -> bool:
-    """Whether another lookup may go better: no answer, or a server that failed; not NXDOMAIN, not the guard's no."""
-    return error.errno == EAI_AGAIN
+def is_temporary(error: BaseException | None) -> bool:
+    """Whether another lookup may go better: no answer, or a server that failed; not NXDOMAIN, not the guard's no.
+
+    ``error`` is the resolver's, or a client's that was made of it. False if no lookup failed in its chain.
+    """
+    looked = lookup_error(error)
+    return looked is not None and looked.errno == EAI_AGAIN

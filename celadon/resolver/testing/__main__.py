@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import signal
+from typing import Any
 
 import dns.exception
+import dns.name
+import dns.rdataclass
 import dns.rdatatype
-import dns.zone
+import dns.tokenizer
+import dns.zonefile
 
 from .nameserver import NameServer
 
@@ -22,6 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--port", type=_port, default=0, help="port to listen on (default: any free one)")
     parser.add_argument("--zone", metavar="FILE", help="answer from this zone file (RFC 1035 section 5.1) only")
     parser.add_argument("--origin", metavar="NAME", help="origin of the zone file, needed if it has no $ORIGIN")
+    parser.add_argument("--delay", type=_seconds, default=0.0, metavar="SECONDS", help="wait before each answer")
     options = parser.parse_args(argv)
     records: list[tuple[str, str, str, int]] = []
     if options.zone is not None:
@@ -30,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
         except (OSError, ValueError, dns.exception.DNSException) as error:
             parser.error(f"zone file {options.zone}: {_reason(error)}")
     try:
-        server = NameServer(port=options.port, synthetic=options.zone is None)
+        server = NameServer(port=options.port, synthetic=options.zone is None, delay=options.delay)
     except OSError as error:
         parser.error(f"port {options.port}: {_reason(error)}")
     for record in records:
@@ -43,20 +48,42 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+class _Records(dns.zonefile.RRsetsReaderTransaction):
+    """Takes every record of a file as it comes: of several zones, and with more than one SOA."""
+
+    def __init__(self) -> None:
+        super().__init__(dns.zonefile.RRSetsReaderManager(), True, False)  # type: ignore[no-untyped-call]  # dnspython
+        self.found: list[tuple[str, str, str, int]] = []
+
+    def add(self, *args: Any) -> None:
+        name, ttl, rdata = args
+        self.found.append((name.to_text(), dns.rdatatype.to_text(rdata.rdtype), rdata.to_text(), ttl))
+
+
 def zone_records(path: str, origin: str | None = None) -> list[tuple[str, str, str, int]]:
     """The records of a zone file, each as ``NameServer.add`` takes it. Raises OSError and dnspython's errors."""
+    records = _Records()
     with open(path, encoding="utf-8") as file:
-        zone = dns.zone.from_text(file.read(), origin, relativize=False, check_origin=False)
-    return [
-        (name.to_text(), dns.rdatatype.to_text(one.rdtype), one.to_text(), ttl)
-        for name, ttl, one in zone.iterate_rdatas()
-    ]
+        reader = dns.zonefile.Reader(dns.tokenizer.Tokenizer(file, path), dns.rdataclass.IN, records)
+        reader.current_origin = None if origin is None else dns.name.from_text(origin)
+        reader.read()
+    return records.found
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, dns.zone.UnknownOrigin):
+    if isinstance(error, dns.zonefile.UnknownOrigin):
         return "it has no $ORIGIN; give --origin NAME"
     return getattr(error, "strerror", None) or str(error)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= 60:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 60")
+    return seconds
 
 
 def _port(text: str) -> int:

@@ -198,12 +198,14 @@ class NameServer:
     RRSIG records that it is given come along with what they cover, for questions with the DO bit.
 
     A name exists if it has records; every other name is NXDOMAIN. With ``synthetic``, every name has the address
-    ``synthetic_address(name)``. May be scripted and read from any thread.
+    ``synthetic_address(name)``. ``delay`` is in seconds, before each answer that is not scripted. May be scripted and
+    read from any thread.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0, *, synthetic: bool = False) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, *, synthetic: bool = False, delay: float = 0.0) -> None:
         self.host = host
         self.synthetic = synthetic
+        self._always: Script | None = Delay(delay) if delay else None
         self.queries: list[Query] = []
         self._zone: dict[str, dict[str, list[tuple[int, str]]]] = defaultdict(dict)
         self._scripts: dict[str, deque[list[object]]] = defaultdict(deque)
@@ -322,7 +324,7 @@ class NameServer:
                 query, peer = receive(4096)
             except BlockingIOError:
                 return
-            if self.synthetic and not self._scripts and not self._zone:
+            if self.synthetic and not (self._scripts or self._zone or self._always):
                 reply = synthetic_reply(query)
                 if reply is not None:
                     send(reply, peer)
@@ -379,7 +381,7 @@ class NameServer:
         rdtype = dns.rdatatype.to_text(question.rdtype)
         self.queries.append(Query(name, rdtype, tcp, port, time.monotonic()))
         reply = self._lookup(asked, name, rdtype, question)
-        script = self._take_script(name, tcp)
+        script = self._take_script(name, tcp) or self._always
         if script is None:
             send(Sent(reply))
             return

@@ -63,3 +63,15 @@ def test_temporary(kind):
 
 def test_the_guards_refusal_is_final():
     assert not is_temporary(BlockedAddress(Kind.BLOCKED, "a.test"))
+
+
+@pytest.mark.parametrize("how", [caused, in_its_midst, as_a_reason, as_aiohttp_has_it])
+def test_a_clients_error_is_judged_by_the_lookup_in_it(how, monkeypatch):
+    assert not is_temporary(raised(how))
+    monkeypatch.setitem(globals(), "LOOKUP", ResolveError(Kind.TIMEOUT, "slow.test"))
+    assert is_temporary(raised(how))
+
+
+def test_without_a_lookup_nothing_is_temporary():
+    assert not is_temporary(None)
+    assert not is_temporary(OSError(111, "refused"))

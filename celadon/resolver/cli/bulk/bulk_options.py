@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
+from .... import late
 from ...errors import ResolverConfigError
 from ...frozen import frozen
 from ...model import Rcode, Server
@@ -17,6 +18,8 @@ from ...system.servers import parse_server
 from ..exits import UsageError
 from ..server_list import server_list
 from ..subnets import checked_subnet
+
+difflib: Any = late.module("difflib")  # for an error's advice
 
 
 def _number(least: float, most: float, what: str, whole: bool = True) -> Callable[[str], object]:
@@ -42,11 +45,13 @@ def _choice(*words: str) -> Callable[[str], object]:
 
 
 def _form(text: str) -> object:
-    if text not in ("csv", "parquet") and not _LETTERS.fullmatch(text):
+    form = "J" if text == "json" else text
+    if form not in ("csv", "parquet") and not _LETTERS.fullmatch(form):
         raise UsageError(
-            f"{text!r} is not csv, parquet, or J, S, L, F, B and letters (J: a e; S: d i l m n q r s t u; L: 0)"
+            f"{text!r} is no form: choose J (JSON, the default), S (text), L (names), csv, parquet, F or B (massdns'); "
+            "letters may follow (J: a e; S: d i l m n q r s t u; L: 0)"
         )
-    return text
+    return form
 
 
 def _addresses(text: str) -> object:
@@ -360,6 +365,9 @@ def parse(argv: list[str]) -> Options:
     if port is not None:
         made.servers = [Server(one.address, port) for one in made.servers]
     if len(made.names) + sum(made[one] is not None for one in ("--input-file", "--wordlist", "--zone-file")) > 1:
+        for name in made.names:
+            if name.startswith("@"):
+                raise UsageError(f"{name} is no file; bulk takes servers by -r: -r {name[1:]}")
         raise UsageError("bulk reads one file; to read several, pipe them: cat FILE... | resolve bulk")
     if made["--interval"] is not None:
         made.values["--timeout"] = made["--interval"] / 1000
@@ -411,13 +419,19 @@ def _check_notes(made: Options) -> None:
         raise UsageError("--checkpoint needs an input file and an output file (-w FILE)")
 
 
+#: Options of ``resolve`` and of others -> what bulk has in their place.
+_INSTEAD = {"--json": "JSON is what bulk writes by default", "--csv": "write -o csv"}
+
+
 def _option(made: Options, word: str, left: list[str]) -> None:
     name, equals, value = word.partition("=")
     if not word.startswith("--") and len(word) > 2 and word[:2] in _SHORT:
         name, equals, value = word[:2], "=", word[2:]
     name = _SHORT.get(name, name)
     if name not in TABLE:
-        raise UsageError(f"unknown option {word}; resolve bulk --man lists them")
+        near = difflib.get_close_matches(name, TABLE, 1)
+        advice = _INSTEAD.get(name) or (f"did you mean {near[0]}?" if near else "resolve bulk --man lists them")
+        raise UsageError(f"unknown option {word}; {advice}")
     row = TABLE[name]
     if row.value is None:
         if equals:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
+from .... import late
 from ...dns.rdata import Message
 from ...dns.wire import encode_name
 from ...errors import ResolveError
@@ -19,6 +21,8 @@ from ...names.domain import to_ascii
 from ..exits import UsageError
 from .dig_options import LETTERS, LONG, PLUS, Option, find, rdclass, rdtype, with_type
 from .settings import Command, Lookup, Run, Settings
+
+difflib: Any = late.module("difflib")  # for an error's advice
 
 
 class _Group:
@@ -157,7 +161,9 @@ class _Parser:
             if option is not None and not option.no:
                 option = None
         if option is None:
-            raise UsageError(f"unknown option {word}; try resolve --help")
+            near = difflib.get_close_matches(name.lower(), among, 1)
+            advice = f"did you mean {word[: len(word) - len(text)]}{near[0]}?" if near else "try resolve --help"
+            raise UsageError(f"unknown option {word}; {advice}")
         if positive and option.value and not option.value.startswith("[") and value is None:
             value = left.pop() if left else None
             if value is None:

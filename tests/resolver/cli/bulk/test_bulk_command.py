@@ -142,6 +142,7 @@ def test_schemas(server, capfdbinary, names):
     server.add("n1.test", "A", "192.0.2.9")
     lines = output(server, capfdbinary, names, given=("N1.test.", "alias.test", "nodata.test", "nx.test", "dead.test"))
     native = [json.loads(one) for one in lines.splitlines()]
+    assert output(server, capfdbinary, names, "-o", "json", given=("n1.test",)).count("\n") == 1
     assert native[0]["input"] == "N1.test."
     assert native[0]["data"]["answers"] == [
         {"name": "N1.test", "type": "A", "class": "IN", "ttl": 300, "data": "192.0.2.9"}
@@ -379,6 +380,11 @@ def test_one_slow_name_in_each_chunk_holds_nobody_up(names, tmp_path):
         (["--resolver", "ares", "--rate", "5"], "--rate needs"),
         (["--ordered=1"], "takes no value"),
         (["-r"], "needs a value"),
+        (["--json"], "JSON is what bulk writes by default"),
+        (["--csv"], "write -o csv"),
+        (["--orderd"], "did you mean --ordered?"),
+        (["-o", "xml"], "choose J (JSON, the default)"),
+        (["a", "@192.0.2.1"], "bulk takes servers by -r: -r 192.0.2.1"),
     ],
 )
 def test_usage(capsys, args, cause):
