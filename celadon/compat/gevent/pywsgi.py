@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import time
 from typing import Any
 
 from celadon.green.servers import wsgi
 from celadon.green.servers.wsgi import Environ, LoggingLogAdapter, SecureEnviron, WSGISecureEnviron
+from celadon.green.servers.wsgi.access_log import escape
 
 from ._hub_local import get_hub
 
@@ -26,10 +28,24 @@ class WSGIHandler(wsgi.WSGIHandler):
         get_hub().handle_error(self.environ, kind, error, trace)
 
 
+def _line(handler: Any) -> str:
+    """As gevent has it: client, local time, request line, status, bytes of the body, seconds."""
+    client = handler.client_address
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(handler.time_finish))
+    return (
+        f"{escape(str(client[0])) if isinstance(client, tuple) and client else client or '-'} - - [{moment}] "
+        f'"{escape(handler.requestline or "")}" {handler.code or "000"} {handler.response_length or "-"} '
+        f"{handler.time_finish - handler.time_start:.6f}"
+    )
+
+
 class WSGIServer(wsgi.WSGIServer):
-    """Serves a WSGI application over HTTP/1.1."""
+    """Serves a WSGI application over HTTP/1.1; lines of its log are gevent's unless ``log_format`` is given."""
 
     handler_class = WSGIHandler
+
+    def __init__(self, *args: Any, log_format: Any = _line, **options: Any) -> None:
+        super().__init__(*args, log_format=log_format, **options)
 
     @property
     def loop(self) -> Any:
