@@ -49,7 +49,11 @@ class _Saved(Mapping[str, dict[str, Any]]):
     def _now(self) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {name: dict(items) for name, items in _replaced.items()}
         for path, name, old in changes():
-            found.setdefault(path, {}).setdefault(name, old)
+            module, _, kind = path.rpartition(".")
+            if path in sys.modules:
+                found.setdefault(path, {}).setdefault(name, old)
+            elif module in sys.modules:  # a class of which methods are replaced: it is the class that was there
+                found.setdefault(module, {}).setdefault(kind, getattr(sys.modules[module], kind))
         return found
 
     def __getitem__(self, name: str) -> dict[str, Any]:
@@ -153,36 +157,84 @@ def patch_module(
 # -- the standard library --------------------------------------------------------------------------------------------
 
 
-def _source(path: str) -> tuple[Any, Any]:
-    name = path.removeprefix("_")
-    return importlib.import_module(f"{__package__}.{name}"), sys.modules[path]
+#: The modules that subscribers hear of, by gevent's names.
+_TOLD = {
+    "_thread": "thread",
+    **{one: one for one in ("os", "threading", "time", "socket", "select", "selectors")},
+    **{one: one for one in ("ssl", "subprocess", "signal", "queue")},
+}
 
 
-_TOLD = ("os", "_thread", "threading", "time", "socket", "select", "selectors", "ssl", "subprocess", "signal", "queue")
+def _heard() -> bool:
+    return events.heard(events.GeventWillPatchModuleEvent) or events.heard(events.GeventDidPatchModuleEvent)
 
 
-def _before(path: str) -> None:
-    if path in _TOLD and events.heard(events.GeventWillPatchModuleEvent):
-        source, target = _source(path)
-        names = list(getattr(source, "__implements__", ()))
+def _event(kind: Any, path: str) -> None:
+    more: tuple[Any, ...] = ()
+    source = importlib.import_module(f"{__package__}.{_TOLD[path]}")
+    if kind is events.GeventWillPatchModuleEvent:
+        more = (list(getattr(source, "__implements__", ())),)
+    events.notify_and_call_entry_points(kind(_TOLD[path], source, sys.modules[path], *more))
+
+
+class _Telling:
+    """Tells subscribers once of each module, of which several objects may be patched."""
+
+    def __init__(self) -> None:
+        #: By module whether it may be patched.
+        self.asked: dict[str, bool] = {}
+        #: Whether ``patch_all`` runs; else a module was imported later.
+        self.running = False
+
+    def before(self, path: str) -> None:
+        """An object of the table is going to be patched."""
+        module = path if path in sys.modules else path.rpartition(".")[0]
+        if module not in _TOLD or not _heard():
+            return
+        if module not in self.asked:
+            self.asked[module] = self._ask(module)
+        if not self.asked[module]:
+            raise green.DoNotPatch
+
+    @staticmethod
+    def _ask(module: str) -> bool:
         try:
-            events.notify_and_call_entry_points(events.GeventWillPatchModuleEvent(path, source, target, names))
+            _event(events.GeventWillPatchModuleEvent, module)
         except events.DoNotPatch:
-            raise green.DoNotPatch from None
+            return False
+        return True
+
+    def after(self, _path: str) -> None:
+        """It was."""
+        if not self.running:
+            self.end()
+
+    def end(self) -> None:
+        """All of what was asked for was patched."""
+        asked = list(self.asked.items())
+        self.asked.clear()
+        for module, allowed in asked:
+            if allowed:
+                _event(events.GeventDidPatchModuleEvent, module)
 
 
-def _after(path: str) -> None:
-    if path in _TOLD and events.heard(events.GeventDidPatchModuleEvent):
-        events.notify_and_call_entry_points(events.GeventDidPatchModuleEvent(path, *_source(path)))
-
-
-green.before_patch(_before)
-green.after_patch(_after)
+_telling = _Telling()
+green.before_patch(_telling.before)
+green.after_patch(_telling.after)
 
 
 def _patch(**chosen: Any) -> None:
     begin()
-    green.patch_all(all=False, **chosen)
+    if _heard():  # what events name is imported before anything is half patched
+        for path, name in _TOLD.items():
+            importlib.import_module(path)
+            importlib.import_module(f"{__package__}.{name}")
+    _telling.running = True
+    try:
+        green.patch_all(all=False, **chosen)
+        _telling.end()
+    finally:
+        _telling.running = False
 
 
 def _also(*keywords: str) -> None:
@@ -352,6 +404,7 @@ def main() -> None:
 
 
 __all__ = [
+    "MonkeyPatchWarning",
     "get_original",
     "is_module_patched",
     "is_object_patched",

@@ -154,3 +154,5 @@ _EXTENSIONS = (
     "tp_read", "tp_write",
 )  # fmt: skip
 fill(globals(), "os", extensions=_EXTENSIONS)
+#: What gevent's has, not all of os: a star import would hide the builtin ``open``.
+__all__ = [*_EXTENSIONS, "close", "fork", "forkpty", "posix_spawn", "posix_spawnp", "waitpid"]  # noqa: F822, PLE0604

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from heapq import heappop, heappush
 from typing import Any, TypeVar
 
-from celadon.hub import Channel, Empty, Full, ShutDown
+from celadon.hub import Channel as _Channel
+from celadon.hub import Empty, Full, ShutDown
 from celadon.hub import JoinableQueue as _JoinableQueue
 from celadon.hub import LifoQueue as _LifoQueue
 from celadon.hub import PriorityQueue as _PriorityQueue
@@ -104,6 +105,37 @@ class _Replaceable(_SimpleQueue[_Item]):
         """How many items are in the queue."""
         return self._qsize()
 
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> _Item:
+        """The next item, waited for; the end is an item that is StopIteration, or a queue that was shut down."""
+        try:
+            item = self.get()
+        except ShutDown:
+            raise StopIteration from None
+        if item is StopIteration:
+            raise item
+        return item
+
+    next = __next__
+
+
+class Channel(_Channel[_Item]):
+    """Whoever puts waits until somebody gets."""
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> _Item:
+        """The next item, waited for; the end is an item that is StopIteration."""
+        item = self.get()
+        if item is StopIteration:
+            raise item
+        return item
+
+    next = __next__
+
 
 class SimpleQueue(_Replaceable[_Item]):
     """A queue; ``maxsize`` bounds it."""
@@ -146,6 +178,7 @@ __all__ = [
     "Channel",
     "Empty",
     "Full",
+    "JoinableQueue",
     "LifoQueue",
     "PriorityQueue",
     "Queue",

@@ -7,3 +7,4 @@ fill(globals(), "selectors", import_patched("selectors"))
 
 #: gevent's name.
 GeventSelector = globals()["DefaultSelector"]
+globals()["__all__"].append("GeventSelector")

@@ -1,9 +1,13 @@
 """What gevent documents, by its names. Its own suite is run by tests/peers; here is what must hold in each run."""
 
 import gc
+import io
 import os
+import re
 import signal
 import socket
+import ssl
+import subprocess
 import sys
 import time
 
@@ -291,6 +295,106 @@ def test_monkey(hub):
         monkey.patch_all(thread=False, signal=False)
     restore()
     assert time.sleep is real[1]
+
+
+def test_a_module_of_which_only_classes_are_patched_counts_as_patched(monkeypatch):
+    monkeypatch.setattr(monkey._First, "arguments", None)
+    heard = []
+    hear = heard.append
+    events.subscribers.append(hear)
+    try:
+        monkey.patch_all(builtins=False, signal=False)
+        assert all(map(monkey.is_module_patched, ("ssl", "queue", "selectors", "subprocess", "threading", "socket")))
+        assert monkey.is_object_patched("threading", "Event")
+        assert monkey.is_object_patched("ssl", "SSLContext")
+        assert monkey.saved["ssl"]["SSLContext"] is ssl.SSLContext
+        assert not monkey.is_module_patched("logging")
+    finally:
+        events.subscribers.remove(hear)
+        restore()
+    assert not monkey.is_module_patched("ssl")
+    for kind in (events.GeventWillPatchModuleEvent, events.GeventDidPatchModuleEvent):
+        names = [one.module_name for one in heard if type(one) is kind]
+        assert len(names) == len(set(names))
+        assert {"ssl", "queue", "selectors", "subprocess", "thread", "threading", "socket"} <= set(names)
+
+
+SUBSCRIBED = """
+from collections import Counter
+from celadon import compat
+compat.install("gevent")
+from gevent import events, monkey
+heard = []
+events.subscribers.append(lambda event: heard.append(type(event).__name__))
+monkey.patch_all()
+import ssl, queue, selectors, subprocess
+print(sorted(Counter(heard).values()))
+"""
+
+
+def test_subscribers_of_a_program_that_has_imported_nothing_else():
+    """The modules that events name were imported while ssl was half patched, which failed."""
+    told = subprocess.run([sys.executable, "-c", SUBSCRIBED], capture_output=True, text=True, check=True, timeout=20)
+    assert told.stdout == "[1, 1, 1, 11, 11]\n"
+
+
+def test_a_module_is_left_whole_that_a_subscriber_forbids(monkeypatch):
+    monkeypatch.setattr(monkey._First, "arguments", None)
+
+    def forbid(event):
+        if getattr(event, "module_name", "") == "queue":
+            raise events.DoNotPatch
+
+    events.subscribers.append(forbid)
+    try:
+        monkey.patch_all(builtins=False, signal=False, thread=False)
+        assert not monkey.is_module_patched("queue")
+        assert monkey.is_module_patched("ssl")
+    finally:
+        events.subscribers.remove(forbid)
+        restore()
+
+
+def test_a_queue_is_its_own_iterator():
+    for kind in (gqueue.Queue, gqueue.SimpleQueue, gqueue.LifoQueue):
+        one = kind()
+        one.put(1)
+        assert iter(one) is one
+        assert next(one) == 1
+        one.put(StopIteration)
+        assert list(one) == []
+        one.shutdown()
+        with pytest.raises(StopIteration):
+            next(one)
+    channel = gqueue.Channel()
+    putting = spawn(lambda: [channel.put(one) for one in (1, 2, StopIteration)])
+    assert next(channel) == 1
+    assert list(channel) == [2]
+    putting.join()
+
+
+def test_a_star_import_of_os_does_not_hide_open():
+    assert not {"open", "environ"} & set(gos.__all__)
+    assert {"fork", "nb_read", "tp_write", "waitpid"} <= set(gos.__all__)
+
+
+def test_the_access_log_has_gevents_lines():
+    pywsgi = pytest.importorskip("celadon.compat.gevent.pywsgi")
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return [b"hello"]
+
+    lines = io.StringIO()
+    server = pywsgi.WSGIServer(("127.0.0.1", 0), application, log=lines)
+    with server, gsocket.create_connection(server.address) as client:
+        client.sendall(b"GET /here?a=1 HTTP/1.0\r\n\r\n")
+        while client.recv(1000):
+            pass
+    assert re.fullmatch(
+        r'127\.0\.0\.1 - - \[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] "GET /here\?a=1 HTTP/1\.0" 200 5 \d+\.\d{6}\n',
+        lines.getvalue(),
+    )
 
 
 def test_util():
