@@ -2,7 +2,8 @@
 
 ``python -m tests.downstream.run [--keep FOLDER] [SUITE...]``. Each suite gets an environment of its own in FOLDER
 (.downstream), beside its sources. A suite whose server is not installed, or whose repository cannot be reached, is
-skipped with that reason. Exit status 1 if a test ends otherwise under the patch and suites.py has no reason for it.
+skipped with that reason. Exit status 1 if a suite does not end, or if a test ends otherwise under the patch and
+suites.py has no reason for it.
 """
 
 import argparse
@@ -121,6 +122,9 @@ def main(argv=None):
             status |= run(name, SUITES[name], options.keep)
         except LookupError as why:
             print(f"{name}: skipped: {why}", flush=True)
+        except subprocess.TimeoutExpired as late:
+            print(f"{name}: did not end within {late.timeout:.0f} s: {' '.join(map(str, late.cmd))}", flush=True)
+            status = 1
     return status
 
 
