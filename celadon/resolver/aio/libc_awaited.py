@@ -185,7 +185,7 @@ class AwaitedLibc(CallResolver):
     def __init__(
         self, current: Callable[[], Any], inner: BlockResolver, config: Callable[[], Config], deadline: float | None
     ) -> None:
-        self.name = inner.name
+        self.name: str = inner.name
         self.config = config
         self._current = current
         self._inner = inner
