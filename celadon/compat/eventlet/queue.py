@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
 from typing import Any
 
+from celadon.compat.replaceable import Replaceable
 from celadon.hub import Empty, Full, JoinableQueue, sleep
 from celadon.hub import LifoQueue as _LifoQueue
 from celadon.hub import PriorityQueue as _PriorityQueue
-from celadon.hub import Queue as _Queue
 
 
-class LightQueue(_Queue[Any]):
+class LightQueue(Replaceable[Any]):
     """A queue of ``maxsize`` items; None, or less than 0: any number; 0: none, a channel. From any thread."""
-
-    __slots__ = ()
 
     def __init__(self, maxsize: int | None = None) -> None:
         super().__init__(maxsize)
@@ -69,19 +68,22 @@ class LightQueue(_Queue[Any]):
 class Queue(LightQueue, JoinableQueue[Any]):
     """A LightQueue with ``task_done`` and ``join``."""
 
-    __slots__ = ()
-
 
 class PriorityQueue(LightQueue, _PriorityQueue[Any]):
     """Smallest first."""
 
-    __slots__ = ()
+    def _put(self, item: Any) -> None:
+        heappush(self._items, item)
+
+    def _get(self) -> Any:
+        return heappop(self._items)
 
 
 class LifoQueue(LightQueue, _LifoQueue[Any]):
     """Last in, first out."""
 
-    __slots__ = ()
+    def _get(self) -> Any:
+        return self._items.pop()
 
 
 __all__ = ["Empty", "Full", "LifoQueue", "LightQueue", "PriorityQueue", "Queue"]

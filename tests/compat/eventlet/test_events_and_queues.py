@@ -262,3 +262,66 @@ class TestDatabasePool:
             assert one.options == {"user": "me", "host": "there", "db": "that"}
         pool.clear()
         tpool.killall()
+
+
+class Once(Queue):
+    """A popular recipe: an item that was put before is not put again."""
+
+    def _init(self, maxsize):
+        Queue._init(self, maxsize)
+        self.seen = set()
+
+    def _put(self, item):
+        if item not in self.seen:
+            self.seen.add(item)
+            Queue._put(self, item)
+
+
+class Stored(LightQueue):
+    """Keeps items under a name of its own."""
+
+    def _init(self, maxsize):
+        self.store = []
+
+    def _qsize(self):
+        return len(self.store)
+
+    def _put(self, item):
+        self.store.append(item)
+
+    def _get(self):
+        return self.store.pop()
+
+
+class TestSubclassesOfQueues:
+    def test_what_they_replace_is_called(self):
+        queue = Once()
+        for item in (1, 1, 2):
+            queue.put(item)
+        assert [queue.get() for _ in range(queue.qsize())] == [1, 2]
+        assert queue.empty()
+        getter = spawn(queue.get)
+        sleep(0)
+        queue.put(3)
+        assert getter.wait() == 3
+
+    @pytest.mark.parametrize("maxsize", [None, 2])
+    def test_items_may_be_kept_under_another_name(self, maxsize):
+        queue = Stored(maxsize)
+        queue.put(1)
+        queue.put(2)
+        assert (queue.qsize(), queue.full()) == (2, maxsize == 2)
+        putter = spawn(queue.put, 3)
+        sleep(0)
+        assert sorted(queue.get() for _ in range(3)) == [1, 2, 3]
+        putter.wait()
+        with pytest.raises(Empty):
+            queue.get(timeout=0.001)
+
+    def test_the_kinds_that_there_are(self):
+        priority, last = PriorityQueue(), LifoQueue()
+        for item in (2, 1, 3):
+            priority.put(item)
+            last.put(item)
+        assert priority.queue[0] == 1
+        assert ([priority.get() for _ in range(3)], [last.get() for _ in range(3)]) == ([1, 2, 3], [3, 1, 2])

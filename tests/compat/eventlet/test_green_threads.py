@@ -184,6 +184,11 @@ class TestPools:
 
 
 class TestHub:
+    def test_a_hub_runs_once_anybody_has_waited(self):
+        greenthread.sleep(0)
+        assert hubs.get_hub().running
+        assert not hubs.get_hub().stopping
+
     def test_a_bare_switch(self):
         hub, me = hubs.get_hub(), getcurrent()
         hub.schedule_call_global(0, me.switch, "value")

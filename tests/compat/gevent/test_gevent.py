@@ -578,3 +578,33 @@ def test_a_subclass_calls_the_methods_that_it_replaces(kind, order):
     items.put(4)
     assert items.full()
     assert items.queue
+
+
+class Stored(gqueue.Queue):
+    """Keeps items under a name of its own."""
+
+    def _init(self, maxsize, items=()):
+        self.store = list(items)
+
+    def _qsize(self):
+        return len(self.store)
+
+    def _put(self, item):
+        self.store.append(item)
+
+    def _get(self):
+        return self.store.pop()
+
+
+@pytest.mark.parametrize("maxsize", [None, 2])
+def test_a_subclass_may_keep_items_under_another_name(maxsize):
+    queue = Stored(maxsize)
+    queue.put(1)
+    queue.put(2)
+    assert (queue.qsize(), queue.full(), queue.empty()) == (2, maxsize == 2, False)
+    putter = spawn(queue.put, 3)
+    sleep(0)
+    assert sorted(queue.get() for _ in range(3)) == [1, 2, 3]
+    putter.get()
+    with pytest.raises(gqueue.Empty):
+        queue.get(timeout=0.001)

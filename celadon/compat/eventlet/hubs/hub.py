@@ -108,13 +108,18 @@ class BaseHub:
         self._detecting = False
         self.debug_blocking_resolution: float = 1
         self._listeners: list[FdListener] = []
-        #: What a program sees of ``abort``.
-        self.running, self.stopping = False, False
+        self.stopping = False
+        self._aborted = False
 
     @property
     def greenlet(self) -> greenlet:
         """The one that the loop runs in."""
         return self.hub.greenlet
+
+    @property
+    def running(self) -> bool:
+        """Whether any greenlet has waited yet, and ``abort`` was not called."""
+        return bool(self.hub.greenlet) and not self._aborted
 
     # -- switching
 
@@ -133,7 +138,7 @@ class BaseHub:
             if getcurrent() is self.hub.greenlet:
                 raise AssertionError("Can't abort with wait from inside the hub's greenlet.")
             sleep(0)
-        self.running = False
+        self._aborted = True
 
     # -- calls
 
