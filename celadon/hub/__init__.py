@@ -10,7 +10,7 @@ from greenlet import GreenletExit, getcurrent
 
 from .. import late
 from . import accel  # noqa: F401  (switches itself on, unless the environment says no)
-from .errors import BlockingInHubError, CancelledError, HubClosedError, LoopExit, WokenTwiceError
+from .errors import BlockingInHubError, CancelledError, HubClosedError, InvalidSwitchError, LoopExit, WokenTwiceError
 from .greenlets.greenlet import Greenlet, spawn, spawn_later, spawn_raw
 from .greenlets.join import idle, iwait, joinall, kill, killall, wait
 from .loop.current import get_hub
@@ -93,6 +93,7 @@ __all__ = [
     "Hub",
     "HubClosedError",
     "HubThread",
+    "InvalidSwitchError",
     "JoinableQueue",
     "LifoQueue",
     "Lock",

@@ -20,6 +20,13 @@ class WokenTwiceError(RuntimeError):
     """``unpark`` was called for a greenlet that is not parked in this thread's hub: a bug in a primitive."""
 
 
+class InvalidSwitchError(AssertionError):
+    """Somebody switched, with a value, to a greenlet that waits for something else; its wait was undone."""
+
+    def __init__(self, who: object) -> None:
+        super().__init__(f"Invalid switch into {who}: it waits for its hub to wake it, and was given another value")
+
+
 class HubClosedError(RuntimeError):
     """The hub was torn down with its thread; nothing can be scheduled on it any more."""
 

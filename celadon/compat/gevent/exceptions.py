@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from celadon.hub import BlockingInHubError, GreenletExit, LoopExit
-
-
-class InvalidSwitchError(AssertionError):
-    """A greenlet was switched to with what it did not wait for."""
+from celadon.hub import BlockingInHubError, GreenletExit, InvalidSwitchError, LoopExit
 
 
 class ConcurrentObjectUseError(AssertionError):

@@ -112,8 +112,9 @@ class Greenlet(greenlet, Generic[T]):
         spawner = getcurrent()
         #: Who made it, until it ends.
         self._spawner: greenlet | None = spawner
+        shared: dict[str, Any] | None = getattr(spawner, "spawn_tree_locals", None)
         #: A dict that all share who were spawned by one greenlet, or by one of those, and so on.
-        self.spawn_tree_locals: dict[str, Any] = spawner.spawn_tree_locals if isinstance(spawner, Greenlet) else {}
+        self.spawn_tree_locals: dict[str, Any] = {} if shared is None else shared
 
     # -- making ----------------------------------------------------------------------------------------------
 
@@ -424,7 +425,7 @@ class Greenlet(greenlet, Generic[T]):
 
         Unlike that one it comes back to the caller, whatever the greenlet does; the value of the greenlet does not.
         """
-        _throw(self.kill, kind, value, trace)
+        _throw(self, self.kill, kind, value, trace)
 
     def __await__(self) -> Generator[Any, Any, T]:
         """In a coroutine of a loop that this thread's hub has joined, or may join: wait for the end, as ``get`` does.
@@ -557,12 +558,12 @@ def kill_raw(victim: greenlet, exception: type[BaseException] | BaseException, b
         hub.call_next(RAISE, victim, GreenletExit())
 
 
-def _throw(kill: Callable[..., None], kind: Any, value: Any, trace: Any) -> None:
+def _throw(victim: greenlet, kill: Callable[..., None], kind: Any, value: Any, trace: Any) -> None:
     if isinstance(kind, type) and value is not None:
         kind = value if isinstance(value, BaseException) else kind(value)
     error = raisable(kind)
     kill(error if trace is None else BaseException.with_traceback(error, trace), block=False)
-    if may_wait():
+    if not victim.dead and may_wait():
         sleep(0)
 
 
@@ -573,7 +574,7 @@ class RawGreenlet(greenlet):
 
     def throw(self, kind: Any = GreenletExit, value: Any = None, trace: Any = None) -> None:
         """See ``Greenlet.throw``."""
-        _throw(partial(kill_raw, self), kind, value, trace)
+        _throw(self, partial(kill_raw, self), kind, value, trace)
 
 
 def _raw(sign: object, function: Callable[[], object]) -> greenlet:

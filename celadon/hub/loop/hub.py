@@ -28,7 +28,7 @@ from typing import Any, Protocol
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from ..errors import HubClosedError, LoopExit, WokenTwiceError
+from ..errors import HubClosedError, InvalidSwitchError, LoopExit, WokenTwiceError
 from .busy_look import BRIEF, MOST_WAITERS, BusyLook
 from .callees import waits_in
 from .clock import Now, monotonic
@@ -54,7 +54,7 @@ _TURN = 16
 _LONGEST = 86400.0
 # At most this many timers fire in one go: then who they woke runs, while its memory is in the CPU's caches.
 _MOST_TIMERS = 256
-
+_WOKEN: Any = ()  # what a switch of the loop's brings
 
 #: The fds that the hubs of all threads need. A program that closes everything it has open must leave them open.
 hub_fds: set[int] = set()
@@ -298,12 +298,13 @@ class Hub(GeventNames):
             if who is not None and value is not START:
                 del ready[0]
                 self.left -= 1
-                self.gift = value
-                value = None
-                who.switch()
+                self.gift, value = value, None
+                if who.switch() is not _WOKEN:
+                    raise InvalidSwitchError(me)
                 value, self.gift = self.gift, None
                 return value
-        self.switch()
+        if self.switch() is not _WOKEN:
+            raise InvalidSwitchError(me)
         value, self.gift = self.gift, None
         return value
 
@@ -311,7 +312,6 @@ class Hub(GeventNames):
         """As ``leave``, for at most ``seconds`` (None: for ever); gives TIMED_OUT when they are over.
 
         In the place of seconds may be a Timeout: as long as that one runs.
-
         Some waits call ``leave`` themselves for None: one call more is 2 % of a ping-pong between two queues.
         """
         if seconds is None:

@@ -310,3 +310,19 @@ def test_a_link_unlinks_another_that_is_about_to_be_called():
     one.join()
     sleep(0)
     assert log == ["first"]
+
+
+def test_a_throw_into_one_that_has_not_begun_lets_nobody_run():
+    ran = []
+    first, second = spawn(ran.append, 1), spawn(ran.append, 2)
+    first.throw()
+    second.throw(GreenletExit)
+    assert (first.dead, second.dead, ran) == (True, True, [])
+
+
+def test_the_locals_of_a_tree_go_through_bare_greenlets_that_have_them():
+    found = []
+    bare = spawn_raw(lambda: found.append(Greenlet().spawn_tree_locals))
+    bare.spawn_tree_locals = {"one": 1}
+    sleep(0)
+    assert found[0] is bare.spawn_tree_locals

@@ -7,6 +7,7 @@ import pytest
 from celadon.hub import (
     BlockingInHubError,
     GreenletExit,
+    InvalidSwitchError,
     LoopExit,
     Timeout,
     WokenTwiceError,
@@ -18,6 +19,7 @@ from celadon.hub import (
     sleep,
     spawn,
     spawn_later,
+    wait_readable,
     with_timeout,
 )
 from celadon.hub.lowlevel import TIMED_OUT, WaitQueue, Wake, park, park_for, unpark, unpark_error
@@ -302,3 +304,28 @@ def test_no_wake_in_a_callback_of_the_hub(reported):
     sleep(0)
     assert isinstance(reported[0], BlockingInHubError)
     assert aborted == [1]
+
+
+@pytest.mark.parametrize("wait", [lambda: sleep(10), lambda: park(lambda: None), lambda: fetch(os.pipe())])
+def test_a_switch_with_a_value_into_a_wait_is_its_error(wait, reported):
+    """The wait is undone: neither its timer nor its fd wakes anyone later."""
+    from_a_callback, from_a_greenlet = spawn(wait), spawn(wait)
+    sleep(0)
+    get_hub().call_soon(from_a_callback.switch, None)
+    switcher = spawn(from_a_greenlet.switch, "value")
+    sleep(0)
+    for one in (from_a_callback, from_a_greenlet):
+        with pytest.raises(InvalidSwitchError, match="Invalid switch into"):
+            one.get(timeout=1)
+    assert not get_hub().parked
+    del switcher
+    reported.clear()
+
+
+def fetch(pipe):
+    read, write = pipe
+    try:
+        wait_readable(read)
+    finally:
+        os.close(read)
+        os.close(write)
