@@ -21,6 +21,10 @@ def _over(make: Callable[..., Any], fobj: Any, mode: str, close: bool, options: 
     made = raw = make(fobj.fileno(), mode, closefd=False, **options)
     for layer in ("buffer", "raw"):
         raw = getattr(raw, layer, raw)
+    if hasattr(fobj, "name"):
+        raw.name = fobj.name
+    else:
+        del raw.name  # the number is not a name that it ever had
     if close:
         raw.beneath = fobj
     else:

@@ -315,3 +315,29 @@ def test_standard_streams_by_choice():
     out, err = child.communicate("one\ntwo\n")
     assert err == "True 'one\\n' 'two' <stdin>\n"
     assert out == "x" * 300_000 + "\n"
+
+
+@pytest.mark.parametrize("make", [FileObject, FileObjectBlock, FileObjectPosix, FileObjectThread])
+def test_a_file_has_the_name_of_the_object_that_it_is_over(make, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+    with open(path, "rb") as beneath:
+        file = make(beneath, "rb")
+        assert file.name == beneath.name
+        file.close()
+        assert file.name == beneath.name
+
+    class Nameless:
+        def __init__(self):
+            self.number = os.open(path, os.O_RDONLY)
+
+        def fileno(self):
+            return self.number
+
+        def close(self):
+            os.close(self.number)
+
+    file = make(Nameless(), "rb")
+    assert not hasattr(file, "name")
+    file.close()
+    assert not hasattr(file, "name")

@@ -10,7 +10,8 @@ class Limits:
     """Sizes are in bytes. None: no limit.
 
     ``request_line``: more is answered with 414. ``fields`` (their count), ``field`` (one, name and value), ``head``
-    (request line and fields): more is answered with 431, while reading. ``body``: more is answered with 413.
+    (request line and fields): more is answered with 431, while reading. ``host``: whether an HTTP/1.1 request must have
+    Host (RFC 9112 section 3.2); without it 400. ``body``: more is answered with 413.
     ``drain``: a body that the application did not read is read and thrown away up to this size; with more of it the
     connection is closed after the response.
 
@@ -29,6 +30,7 @@ class Limits:
     fields: int = 100
     field: int = 8190
     head: int = 65536
+    host: bool = True
     body: int | None = None
     drain: int = 65536
     header_seconds: float = 20.0

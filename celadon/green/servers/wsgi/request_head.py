@@ -38,6 +38,8 @@ _LLHTTP_METHODS = frozenset(
 )
 # Fields that a request has once (RFC 9110, 9112): two of them are two opinions on where it ends, or where it goes.
 _ONCE = frozenset(("HTTP_TRANSFER_ENCODING", "CONTENT_LENGTH", "HTTP_HOST", "CONTENT_TYPE", "HTTP_EXPECT"))
+# Their values are lists by semicolons: RFC 6265 section 4.2.1, and the obsolete RFC 2965 section 3.3.5.
+_COOKIES = frozenset(("HTTP_COOKIE", "HTTP_COOKIE2"))
 # What a client must not set: CGI programs and libraries take it for the proxy to use (CVE-2016-5385, "httpoxy").
 _DROPPED = frozenset((b"proxy",))
 _LARGEST = 2**63 - 1
@@ -92,7 +94,7 @@ def parse_head(head: bytes, limits: Limits) -> RequestHead:
         _check_sizes(fields, limits.field)
     variables = _variables(fields)
     modern = version == "HTTP/1.1"
-    _check_host(variables, authority, modern)
+    _check_host(variables, authority, modern, limits)
     chunked, length = framing(variables, modern)
     if length is not None and limits.body is not None and length > limits.body:
         raise BadRequest(413, f"the body has {length} bytes, more than {limits.body}")
@@ -176,16 +178,16 @@ def _variables(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
         if name in variables:
             if name in _ONCE:
                 raise BadRequest(400, f"the field {field.decode()} stands twice")
-            text = variables[name] + ("; " if name == "HTTP_COOKIE" else ",") + text
+            text = variables[name] + ("; " if name in _COOKIES else ",") + text
         if name:
             variables[name] = text
     return variables
 
 
-def _check_host(variables: dict[str, str], authority: str | None, modern: bool) -> None:
+def _check_host(variables: dict[str, str], authority: str | None, modern: bool, limits: Limits) -> None:
     host = variables.get("HTTP_HOST")
     if host is None:
-        if modern:
+        if modern and limits.host:
             raise BadRequest(400, "an HTTP/1.1 request without Host")
     elif not is_authority(host):
         raise BadRequest(400, "Host is not valid")

@@ -231,6 +231,21 @@ def test_no_head_takes_long_to_read(head):
     assert time.process_time() - begin < 0.5
 
 
+def test_host_is_not_asked_for_if_the_limits_say_so():
+    head = b"GET / HTTP/1.1\r\n\r\n"
+    with pytest.raises(BadRequest, match="without Host"):
+        parse_head(head, Limits())
+    assert parse_head(head, Limits(host=False)).path == "/"
+    with pytest.raises(BadRequest, match="not valid"):
+        parse_head(b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", Limits(host=False))
+
+
+def test_cookies_are_joined_by_semicolons_and_others_by_commas():
+    twice = b"".join(b"%b: a\r\n%b: b\r\n" % (name, name) for name in (b"Cookie", b"Cookie2", b"Accept"))
+    found = parse_head(b"GET / HTTP/1.1\r\nHost: h\r\n" + twice + b"\r\n", Limits()).variables
+    assert (found["HTTP_COOKIE"], found["HTTP_COOKIE2"], found["HTTP_ACCEPT"]) == ("a; b", "a; b", "a,b")
+
+
 def test_a_unix_socket(shown, tmp_path):
     found = []
 
