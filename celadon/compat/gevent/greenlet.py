@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, TypeVar
+from weakref import ref
 
-from greenlet import GreenletExit, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from celadon.hub import Greenlet as _Greenlet
 from celadon.hub import joinall
 from celadon.hub import kill as _kill
 from celadon.hub import killall as _killall
+from celadon.hub import spawn_raw as _spawn_raw
 
 T = TypeVar("T")
 _NO_ERROR = "exceptions must derive from BaseException"
@@ -123,6 +125,15 @@ def _must_have_function(kind: type, args: tuple[Any, ...], kwargs: dict[str, Any
 
 
 spawn, spawn_later = Greenlet.spawn, Greenlet.spawn_later
+
+
+def spawn_raw(function: Any, /, *args: Any, **kwargs: Any) -> greenlet:
+    """Run a function in a bare greenlet, which is in the tree of spawned greenlets: ``spawning_greenlet()``."""
+    made: Any = _spawn_raw(function, *args, **kwargs)
+    spawner = getcurrent()
+    made.spawning_greenlet = ref(spawner)
+    made.spawn_tree_locals = {} if (shared := getattr(spawner, "spawn_tree_locals", None)) is None else shared
+    return made  # type: ignore[no-any-return]
 
 
 def kill(greenlet: Any, exception: Any = GreenletExit) -> None:

@@ -11,7 +11,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from celadon.compat.switched import switch_to_loop
 from celadon.green import original
-from celadon.hub import LoopExit, SignalHandler, idle, sleep, spawn_raw
+from celadon.hub import LoopExit, SignalHandler, idle, sleep
 from celadon.hub import wait as _wait
 from celadon.hub.lowlevel import LoopGreenlet
 
@@ -22,7 +22,7 @@ from ._waiter import Waiter
 from .core import loop as _Loop  # noqa: N812
 from .events import PeriodicMonitorThreadStartedEvent, notify_and_call_entry_points
 from .exceptions import HubDestroyed, InvalidSwitchError
-from .greenlet import kill
+from .greenlet import kill, spawn_raw
 from .resolver import in_use
 from .threadpool import ThreadPool
 
@@ -189,7 +189,7 @@ class Hub(LoopGreenlet):
         try:
             result = waiter.get()
             if result is not waiter:
-                raise InvalidSwitchError(f"Invalid switch into {getcurrent()!r}: got {result!r} (expected {waiter!r})")
+                raise InvalidSwitchError(getcurrent())
         finally:
             watcher.stop()
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from greenlet import GreenletExit
+from greenlet import GreenletExit, getcurrent
 
 from celadon.hub import Group as _Group
 from celadon.hub import Pool as _Pool
-from celadon.hub import PoolFull
+from celadon.hub import PoolFull, get_hub
 
-from .greenlet import Greenlet, throwable
+from .greenlet import Greenlet, killall, throwable
 
 
 class _GeventArguments:
@@ -19,9 +19,41 @@ class _GeventArguments:
 
     greenlet_class: type[Any] = Greenlet
 
+    @property
+    def dying(self) -> set[Any]:
+        """Members that the group has killed, and that have not ended. They are not killed again: they clean up."""
+        found: set[Any] = self.__dict__.setdefault("_dying", set())
+        found.intersection_update(self.greenlets)  # type: ignore[attr-defined]
+        return found
+
+    def killone(
+        self, greenlet: Any, exception: Any = GreenletExit, block: bool = True, timeout: float | None = None
+    ) -> None:
+        """Kill one of the group, unless the group has killed it before."""
+        dying = self.dying
+        if greenlet in self.greenlets and greenlet not in dying:  # type: ignore[attr-defined]
+            dying.add(greenlet)
+            super().killone(greenlet, throwable(exception), block, timeout)  # type: ignore[misc]
+
     def kill(self, exception: Any = GreenletExit, block: bool = True, timeout: float | None = None) -> None:
-        """Kill all, and wait (``block``) until they ended, at most ``timeout`` seconds."""
-        super().kill(throwable(exception), block, timeout)  # type: ignore[misc]
+        """Kill all that the group has not killed before, and wait (``block``) until all ended, at most ``timeout`` s.
+
+        Without ``block`` they are killed in the loop's next turn.
+        """
+        exception, dying = throwable(exception), self.dying
+        fresh = self.greenlets - dying  # type: ignore[attr-defined]
+        if getcurrent() in fresh:
+            super().kill(exception, block, timeout)  # type: ignore[misc]
+            return
+        dying |= fresh
+        if not block:
+            get_hub().call_soon(killall, fresh, exception, False)
+            return
+        killall(fresh, exception, False)
+        for one in fresh:
+            if one.dead:
+                self.discard(one)  # type: ignore[attr-defined]
+        self.join(timeout)  # type: ignore[attr-defined]
 
     def map_async(self, func: Callable[..., Any], iterable: Iterable[Any], callback: Any = None) -> Any:
         """The results as a list, in a greenlet that ``get`` waits for."""

@@ -21,11 +21,49 @@ class WSGIHandler(wsgi.WSGIHandler):
     """One connection. What an application fails with goes to ``handle_error`` of the hub, as in gevent."""
 
     def write(self, data: Any) -> None:
-        """As there; gevent's users also write text."""
+        """As there; gevent's users also write text. An application that says nothing is no error of the hub's."""
+        if not data and self.status is None:
+            self.log_error("%s: the application did not call start_response", self.requestline)
+            self._answer(500, "")
+            return
         super().write(data.encode("latin-1") if isinstance(data, str) else data)
 
+    def start_response(self, status: Any, headers: Any, exc_info: Any = None) -> Any:
+        """As there, with gevent's words for a line break, and its UnicodeError for what is not latin-1 text."""
+        try:
+            return super().start_response(status, headers, exc_info)
+        except (TypeError, ValueError) as error:
+            for name, value in headers:
+                for one in (name, value):
+                    if not isinstance(one, str):
+                        raise UnicodeError("The header must be a native string", name, value) from error
+                    one.encode("latin-1")
+            for what, texts in (
+                ("status", [status]),
+                ("header name", [name for name, _ in headers]),
+                ("header value", [value for _, value in headers]),
+            ):
+                if any(isinstance(one, str) and ("\r" in one or "\n" in one) for one in texts):
+                    raise ValueError(f"carriage return or newline in {what}") from error
+            raise
+
+    def get_environ(self) -> dict[str, Any]:
+        """As there. An upgrade is also offered to who says only one half of it: a proxy may drop ``Connection``."""
+        environ = super().get_environ()
+        if self._upgrade is None and self._head is not None and _half_an_upgrade(environ):
+            self._offer_upgrade(environ, self._head)
+        return environ
+
     def _report(self, kind: Any, error: BaseException, trace: Any) -> None:
-        get_hub().handle_error(self.environ, kind, error, trace)
+        secure, context = self.server.secure_environ_class, self.environ
+        if context is not None and not isinstance(context, secure):
+            context = secure(context)  # its repr says nothing of what the client sent
+        get_hub().handle_error(context, kind, error, trace)
+
+
+def _half_an_upgrade(environ: dict[str, Any]) -> bool:
+    wishes = environ.get("HTTP_CONNECTION", ""), environ.get("HTTP_UPGRADE", "")
+    return bool(wishes[0].lower() == "upgrade" or wishes[1].lower() == "websocket")
 
 
 def _line(handler: Any) -> str:
@@ -40,8 +78,12 @@ def _line(handler: Any) -> str:
 
 
 class WSGIServer(wsgi.WSGIServer):
-    """Serves a WSGI application over HTTP/1.1; lines of its log are gevent's unless ``log_format`` is given."""
+    """Serves a WSGI application over HTTP/1.1, also to clients that do not say ``Host``.
 
+    Lines of its log are gevent's unless ``log_format`` is given.
+    """
+
+    limits = wsgi.Limits(host=False)
     handler_class = WSGIHandler
 
     def __init__(self, *args: Any, log_format: Any = _line, **options: Any) -> None:

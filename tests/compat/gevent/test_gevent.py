@@ -231,14 +231,19 @@ def test_pools_and_queues():
 
 
 def test_a_pool_of_threads(hub):
-    """``spawn`` waits for a thread; ``apply`` in a thread of the pool is made at once; ``kill`` is not for ever."""
+    """One call waits for a thread, the next ``spawn`` itself does; ``kill`` is not for ever.
+
+    ``apply`` in a thread of the pool is made at once.
+    """
     threads = threadpool.ThreadPool(1)
     begin = time.monotonic()
     first = threads.spawn(time.sleep, 0.05)
+    assert not threads.full()
+    second = threads.spawn(abs, -1)
     assert threads.full()
-    second = threads.spawn(threads.apply, abs, (-2,))
+    third = threads.spawn(threads.apply, abs, (-2,))
     assert time.monotonic() - begin > 0.04
-    assert (first.get(), second.get()) == (None, 2)
+    assert (first.get(), second.get(), third.get()) == (None, 1, 2)
     threads.kill()
     assert threads.size == 0
     assert threads.apply(abs, (-3,)) == 3

@@ -103,3 +103,17 @@ def test_a_pool_makes_gevents_greenlets():
     assert type(pool.Pool(1).spawn(int)) is gevent.Greenlet
     assert type(pool.Group().spawn(int)) is gevent.Greenlet
     gevent.wait()
+
+
+def test_a_bare_greenlet_is_in_the_tree():
+    found = []
+
+    def work():
+        child = gevent.Greenlet()
+        found.extend((child.spawn_tree_locals, child.spawning_greenlet()))
+
+    bare = gevent.spawn_raw(work)
+    gevent.sleep(0)
+    assert found[0] is bare.spawn_tree_locals
+    assert found[1] is bare
+    assert bare.spawning_greenlet() is gevent.getcurrent()
