@@ -95,3 +95,114 @@ PROGRAM = """
 def test_coroutines_and_green_threads():
     done = run(PROGRAM, "-m", "celadon", "--as", "eventlet", environment={"EVENTLET_HUB": "asyncio"})
     assert (done.returncode, done.stdout) == (0, "raised caught\n['cancelled']\n"), done.stderr
+
+
+FUTURES = """
+    import eventlet
+    eventlet.monkey_patch()
+    import asyncio
+    from eventlet.asyncio import spawn_for_awaitable
+
+    async def double(x):
+        await asyncio.sleep(0.001)
+        return 2 * x
+
+    async def inside():
+        loop = asyncio.get_running_loop()
+        future, task = loop.create_future(), asyncio.create_task(double(3))
+        loop.call_later(0.001, future.set_result, "set")
+        return [await spawn_for_awaitable(one) for one in (future, task, task)]
+
+    print(spawn_for_awaitable(inside()).wait())
+
+    async def forever(ended):
+        try:
+            await asyncio.sleep(100)
+        finally:
+            await asyncio.sleep(0)
+            ended.append("cancelled")
+
+    async def kills(ended):
+        task = asyncio.create_task(forever(ended))
+        waits = spawn_for_awaitable(task)
+        await asyncio.sleep(0.001)
+        waits.kill()
+        try:
+            await task
+        except asyncio.CancelledError:
+            return ended
+
+    print(spawn_for_awaitable(kills([])).wait())
+
+    async def fails():
+        raise KeyError("gone")
+
+    async def judged():
+        try:
+            await spawn_for_awaitable(asyncio.create_task(fails()))
+        except KeyError as error:
+            return repr(error)
+
+    print(spawn_for_awaitable(judged()).wait())
+"""
+
+
+def test_tasks_and_futures_of_a_coroutine():
+    done = run(FUTURES, "-m", "celadon", "--as", "eventlet", environment={"EVENTLET_HUB": "asyncio"})
+    assert (done.returncode, done.stdout) == (0, "['set', 6, 6]\n['cancelled']\nKeyError('gone')\n"), done.stderr
+
+
+OF_A_LOOP = """
+    import eventlet
+    eventlet.monkey_patch()
+    import asyncio
+    from eventlet.asyncio import spawn_for_awaitable
+
+    async def add(x):
+        await asyncio.sleep(0.001)
+        return x + 1
+
+    ended = []
+
+    async def forever():
+        try:
+            await asyncio.sleep(100)
+        finally:
+            await asyncio.sleep(0.001)
+            ended.append("cancelled")
+
+    loop = asyncio.new_event_loop()
+    tasks = [loop.create_task(add(n)) for n in range(3)]
+    print([one.wait() for one in map(spawn_for_awaitable, tasks)])
+    print(loop.is_running(), spawn_for_awaitable(tasks[0]).wait())
+
+    task = loop.create_task(forever())
+    dying = spawn_for_awaitable(task)
+    eventlet.sleep(0.001)
+    dying.kill()
+    while not task.done():
+        eventlet.sleep(0.001)
+    print(task.cancelled(), ended, loop.run_until_complete(add(4)))
+
+    future = loop.create_future()
+    waits = [spawn_for_awaitable(future) for _ in range(2)]
+    eventlet.sleep(0.001)
+    loop.call_soon_threadsafe(future.set_exception, KeyError("gone"))
+    for one in waits:
+        try:
+            one.wait()
+        except KeyError:
+            print("raised")
+    left = loop.create_future()
+    loop.close()
+    try:
+        spawn_for_awaitable(left).wait()
+    except RuntimeError as error:
+        print("its loop is closed" in str(error))
+"""
+
+
+def test_tasks_and_futures_of_a_loop_that_nobody_runs():
+    done = run(OF_A_LOOP, "-m", "celadon", "--as", "eventlet")
+    lines = ["[1, 2, 3]", "False 1", "True ['cancelled'] 5", "raised", "raised", "True"]
+    assert (done.returncode, done.stdout.splitlines()) == (0, lines), done.stderr
