@@ -19,7 +19,7 @@ from celadon.hub.loop import other_threads
 from celadon.resolver import Kind, ResolveError
 
 gevent = pytest.importorskip("celadon.compat.gevent")
-from celadon.compat.gevent import _config, backdoor, core, event, events, exceptions, monkey, pool, threadpool, util  # noqa: E402
+from celadon.compat.gevent import _config, backdoor, core, event, events, exceptions, monkey, pool, util  # noqa: E402
 from celadon.compat.gevent import hub as ghub  # noqa: E402
 from celadon.compat.gevent import local as glocal  # noqa: E402
 from celadon.compat.gevent import os as gos  # noqa: E402
@@ -228,26 +228,6 @@ def test_pools_and_queues():
     queue.put(1)
     queue.task_done()
     assert queue.join(timeout=1) is True
-
-
-def test_a_pool_of_threads(hub):
-    """One call waits for a thread, the next ``spawn`` itself does; ``kill`` is not for ever.
-
-    ``apply`` in a thread of the pool is made at once.
-    """
-    threads = threadpool.ThreadPool(1)
-    begin = time.monotonic()
-    first = threads.spawn(time.sleep, 0.05)
-    assert not threads.full()
-    second = threads.spawn(abs, -1)
-    assert threads.full()
-    third = threads.spawn(threads.apply, abs, (-2,))
-    assert time.monotonic() - begin > 0.04
-    assert (first.get(), second.get(), third.get()) == (None, 1, 2)
-    threads.kill()
-    assert threads.size == 0
-    assert threads.apply(abs, (-3,)) == 3
-    threads.kill()
 
 
 def test_config(monkeypatch):

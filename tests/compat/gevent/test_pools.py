@@ -60,6 +60,26 @@ def test_a_member_may_kill_its_group():
     assert len(group) == 0
 
 
+def test_a_pool_of_threads(hub):
+    """One call waits for a thread, the next ``spawn`` itself does; ``kill`` is not for ever.
+
+    ``apply`` in a thread of the pool is made at once.
+    """
+    threads = threadpool.ThreadPool(1)
+    begin = time.monotonic()
+    first = threads.spawn(time.sleep, 0.05)
+    assert not threads.full()
+    second = threads.spawn(abs, -1)
+    assert threads.full()
+    third = threads.spawn(threads.apply, abs, (-2,))
+    assert time.monotonic() - begin > 0.04
+    assert (first.get(), second.get(), third.get()) == (None, 1, 2)
+    threads.kill()
+    assert threads.size == 0
+    assert threads.apply(abs, (-3,)) == 3
+    threads.kill()
+
+
 def test_how_many_threads_may_be_set(hub):
     """With none nothing runs; with one again what has waited runs."""
     threads, done = threadpool.ThreadPool(0), []
