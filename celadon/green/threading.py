@@ -12,10 +12,16 @@ from types import ModuleType
 from typing import Any
 from weakref import ref
 
+from ..hub import Greenlet
 from ..hub.lowlevel import root_greenlet
 from . import local, thread
 from .fairness import give_way
 from .patching.as_builtin import builtin
+
+
+def _forget(std: Any, ident: int, dummy: Any) -> None:
+    if std._active.get(ident) is dummy:
+        del std._active[ident]
 
 
 def _dummy(module: ModuleType) -> type:
@@ -26,17 +32,19 @@ def _dummy(module: ModuleType) -> type:
 
     def ended(ident: int, _: object) -> None:
         thread_of, _ = dummies.pop(ident)
-        if std._active.get(ident) is thread_of:
-            del std._active[ident]
+        _forget(std, ident, thread_of)
 
     class _DummyThread(base):  # type: ignore[misc]
-        """The Thread of a greenlet that ``threading`` did not start. It is removed when the greenlet is."""
+        """The Thread of a greenlet that ``threading`` did not start. It goes when that ends, a bare one's later."""
 
         def __init__(self) -> None:
             super().__init__()
             me = root_greenlet()
             if me.parent is not None:
-                dummies[self.ident] = (self, ref(me, partial(ended, self.ident)))
+                gone = partial(ended, self.ident)
+                if isinstance(me, Greenlet):
+                    me.rawlink(gone)
+                dummies[self.ident] = (self, ref(me, gone))
 
     _DummyThread.__qualname__ = "_DummyThread"
     _DummyThread.__module__ = "threading"
@@ -52,6 +60,12 @@ def _end_of_dummy(module: ModuleType) -> type:
     base: type = std._DeleteDummyThreadOnDel
 
     class _DeleteDummyThreadOnDel(base):  # type: ignore[misc]
+        def __init__(self, dummy: Any) -> None:
+            super().__init__(dummy)
+            me = root_greenlet()
+            if isinstance(me, Greenlet):  # not only when the greenlet is forgotten
+                me.rawlink(lambda _: _forget(std, dummy.ident, dummy))
+
         def __del__(self) -> None:
             if std._active_limbo_lock is not None and std._active is not None:
                 super().__del__()

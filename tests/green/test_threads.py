@@ -15,6 +15,18 @@ CASES = {
         assert not any(one.is_alive() for one in threads)
         assert time.monotonic() - begin < 2
     """,
+    "a dummy thread goes with the end of its greenlet, also while somebody still has that": """
+        import threading
+        from celadon import sleep, spawn
+        before = len(threading._active)
+        def work():
+            threading.current_thread()
+            sleep(0)
+            return len(threading._active)
+        greenlet = spawn(work)
+        assert greenlet.get() == before + 1
+        assert len(threading._active) == before
+    """,
     "a lock goes to whoever waits longest": """
         import threading, time
         lock, order = threading.Lock(), []

@@ -14,6 +14,9 @@ from celadon.hub import joinall
 from celadon.hub import kill as _kill
 from celadon.hub import killall as _killall
 from celadon.hub import spawn_raw as _spawn_raw
+from celadon.hub.debug import keep_spawning_stack
+
+from ._config import config
 
 T = TypeVar("T")
 _NO_ERROR = "exceptions must derive from BaseException"
@@ -124,6 +127,15 @@ def _must_have_function(kind: type, args: tuple[Any, ...], kwargs: dict[str, Any
         raise TypeError("a function to run is needed")
 
 
+def _track(wanted: bool) -> None:
+    """``config.track_greenlet_tree`` was set: each greenlet keeps the stack of its spawner from now on, or none does.
+
+    Unlike gevent, none does unless the program or its environment asks for it: a stack takes as long as ten spawns.
+    """
+    (Greenlet.add_spawn_callback if wanted else Greenlet.remove_spawn_callback)(keep_spawning_stack)
+
+
+config.when_set("track_greenlet_tree", _track)
 spawn, spawn_later = Greenlet.spawn, Greenlet.spawn_later
 
 

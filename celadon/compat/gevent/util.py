@@ -9,10 +9,8 @@ from typing import Any
 
 from greenlet import getcurrent, gettrace, settrace
 
-from celadon.hub.debug import format_run_info as _format
-from celadon.hub.debug import tree
-
 from ._hub_local import get_hub
+from ._tree import GreenletTree, format_run_info
 
 
 class wrap_errors:  # noqa: N801  (gevent's name)
@@ -41,13 +39,6 @@ class wrap_errors:  # noqa: N801  (gevent's name)
         return getattr(self.__func, name)
 
 
-def format_run_info(
-    thread_stacks: bool = True, greenlet_stacks: bool = True, limit: Any = None, current_thread_ident: Any = None
-) -> list[str]:
-    """The stacks of threads and greenlets, as lines."""
-    return _format()
-
-
 dump_stacks = format_run_info
 
 
@@ -56,43 +47,6 @@ def print_run_info(
 ) -> None:
     """``format_run_info`` on stderr, or in ``file``."""
     print("\n".join(format_run_info(thread_stacks, greenlet_stacks, limit)), file=file or sys.stderr)
-
-
-class GreenletTree:
-    """Which greenlet made which. ``str()`` of it is for people."""
-
-    def __init__(self, greenlet: Any) -> None:
-        self.greenlet = greenlet
-
-    @property
-    def root(self) -> bool:
-        """Whether nobody living made it."""
-        maker = getattr(self.greenlet, "spawning_greenlet", None)
-        return maker is None or maker() is None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.greenlet, name)
-
-    def format_lines(self, details: Any = True) -> list[str]:
-        """The tree as lines."""
-        return tree(stacks=bool(details)).splitlines()
-
-    def format(self, details: Any = True) -> str:
-        """The tree as text."""
-        return "\n".join(self.format_lines(details)) + "\n"
-
-    def __str__(self) -> str:
-        return self.format(False)
-
-    @classmethod
-    def forest(cls) -> frozenset[GreenletTree]:
-        """One tree: all that live are in it."""
-        return frozenset((cls.current_tree(),))
-
-    @classmethod
-    def current_tree(cls) -> GreenletTree:
-        """The tree of the greenlet that runs."""
-        return cls(getcurrent())
 
 
 class assert_switches:  # noqa: N801  (gevent's name)
