@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import CodeType, ModuleType
 from typing import Any
@@ -95,4 +95,18 @@ def install(peer: str) -> None:
     sys.meta_path.insert(0, finder)
 
 
-__all__ = ["PEERS", "Facade", "install"]
+def submodules(names: Mapping[str, Any]) -> Callable[[str], ModuleType]:
+    """``__getattr__`` of a package with these ``names`` (its ``globals()``): imports its module of that name."""
+
+    def __getattr__(name: str) -> ModuleType:  # noqa: N807
+        if name[:1] != "_":
+            try:
+                return importlib.import_module(f"{names['__name__']}.{name}")  # by the peer's name, once it has that
+            except ModuleNotFoundError:
+                pass
+        raise AttributeError(f"module {names['__name__']!r} has no attribute {name!r}")
+
+    return __getattr__
+
+
+__all__ = ["PEERS", "Facade", "install", "submodules"]

@@ -11,7 +11,7 @@ from celadon.hub import notify_closing, sleep, wait
 
 from . import watchers
 from ._hub_local import get_hub_noargs
-from .watchers import READ, WRITE, callback
+from .watchers import READ, WRITE, async_, callback, check, child, fork, idle, io, prepare, stat, timer  # noqa: F401
 
 EVENTS = READ | WRITE
 NONE = 0

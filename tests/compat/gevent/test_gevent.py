@@ -592,3 +592,20 @@ def test_a_subclass_may_keep_items_under_another_name(maxsize):
     putter.get()
     with pytest.raises(gqueue.Empty):
         queue.get(timeout=0.001)
+
+
+NAMED = """
+from celadon import compat
+compat.install("gevent")
+import gevent
+print(gevent.event.Event is gevent.event.Event, gevent.timeout.Timeout is gevent.Timeout, hasattr(gevent, "nosuch"))
+pool = gevent.pool
+import gevent.pool
+print(gevent.pool is pool, pool.__name__)
+"""
+
+
+def test_modules_that_nobody_imported_are_there_by_their_names():
+    """gevent itself has imported some by then: programs say ``gevent.event.Event`` after ``import gevent``."""
+    told = subprocess.run([sys.executable, "-c", NAMED], capture_output=True, text=True, check=True, timeout=20)
+    assert told.stdout == "True True False\nTrue gevent.pool\n"
