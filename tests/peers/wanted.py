@@ -44,7 +44,7 @@ TABLE = {
         ("test__fileobject", "*OpenDescript*", "internals", "the class behind FileObject"),
         ("test__fileobject", "*seek_raises_ioerror", "internals", _NAMES),
         ("test__greenlet", "TestBasic.test_minimal_ident_parent_not_hub", "internals", "where the number is kept"),
-        ("test__hub", "TestLoopInterface.*", "internals", "zope.interface's description of the loop"),
+        ("test__hub", "TestLoopInterface.*", "internals", "gevent._interfaces, a private module; the loop has all that its ILoop names"),
         ("test__hub_join", "*doesnt_leak*", "internals", _NO_MODULE),
         ("test__issue2013", "TestHublessThreadSemaphore.*", "wanted", "get_ident that was taken before the patch is replaced as well"),
         ("test__iwait", "*nogarbage", "wanted", "a free semaphore is ready at once, not at its next release"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
+from weakref import WeakSet
 
 from greenlet import GreenletExit, getcurrent
 
@@ -20,9 +21,9 @@ class _GeventArguments:
     greenlet_class: type[Any] = Greenlet
 
     @property
-    def dying(self) -> set[Any]:
+    def dying(self) -> WeakSet[Any]:
         """Members that the group has killed, and that have not ended. They are not killed again: they clean up."""
-        found: set[Any] = self.__dict__.setdefault("_dying", set())
+        found: WeakSet[Any] = self.__dict__.setdefault("_dying", WeakSet())
         found.intersection_update(self.greenlets)  # type: ignore[attr-defined]
         return found
 
@@ -41,11 +42,11 @@ class _GeventArguments:
         Without ``block`` they are killed in the loop's next turn.
         """
         exception, dying = throwable(exception), self.dying
-        fresh = self.greenlets - dying  # type: ignore[attr-defined]
+        fresh = {one for one in self.greenlets if one not in dying}  # type: ignore[attr-defined]
         if getcurrent() in fresh:
             super().kill(exception, block, timeout)  # type: ignore[misc]
             return
-        dying |= fresh
+        dying.update(fresh)
         if not block:
             get_hub().call_soon(killall, fresh, exception, False)
             return

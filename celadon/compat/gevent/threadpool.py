@@ -18,15 +18,20 @@ class ThreadPool(_ThreadPool):
     Unlike Celadon's own, ``spawn`` waits: one call may wait for a thread, the next one's ``spawn`` does not return.
     """
 
+    #: What the program said; ``_maxsize`` is less while threads are to end.
+    _wanted = 0
+
     def __init__(self, maxsize: int, hub: Any = None, idle_task_timeout: float = -1) -> None:
         idle = None if idle_task_timeout is None or idle_task_timeout < 0 else idle_task_timeout
         super().__init__(max(maxsize, 1), idle)
-        #: What the program said; ``_maxsize`` is less while threads are to end.
-        self._wanted = 0
-        self._places = Semaphore(1)
+        self.maxsize = maxsize
+
+    def _reset(self) -> None:
+        """As there: also in a forked child, where the calls of the parent hold no places."""
+        super()._reset()
+        self._places = Semaphore(self._wanted + 1)
         #: How many calls run in places that were taken away.
         self._surplus = 0
-        self.maxsize = maxsize
 
     @property
     def maxsize(self) -> int:

@@ -31,7 +31,7 @@ def test_a_group_kills_a_member_once(hub):
     assert len(group) == 2
     group.kill(timeout=0.01)
     assert caught == [one, other]
-    assert group.dying == {one, other}
+    assert set(group.dying) == {one, other}
     gevent.killall([one, other], block=False)
     group.join()
     assert not group.dying
@@ -112,6 +112,19 @@ def test_how_many_threads_there_are_may_be_set(hub):
     threads.size = 0
     assert running.ready()
     assert threads.apply(abs, (-1,)) == 1
+    threads.kill()
+
+
+def test_a_forked_child_has_all_places(hub):
+    threads = threadpool.ThreadPool(1)
+    calls = [threads.spawn(time.sleep, 0.05) for _ in range(2)]
+    pid = os.fork()
+    if not pid:
+        with gevent.Timeout(5):
+            os._exit(threads.apply(abs, (-7,)))
+        os._exit(1)
+    assert os.waitpid(pid, 0)[1] == 7 << 8
+    gevent.joinall(calls)
     threads.kill()
 
 
