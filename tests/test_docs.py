@@ -1,8 +1,8 @@
 """The documentation is true: every block of code in it runs.
 
 The ``python`` blocks of one page run in order in one fresh process, as if typed into one file; each ``console`` or
-``sh`` block runs as a shell script. A block that shows output or a file's content is marked ``text`` or by its own
-language and is not run.
+``sh`` block runs as a shell script; what a block with a name server of its own shows is compared. A block that shows
+output or a file's content is marked ``text`` or by its own language and is not run.
 """
 
 import os
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from . import transcripts
 from .two_at_once import results
 
 ROOT = Path(__file__).parent.parent
@@ -58,6 +59,9 @@ def test_python_blocks(request, python_ran, page):
 @pytest.mark.parametrize("page", pages("console", "sh"))
 def test_console_blocks(page, tmp_path):
     for code in blocks(page, "console", "sh"):
+        if f"--port {transcripts.PORT}" in code:
+            transcripts.check(code, tmp_path)
+            continue
         lines = [line.removeprefix("$ ") for line in code.splitlines() if line.startswith("$ ")] or code.splitlines()
         run(["sh", "-e", "-c", "\n".join(lines)], cwd=tmp_path)
 

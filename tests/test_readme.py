@@ -1,15 +1,13 @@
 """README.md is true: its programs run, print what it shows, and the figures are those of the plots."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks import plot
-from celadon.resolver.testing import NameServer
+
+from .transcripts import check, masked, run, said
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
@@ -17,35 +15,12 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 PAGES, CRAWL = (code for language, code in BLOCKS if language == "python")
 HEAD, LAST = (code for language, code in BLOCKS if language == "diff")
 BEFORE_AND_AFTER, SHELL, CRAWLED = (code for language, code in BLOCKS if language == "console")
-PORT = "5335"
-#: What is another number each time.
-VARIES = re.compile(r'("ts":|"rtt_ms":|in )[\d.]+|\d+(?=/s)|\d+\.\d+(?= seconds)')
 
 
 def sides(diff):
     """What a diff takes away, and what it puts there."""
     lines = diff.splitlines()
     return tuple("".join(f"{one[1:]}\n" for one in lines if one[0] in kept) for kept in ((" ", "-"), (" ", "+")))
-
-
-def said(block):
-    """The commands of a console block, and the output below them."""
-    lines = block.splitlines()
-    return [one[2:] for one in lines if one.startswith("$ ")], [one for one in lines if not one.startswith("$ ")]
-
-
-def run(command, folder):
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    env = {**os.environ, "PATH": path, "PYTHONWARNINGS": "error", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        ["sh", "-e", "-c", command], cwd=folder, env=env, capture_output=True, text=True, timeout=50, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return (done.stdout + done.stderr).splitlines()
-
-
-def masked(lines):
-    return [VARIES.sub(r"\1…", one) for one in lines]
 
 
 def test_before_and_after(tmp_path):
@@ -64,13 +39,7 @@ def test_before_and_after(tmp_path):
 
 
 def test_resolve(tmp_path):
-    with NameServer() as server:
-        port = server.address.rpartition(":")[2]  # free again a moment later
-    commands, output = said(SHELL)
-    # A loaded machine may need more than the second that a reader waits.
-    script = "\n".join(commands).replace("sleep 1", "until [ -s server.log ]; do sleep 0.05; done").replace(PORT, port)
-    got = run(f"trap 'kill $! 2>/dev/null || :' EXIT\n{script}", tmp_path)
-    assert masked(got) == masked([line.replace(PORT, port) for line in output])
+    check(SHELL, tmp_path)
 
 
 def test_crawl(tmp_path):

@@ -11,6 +11,7 @@ Sources: the IANA special-purpose address registries (RFC 6890 and its updates),
 
 from __future__ import annotations
 
+from _socket import AF_INET, AF_INET6, inet_ntop
 from bisect import bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -72,7 +73,10 @@ def network(text: str, word: str = "") -> Network:
     bits, first = value
     size = 1 << (bits - int(length) if slash else 0)
     if first % size:
-        raise ValueError(f"{text!r} has host bits set")
+        whole = inet_ntop(AF_INET if bits == V4_BITS else AF_INET6, (first - first % size).to_bytes(bits // 8, "big"))
+        raise ValueError(
+            f"{text!r} has host bits set: write {whole}/{length} for the network, {address} for the address"
+        )
     return Network(bits, first, first + size - 1, word)
 
 

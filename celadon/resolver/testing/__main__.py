@@ -33,11 +33,11 @@ def main(argv: list[str] | None = None) -> int:
         try:
             records = zone_records(options.zone, options.origin)
         except (OSError, ValueError, dns.exception.DNSException) as error:
-            parser.error(f"zone file {options.zone}: {_reason(error)}")
+            parser.exit(2, f"{parser.prog}: zone file {options.zone}: {_reason(error)}\n")
     try:
         server = NameServer(port=options.port, synthetic=options.zone is None, delay=options.delay)
     except OSError as error:
-        parser.error(f"port {options.port}: {_reason(error)}")
+        parser.exit(2, f"{parser.prog}: port {options.port}: {_reason(error)}\n")
     for record in records:
         server.add(*record)
     ending = (signal.SIGINT, signal.SIGTERM)

@@ -205,6 +205,8 @@ class NameServer:
     def __init__(self, host: str = "127.0.0.1", port: int = 0, *, synthetic: bool = False, delay: float = 0.0) -> None:
         self.host = host
         self.synthetic = synthetic
+        if not isinstance(delay, (int, float)) or not 0 <= delay < float("inf"):
+            raise ValueError(f"delay={delay!r} is not a number of seconds, 0 or more")
         self._always: Script | None = Delay(delay) if delay else None
         self.queries: list[Query] = []
         self._zone: dict[str, dict[str, list[tuple[int, str]]]] = defaultdict(dict)
@@ -248,7 +250,8 @@ class NameServer:
         try:
             _rrset("", rdtype, ttl, [data])
         except dns.exception.DNSException as error:
-            raise ValueError(f"{name} {rdtype} {data!r}: not a record in zone-file form: {error}") from None
+            shown = "such as A 192.0.2.1, MX '10 mail.example.com.'"
+            raise ValueError(f"{name} {rdtype} {data!r}: not a record in zone-file form, {shown}: {error}") from None
         self._zone[name.lower().rstrip(".")].setdefault(rdtype.upper(), []).append((ttl, data))
 
     def script(self, name: str, *scripts: Script) -> None:

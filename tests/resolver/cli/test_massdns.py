@@ -200,7 +200,7 @@ def test_a_silent_server_is_no_error(files, capfdbinary):
         (["-r", "resolvers", "-w"], "missing value for -w"),
         (["-r", "resolvers", "--tcp-raw"], "not supported"),
         (["-r", "names"], "no server in this file"),
-        (["-r", "resolvers", "-o", "X", "names"], "'X' is not"),
+        (["-r", "resolvers", "-o", "X", "names"], "'X' is no form"),
         (["-r", "resolvers", "-t", "NONSENSE", "names"], "NONSENSE"),
         (["-r", "nowhere", "names"], "nowhere"),
         (["-r", "resolvers", "nowhere"], "nowhere"),

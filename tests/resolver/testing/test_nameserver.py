@@ -19,5 +19,8 @@ def test_names_in_records_are_absolute(dot):
     "record", [("x", "A", "10.0.0"), ("x", "NOPE", "1"), ("x", "MX", "mail.test"), ("x", "MX", "")]
 )
 def test_what_is_no_record_is_refused_where_it_is_given(record):
+    for delay in ("1", -1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="not a number of seconds"):
+            NameServer(delay=delay)
     with NameServer() as server, pytest.raises(ValueError, match="not a record in zone-file form"):
         server.add(*record)

@@ -277,8 +277,15 @@ class _Run:
             if self.mark.comments:
                 line += f"; comment lines not asked: {self.mark.comments}"
             if self.stop.number:
-                line += "; stopped" + ("" if self.checkpoint is None else ", --resume goes on")
+                line += f"; stopped{self._how_to_go_on()}"
             print(f"resolve: {line}", file=sys.stderr)
+
+    def _how_to_go_on(self) -> str:
+        if self.checkpoint is not None:
+            return ", --resume goes on"
+        if self.options["--output"] == "-" or not self.size:
+            return ""
+        return "; the same command begins anew (with --checkpoint FILE, --resume would go on)"
 
     def _verdict(self) -> int:
         return NO_REPLY if self.tally.too_few_answers(self.options["--max-unanswered"]) else 0

@@ -70,7 +70,9 @@ WRONG = {
         "--allow-host: '10.0.0.1' is an address: name networks by the guard (--allow-net, --deny-net)"
     ),
     "--allow-host ,": "--allow-host: ',' is not a list with something in it",
-    "--deny-net 10.0.0.1/8": "--deny-net: '10.0.0.1/8' has host bits set",
+    "--deny-net 10.0.0.1/8": (
+        "--deny-net: '10.0.0.1/8' has host bits set: write 10.0.0.0/8 for the network, 10.0.0.1 for the address"
+    ),
     "--deny-port 0": "--deny-port: '0' is not a port or a range of ports, such as 443 or 8000-8999",
     "--per-host 0": "--per-host: '0' is not a whole number, at least 1",
     "--idle-timeout=-1": "--idle-timeout: '-1' is not a number of seconds, more than 0",

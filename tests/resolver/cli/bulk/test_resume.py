@@ -172,6 +172,20 @@ def test_stopped_and_resumed(names, tmp_path, how, processes):
     assert summary["kept"] + summary["records"] == len(given)
 
 
+def test_a_run_that_cannot_go_on_says_so(names, tmp_path):
+    target = tmp_path / "out"
+    with NameServer(synthetic=True) as server:
+        command = [sys.executable, "-m", "celadon.resolver.cli", "bulk", names([f"n{n}.test" for n in range(3000)]),
+                   "-r", server.address, "-w", target, "--rate", "500", "--flush"]  # fmt: skip
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
+            deadline = time.monotonic() + 20
+            while (not target.exists() or not target.stat().st_size) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            run.send_signal(signal.SIGINT)
+            err = run.communicate(timeout=20)[1]
+    assert err.endswith("; stopped; the same command begins anew (with --checkpoint FILE, --resume would go on)\n")
+
+
 def test_a_checkpoint_of_another_run(names, tmp_path, server, capsys):
     note = tmp_path / "note"
     base = [
