@@ -1,14 +1,14 @@
 """Not gevent itself: Celadon, by gevent's names. docs/migrate-from-gevent.md says what is different."""
 
 from celadon.compat.facade import submodules
-from celadon.hub import GreenletExit, Timeout, getcurrent, iwait, joinall, sleep, wait, with_timeout
+from celadon.hub import GreenletExit, Timeout, getcurrent, iwait, sleep, wait, with_timeout
 
 from . import event as event
 from . import timeout as timeout
 from ._config import config
 from ._version import __version__ as __version__
 from ._version import version_info as version_info
-from .greenlet import Greenlet, kill, killall, spawn, spawn_later, spawn_raw
+from .greenlet import Greenlet, joinall, kill, killall, spawn, spawn_later, spawn_raw
 from .hub import get_hub, getswitchinterval, idle, reinit, setswitchinterval, signal_handler
 from .os import fork
 

@@ -10,7 +10,7 @@ from weakref import ref
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from celadon.hub import Greenlet as _Greenlet
-from celadon.hub import joinall
+from celadon.hub import joinall as _joinall
 from celadon.hub import kill as _kill
 from celadon.hub import killall as _killall
 from celadon.hub import spawn_raw as _spawn_raw
@@ -146,6 +146,19 @@ def spawn_raw(function: Any, /, *args: Any, **kwargs: Any) -> greenlet:
     made.spawning_greenlet = ref(spawner)
     made.spawn_tree_locals = {} if (shared := getattr(spawner, "spawn_tree_locals", None)) is None else shared
     return made  # type: ignore[no-any-return]
+
+
+def joinall(
+    greenlets: Iterable[Any], timeout: Any = None, raise_error: bool = False, count: int | None = None
+) -> list[Any]:
+    """Wait until all (or ``count``) are ready, at most ``timeout`` seconds; returns those that are.
+
+    Anything that ``wait`` takes, a result for one, may be among them. With ``raise_error`` the first failure is raised.
+    """
+    waiting = list(greenlets)
+    if count is None and not all(hasattr(one, "join") for one in waiting):
+        count = len(waiting)
+    return _joinall(waiting, timeout, raise_error, count)
 
 
 def kill(greenlet: Any, exception: Any = GreenletExit) -> None:

@@ -133,11 +133,10 @@ def joinall(
 ) -> list[Greenlet[Any]]:
     """Wait until all (or ``count``) have ended, at most ``timeout`` seconds; returns those that have.
 
-    Anything that ``wait`` takes, an AsyncResult for one, may be among them. With ``raise_error`` the first failure ends
-    the wait and is raised.
+    With ``raise_error`` the first failure ends the wait and is raised.
     """
     waiting = list(greenlets)
-    if raise_error or count is not None or not all(hasattr(one, "join") for one in waiting):
+    if raise_error or count is not None:
         ended = []
         for one in iwait(waiting, timeout, count):
             if raise_error and one.exception is not None:

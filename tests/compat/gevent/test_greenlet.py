@@ -4,7 +4,7 @@ import pytest
 
 from celadon import hub as own
 from celadon.compat import gevent
-from celadon.compat.gevent import pool
+from celadon.compat.gevent import event, pool
 
 
 class NeedsTwo(Exception):
@@ -117,3 +117,12 @@ def test_a_bare_greenlet_is_in_the_tree():
     assert found[0] is bare.spawn_tree_locals
     assert found[1] is bare
     assert bare.spawning_greenlet() is gevent.getcurrent()
+
+
+def test_joinall_takes_what_wait_takes():
+    result, one = event.AsyncResult(), gevent.spawn(int)
+    gevent.spawn(result.set, 1)
+    assert set(gevent.joinall([one, result])) == {one, result}
+    assert gevent.joinall([event.AsyncResult()], timeout=0.001) == []
+    assert gevent.joinall([gevent.spawn(int), gevent.spawn(gevent.sleep, 0.001)], count=1)
+    gevent.wait()

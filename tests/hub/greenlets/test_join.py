@@ -8,7 +8,6 @@ import time
 import pytest
 
 from celadon.hub import (
-    AsyncResult,
     Event,
     Greenlet,
     GreenletExit,
@@ -18,7 +17,6 @@ from celadon.hub import (
     Timeout,
     get_hub,
     idle,
-    joinall,
     kill,
     sleep,
     spawn,
@@ -212,10 +210,3 @@ def test_a_block_whose_wait_fails_kills_its_greenlet():
     with pytest.raises(Timeout), Timeout(0.001), spawn(sleep, 10) as one:
         pass
     assert one.dead
-
-
-def test_joinall_takes_what_wait_takes():
-    result, one = AsyncResult(), spawn(int)
-    spawn(result.set, 1)
-    assert set(joinall([one, result])) == {one, result}
-    assert joinall([AsyncResult()], timeout=0.001) == []
