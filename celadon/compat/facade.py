@@ -41,6 +41,9 @@ class _Alias:
         assert module.__spec__ is not None
         module.__name__ = module.__spec__.name
         module.__spec__ = self._spec
+        in_place = getattr(module, "_in_place", None)
+        if in_place is not None:
+            in_place()
 
     def get_code(self, name: str) -> CodeType | None:
         """For ``python -m``."""

@@ -9,6 +9,7 @@ from ._config import config
 from ._version import __version__ as __version__
 from ._version import version_info as version_info
 from .greenlet import Greenlet, joinall, kill, killall, spawn, spawn_later, spawn_raw
+from .hub import _in_place as _in_place
 from .hub import get_hub, getswitchinterval, idle, reinit, setswitchinterval, signal_handler
 from .os import fork
 

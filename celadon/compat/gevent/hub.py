@@ -11,6 +11,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from celadon.compat.switched import switch_to_loop
 from celadon.green import original
+from celadon.hub import Hub as _Hub
 from celadon.hub import LoopExit, SignalHandler, idle, sleep
 from celadon.hub import wait as _wait
 from celadon.hub.lowlevel import LoopGreenlet
@@ -310,6 +311,17 @@ class Hub(LoopGreenlet):
 
 
 set_default_hub_class(Hub)
+
+
+def _fail(who: greenlet | None, error: BaseException) -> None:
+    """The first failure in a thread that has not asked for its hub yet: the Hub's class says what becomes of it."""
+    get_hub()._failed(who, error)
+
+
+def _in_place() -> None:
+    """The program imports gevent and gets this: failures go by ``Hub``, also before anybody has called ``get_hub``."""
+    _Hub.first_exception_handler = staticmethod(_fail)  # type: ignore[method-assign]
+    get_hub_if_exists()
 
 
 def _monitor(wanted: bool) -> None:

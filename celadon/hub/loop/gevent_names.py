@@ -8,7 +8,7 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet
 
-from .failures import text
+from .failures import report, text
 
 
 class LoopGreenlet(greenlet):
@@ -34,6 +34,11 @@ class GeventNames:
     main: greenlet
     exception_handler: Callable[[greenlet | None, BaseException], None]
     leave_thread: Callable[[], object]
+
+    @staticmethod
+    def first_exception_handler(who: greenlet | None, error: BaseException) -> None:
+        """What ``exception_handler`` is in hubs made from now on; it is called in the hub's thread."""
+        report(who, error)
 
     def failed(self, who: greenlet | None, error: BaseException) -> None:
         """See ``Hub``."""

@@ -147,7 +147,7 @@ class Hub(GeventNames):
         self.now: Now = monotonic
         #: Hub-local variables; each key is owned by the module that made it.
         self.vars: dict[object, Any] = {}
-        self.exception_handler: ExceptionHandler = report
+        self.exception_handler: ExceptionHandler = self.first_exception_handler
         #: True in a forked child if not the main greenlet forked: the main one is suspended for ever, since what it
         #: waited for is in the parent.
         self.orphaned: bool = False

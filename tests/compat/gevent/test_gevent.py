@@ -609,3 +609,34 @@ def test_modules_that_nobody_imported_are_there_by_their_names():
     """gevent itself has imported some by then: programs say ``gevent.event.Event`` after ``import gevent``."""
     told = subprocess.run([sys.executable, "-c", NAMED], capture_output=True, text=True, check=True, timeout=20)
     assert told.stdout == "True True False\nTrue gevent.pool\n"
+
+
+OF_THE_CLASS = """
+from celadon import compat
+compat.install("gevent")
+import threading
+import gevent
+from gevent.hub import Hub
+
+seen = []
+
+
+def fail(error):
+    raise error
+
+
+Hub.handle_error = lambda self, context, kind, value, trace: seen.append(kind.__name__)
+gevent.spawn(fail, ValueError()).join()
+gevent.spawn_raw(fail, KeyError())
+gevent.sleep(0.001)
+thread = threading.Thread(target=lambda: gevent.spawn(fail, TypeError()).join())
+thread.start()
+thread.join()
+print(seen)
+"""
+
+
+def test_what_a_program_sets_on_the_class_of_hubs_counts():
+    """Programs set handle_error, NOT_ERROR or print_exception there, and never ask for a hub."""
+    told = subprocess.run([sys.executable, "-c", OF_THE_CLASS], capture_output=True, text=True, check=True, timeout=20)
+    assert (told.stdout, told.stderr) == ("['ValueError', 'KeyError', 'TypeError']\n", "")
