@@ -290,8 +290,18 @@ class Semaphore(_Linkable):
 
     @property
     def counter(self) -> int:
-        """How many are free."""
+        """How many are free. To set it releases or takes as many as that needs."""
         return len(self._free) + self._reserve
+
+    @counter.setter
+    def counter(self, value: int) -> None:
+        if value < 0:
+            raise ValueError("the counter of a semaphore must be >= 0")
+        more = value - self.counter
+        if more > 0:
+            self.release(more)
+        while self.counter > value and self.acquire(False):
+            pass
 
     def _refill(self) -> bool:
         # Called when none is at hand. Units stand in both places while they move: nobody finds neither.

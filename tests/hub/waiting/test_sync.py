@@ -106,6 +106,22 @@ def test_one_killed_after_the_hand_over_owns_it_and_gives_it_back():
     assert semaphore.counter == 1
 
 
+def test_the_counter_of_a_semaphore_may_be_set():
+    """gipc does so in a forked child, for what the parent held."""
+    semaphore = Semaphore(1)
+    semaphore.acquire()
+    waiting = spawn(semaphore.acquire)
+    wait_all_parked()
+    semaphore.counter = 2
+    assert waiting.get() is True
+    assert semaphore.counter == 1
+    semaphore.counter = 1000
+    semaphore.counter = 3
+    assert semaphore.counter == 3
+    with pytest.raises(ValueError, match=">= 0"):
+        semaphore.counter = -1
+
+
 def test_bounded_semaphore_and_lock_know_too_much():
     with pytest.raises(ValueError, match="too many"):
         BoundedSemaphore(1).release()

@@ -160,6 +160,9 @@ class Input:
         """Whether it is closed: never, as the server does that."""
         return False
 
+    def close(self) -> None:
+        """Nothing: the server does that. Handlers that have taken the connection over call it, as any file's."""
+
     @property
     def awaits_continue(self) -> bool:
         """Whether the client waits for 100 Continue, as nobody has read yet."""
