@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import _thread
+import atexit
 import os
+import sys
 from collections.abc import Callable
 
 from greenlet import getcurrent, greenlet
 
+from ..errors import HubClosedError
+from .clock import monotonic
 from .hub import Hub
 from .other_threads import count_ghosts
 
 _getpid = os.getpid
+_get_ident = _thread.get_ident
+# Seconds that loops of other threads have at the interpreter's end to come to rest.
+_REST = 0.1
 
 
 class _Slot:
     """Closes the thread's hub when the thread's local storage is cleared, at the thread's end."""
 
-    __slots__ = ("hub", "pid")
+    __slots__ = ("hub", "pid", "thread")
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.pid = _getpid()
+        self.thread = _get_ident()
 
-    # `_getpid` is a default because at the interpreter's end the module's globals may be None.
-    def __del__(self, _getpid: Callable[[], int] = _getpid) -> None:
+    # They are defaults because at the interpreter's end the module's globals may be None.
+    def __del__(self, _getpid: Callable[[], int] = _getpid, _get_ident: Callable[[], int] = _get_ident) -> None:
         # In a forked child CPython clears the storage of the threads that stayed in the parent, before any handler of
         # a fork runs. Those hubs must not be closed here: `_after_fork_in_child` releases their fds only.
-        if self.pid == _getpid():
+        # At the interpreter's end the last thread clears the storage of daemon threads that still run: a hub belongs to
+        # its thread, which may be in the middle of a wait, so it stays as it is.
+        if self.pid == _getpid() and self.thread == _get_ident():
             self.hub.close()
 
 
@@ -106,6 +116,38 @@ def _after_fork_in_child() -> None:
             _hubs.discard(hub)
 
 
+def _rest_at_exit() -> None:
+    """Let the loops of other threads rest for ever, as CPython 3.14 does with every daemon thread.
+
+    Before 3.14 a thread that wants the interpreter after its end is ended by pthread_exit, which unwinds the stack of
+    the greenlet that runs there; that is in pieces, and the process crashes. A thread that computes all the time does
+    not come to rest.
+    """
+    mine, forever = _local.hub, _thread.allocate_lock()
+    forever.acquire()
+    awaited = 0
+    resting: list[bool] = []
+    for hub in all_hubs():
+        if hub is not mine:
+            try:
+                hub.call_soon_threadsafe(_rest, resting, forever)
+            except HubClosedError:
+                continue
+            awaited += 1
+    end = monotonic() + _REST
+    while len(resting) < awaited and monotonic() < end:
+        forever.acquire(timeout=0.001)
+    if resting:
+        forever.acquire(timeout=0.001)  # from its word to its rest each needs the interpreter once more
+
+
+def _rest(resting: list[bool], forever: _thread.LockType) -> None:
+    resting.append(True)
+    forever.acquire()
+
+
+if sys.version_info < (3, 14):
+    atexit.register(_rest_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
