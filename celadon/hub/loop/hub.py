@@ -50,8 +50,7 @@ ExceptionHandler = Callable[[greenlet | None, BaseException], None]
 _LOOK_EVERY = 0.001
 # A turn has room for at least this many switches: reading the clock after each would cost as much as the switch.
 _TURN = 16
-# How long to sleep, in seconds, if the kernel's call does not take as much as asked for (epoll: some 25 days).
-_LONGEST = 86400.0
+_LONGEST = 86400.0  # seconds to sleep, if the kernel's call does not take as much as asked for (epoll: some 25 days)
 # At most this many timers fire in one go: then who they woke runs, while its memory is in the CPU's caches.
 _MOST_TIMERS = 256
 _WOKEN: Any = ()  # what a switch of the loop's brings
@@ -399,6 +398,7 @@ class Hub(GeventNames):
                 if ready:
                     if self.now() >= self._next_look:
                         self._look(0)
+                        self._others.give_way(self.now())
                     continue
                 if held_up.rest:
                     held_up.clear()

@@ -399,3 +399,30 @@ def test_threads_call_a_hub_that_comes_and_goes():
     for _ in range(rounds):
         one_round()
     assert len(refused) == 2 * rounds
+
+
+BUSY = """
+import _thread, os, time
+from celadon.hub import sleep, spawn
+
+steps = []
+
+def steps_on():
+    while True:
+        time.sleep(0.001)
+        steps.append(1)
+
+_thread.start_new_thread(steps_on, ())
+end = time.monotonic() + 4
+while len(steps) < 20 and time.monotonic() < end:
+    {}
+print(len(steps), flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("busy", ["sleep(0)", "spawn(sleep, 0).join()"])
+def test_a_busy_loop_lets_other_threads_run(busy):
+    """Each look at the kernel began their wait for the interpreter anew: they had it once a second."""
+    done = subprocess.run([sys.executable, "-c", BUSY.format(busy)], capture_output=True, timeout=30, check=False)
+    assert int(done.stdout) >= 20, done.stderr
