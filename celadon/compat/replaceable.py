@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from heapq import heappop, heappush
 from typing import Any, TypeVar
 
 from celadon.hub import SimpleQueue
@@ -110,4 +111,25 @@ class Replaceable(SimpleQueue[_Item]):
         return self._qsize()
 
 
-__all__ = ["Replaceable"]
+class LastFirst:
+    """Before a Replaceable queue: last in, first out."""
+
+    _items: Any
+
+    def _get(self) -> Any:
+        return self._items.pop()
+
+
+class SmallestFirst:
+    """Before a Replaceable queue: a heap."""
+
+    _items: Any
+
+    def _put(self, item: Any) -> None:
+        heappush(self._items, item)
+
+    def _get(self) -> Any:
+        return heappop(self._items)
+
+
+__all__ = ["LastFirst", "Replaceable", "SmallestFirst"]

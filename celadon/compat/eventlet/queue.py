@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
 from typing import Any
 
-from celadon.compat.replaceable import Replaceable
+from celadon.compat.replaceable import LastFirst, Replaceable, SmallestFirst
 from celadon.hub import Empty, Full, JoinableQueue, sleep
 from celadon.hub import LifoQueue as _LifoQueue
 from celadon.hub import PriorityQueue as _PriorityQueue
@@ -69,21 +68,12 @@ class Queue(LightQueue, JoinableQueue[Any]):
     """A LightQueue with ``task_done`` and ``join``."""
 
 
-class PriorityQueue(LightQueue, _PriorityQueue[Any]):
+class PriorityQueue(SmallestFirst, LightQueue, _PriorityQueue[Any]):
     """Smallest first."""
 
-    def _put(self, item: Any) -> None:
-        heappush(self._items, item)
 
-    def _get(self) -> Any:
-        return heappop(self._items)
-
-
-class LifoQueue(LightQueue, _LifoQueue[Any]):
+class LifoQueue(LastFirst, LightQueue, _LifoQueue[Any]):
     """Last in, first out."""
-
-    def _get(self) -> Any:
-        return self._items.pop()
 
 
 __all__ = ["Empty", "Full", "LifoQueue", "LightQueue", "PriorityQueue", "Queue"]

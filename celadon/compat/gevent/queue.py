@@ -6,10 +6,9 @@ A subclass may replace what it may in the standard library: ``_init``, ``_qsize`
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
 from typing import Any, TypeVar
 
-from celadon.compat.replaceable import Replaceable
+from celadon.compat.replaceable import LastFirst, Replaceable, SmallestFirst
 from celadon.hub import Channel as _Channel
 from celadon.hub import Empty, Full, ShutDown
 from celadon.hub import JoinableQueue as _JoinableQueue
@@ -65,21 +64,12 @@ class Queue(_Iterated[_Item], _JoinableQueue[_Item]):
 JoinableQueue = Queue
 
 
-class LifoQueue(Queue[_Item], _LifoQueue[_Item]):
+class LifoQueue(LastFirst, Queue[_Item], _LifoQueue[_Item]):
     """Last in, first out."""
 
-    def _get(self) -> _Item:
-        return self._items.pop()  # type: ignore[no-any-return]
 
-
-class PriorityQueue(Queue[_Item], _PriorityQueue[_Item]):
+class PriorityQueue(SmallestFirst, Queue[_Item], _PriorityQueue[_Item]):
     """Smallest first."""
-
-    def _put(self, item: _Item) -> None:
-        heappush(self._items, item)
-
-    def _get(self) -> _Item:
-        return heappop(self._items)  # type: ignore[no-any-return]
 
 
 class UnboundQueue(SimpleQueue[Any]):

@@ -24,12 +24,11 @@ _REST = 0.1
 class _Slot:
     """Closes the thread's hub when the thread's local storage is cleared, at the thread's end."""
 
-    __slots__ = ("hub", "pid", "thread")
+    __slots__ = ("hub", "pid")
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.pid = _getpid()
-        self.thread = _get_ident()
 
     # They are defaults because at the interpreter's end the module's globals may be None.
     def __del__(self, _getpid: Callable[[], int] = _getpid, _get_ident: Callable[[], int] = _get_ident) -> None:
@@ -37,7 +36,7 @@ class _Slot:
         # a fork runs. Those hubs must not be closed here: `_after_fork_in_child` releases their fds only.
         # At the interpreter's end the last thread clears the storage of daemon threads that still run: a hub belongs to
         # its thread, which may be in the middle of a wait, so it stays as it is.
-        if self.pid == _getpid() and self.thread == _get_ident():
+        if self.pid == _getpid() and self.hub.thread_ident == _get_ident():
             self.hub.close()
 
 
